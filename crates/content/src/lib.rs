@@ -1,0 +1,1 @@
+//! The vendors' rule files and packs: Elastic TOML and NDJSON, Splunk YAML.

@@ -1,0 +1,19 @@
+//! The rule languages, one folder each: text to AST to IR.
+//!
+//! Every language has the same four files: `lexer`, `ast`, `parser`, `lower`. Parsing never fails as a whole: it
+//! yields what it could read and [`Diagnostic`]s with spans. Null, case, wildcard and multi-value rules of a
+//! language stand in its `lower.rs`, in the open; the IR makes them explicit. No front end knows the engine.
+
+use lurcher_diagnostics::Diagnostic;
+use lurcher_ir::{RuleBody, SupportReason};
+
+/// What became of a query.
+#[derive(Clone, Debug, Default)]
+pub struct Lowered {
+    /// What it looks for; `None` if it has errors or cannot be run at all.
+    pub body: Option<RuleBody>,
+    /// Why it runs less than exactly, if so.
+    pub reasons: Vec<SupportReason>,
+    /// What is wrong with it. Spans are offsets into the query text.
+    pub diagnostics: Vec<Diagnostic>,
+}

@@ -1,0 +1,32 @@
+//! The representation that every rule of every language is brought to, and its meaning.
+//!
+//! A [`Rule`] is metadata and a [`RuleBody`]; a body is *event predicates plus a tail*. What differs between
+//! languages (nulls, case, wildcards, several values in a field) is explicit in the operators here, never a default
+//! of whoever evaluates them. This crate names no language and no vendor, reads nothing and runs nothing.
+//!
+//! # Meaning
+//!
+//! * A [`Predicate`] is true or false for an event, never unknown. Languages with three truth values are brought
+//!   to two by their front end.
+//! * A [`Test`] looks at one field. A field has zero, one or several values; a test other than [`Test::Exists`] is
+//!   true if *any* single value satisfies it, so it is false on a missing field, and its negation is true there.
+//! * An [`Expr`] yields a [`lurcher_schema::Value`]; null stands for "unknown". [`Function`] says for each function
+//!   what null does. Truth is three-valued: `and`, `or` and `not` are Kleene's.
+
+mod body;
+mod expr;
+mod pattern;
+mod predicate;
+mod rule;
+
+pub use body::{
+    Anomaly, Branch, Input, Key, Limit, Pipeline, RuleBody, Sequence, Sink, Stage, Step, Tail, Window, WindowAggregate,
+    WindowSpan,
+};
+pub use expr::{Aggregate, Expr, Function, ValueType};
+pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
+pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
+pub use rule::{
+    AlertKind, Entity, EntityRole, EntityType, Message, OverrideMapping, RiskSource, Rule, RuleMeta, Schedule,
+    Severity, Sources, Support, SupportReason, Threat, Verdict,
+};

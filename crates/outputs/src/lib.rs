@@ -1,0 +1,1 @@
+//! Alert documents (native, Elastic, Splunk, OCSF), tables, CSV, HTML.

@@ -1,0 +1,1 @@
+//! File formats, containers, format detection: bytes to event batches.

@@ -1,0 +1,338 @@
+//! Batches of events of one shape, as Arrow record batches.
+//!
+//! Every column is a dictionary of text, `Dictionary(Int32, Utf8)`. A column whose values are not all text (JSON
+//! numbers, booleans, arrays, objects) holds JSON text instead and says so in its field's metadata
+//! (`lurcher.kind` = `json`): a value keeps its type without a column type per JSON type, and a field that is a
+//! number in one record and text in the next needs no second batch. Rows without a value are null.
+
+use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
+
+use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray, cast::AsArray, types::Int32Type};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+
+use crate::{Column, ColumnValues, Event, EventRef, Object, Origin, Shape, Timestamp, Value, column::MISSING};
+
+const KIND: &str = "lurcher.kind";
+const JSON: &str = "json";
+
+/// Events of one [`Shape`] from one [`Origin`].
+#[derive(Clone, Debug)]
+pub struct EventBatch {
+    shape: Arc<Shape>,
+    origin: Arc<Origin>,
+    data: RecordBatch,
+    by_name: Arc<HashMap<Arc<str>, usize, FxBuildHasher>>,
+    ordinals: Vec<u64>,
+    records: Vec<u64>,
+    times: Vec<Option<Timestamp>>,
+}
+
+impl EventBatch {
+    /// How many events there are.
+    pub fn rows(&self) -> usize {
+        self.ordinals.len()
+    }
+
+    /// What kind they are.
+    pub fn shape(&self) -> &Arc<Shape> {
+        &self.shape
+    }
+
+    /// Where they came from.
+    pub fn origin(&self) -> &Arc<Origin> {
+        &self.origin
+    }
+
+    /// The Arrow data: one column per raw field.
+    pub fn data(&self) -> &RecordBatch {
+        &self.data
+    }
+
+    /// The names of the raw fields that at least one event has.
+    pub fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.data.schema_ref().fields().iter().map(|field| field.name().as_str())
+    }
+
+    /// When each event happened.
+    pub fn times(&self) -> &[Option<Timestamp>] {
+        &self.times
+    }
+
+    /// Which event a row is.
+    pub fn reference(&self, row: usize) -> EventRef {
+        EventRef { origin: Arc::clone(&self.origin), ordinal: self.ordinals[row], record: self.records[row] }
+    }
+
+    /// A raw column by its exact name; `None` if no event of the batch has the field.
+    pub fn column(&self, name: &str) -> Option<Column> {
+        let at = *self.by_name.get(name)?;
+        let array = self.data.column(at).as_dictionary_opt::<Int32Type>()?;
+        let text = array.values().as_string_opt::<i32>()?;
+        let keys = array.keys().values().clone();
+        if self.data.schema_ref().field(at).metadata().get(KIND).is_some_and(|kind| kind == JSON) {
+            let values = text.iter().map(|json| Value::from_json(&parse_json(json.unwrap_or("null")))).collect();
+            return Some(Column { keys, values: ColumnValues::Any(values) });
+        }
+        Some(Column { keys, values: ColumnValues::Text(text.clone()) })
+    }
+
+    /// One event, taken out with all its raw fields.
+    pub fn event(&self, row: usize) -> Event {
+        let mut raw = Object::default();
+        for (at, field) in self.data.schema_ref().fields().iter().enumerate() {
+            let value = self.cell(at, row);
+            if !value.is_null() {
+                raw.insert(field.name().as_str(), value);
+            }
+        }
+        Event { shape: Arc::clone(&self.shape), reference: self.reference(row), time: self.times[row], raw }
+    }
+
+    fn cell(&self, at: usize, row: usize) -> Value {
+        let Some(array) = self.data.column(at).as_dictionary_opt::<Int32Type>() else { return Value::Null };
+        if array.is_null(row) {
+            return Value::Null;
+        }
+        let Some(text) = array.values().as_string_opt::<i32>() else { return Value::Null };
+        let text = text.value(array.keys().value(row) as usize);
+        if self.data.schema_ref().field(at).metadata().get(KIND).is_some_and(|kind| kind == JSON) {
+            Value::from_json(&parse_json(text))
+        } else {
+            Value::text(text)
+        }
+    }
+}
+
+fn parse_json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// A raw value as a reader hands it over, still borrowed from the input.
+#[derive(Clone, Copy, Debug)]
+pub enum RawField<'a> {
+    /// Text, unescaped.
+    Text(&'a str),
+    /// JSON text of a number, boolean, array or object (never of a string or null).
+    Json(&'a str),
+}
+
+/// Builds one [`EventBatch`].
+///
+/// ```
+/// use lurcher_schema::{BatchBuilder, Origin, RawField, Shape};
+///
+/// let mut builder = BatchBuilder::new(Shape::new([("dialect", "unknown")]), Origin::new("a.json"));
+/// builder.push(0, 1, None, [("name", RawField::Text("a")), ("pid", RawField::Json("4"))]);
+/// builder.push(1, 2, None, [("name", RawField::Text("b"))]);
+/// let batch = builder.finish()?;
+/// assert_eq!(batch.rows(), 2);
+/// assert_eq!(batch.event(0).raw.to_json().to_string(), r#"{"name":"a","pid":4}"#);
+/// # Ok::<(), arrow_schema::ArrowError>(())
+/// ```
+#[derive(Debug)]
+pub struct BatchBuilder {
+    shape: Arc<Shape>,
+    origin: Arc<Origin>,
+    columns: Vec<ColumnBuilder>,
+    by_name: HashMap<Arc<str>, usize, FxBuildHasher>,
+    ordinals: Vec<u64>,
+    records: Vec<u64>,
+    times: Vec<Option<Timestamp>>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct ColumnBuilder {
+    name: Arc<str>,
+    keys: Vec<i32>,
+    table: HashTable<i32>,
+    data: String,
+    offsets: Vec<i32>,
+    json: Vec<bool>,
+}
+
+impl BatchBuilder {
+    /// An empty batch.
+    pub fn new(shape: Arc<Shape>, origin: Arc<Origin>) -> Self {
+        Self {
+            shape,
+            origin,
+            columns: Vec::new(),
+            by_name: HashMap::default(),
+            ordinals: Vec::new(),
+            records: Vec::new(),
+            times: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// How many events it holds.
+    pub fn rows(&self) -> usize {
+        self.ordinals.len()
+    }
+
+    /// About how many bytes it holds; finish it well before 1 GiB.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds an event. Of several fields with one name the last counts; see [`EventRef`] for the numbers.
+    pub fn push<'a>(
+        &mut self,
+        ordinal: u64,
+        record: u64,
+        time: Option<Timestamp>,
+        fields: impl IntoIterator<Item = (&'a str, RawField<'a>)>,
+    ) {
+        let row = self.rows();
+        for (name, value) in fields {
+            let at = self.by_name.get(name).copied().unwrap_or_else(|| {
+                let name: Arc<str> = name.into();
+                self.by_name.insert(Arc::clone(&name), self.columns.len());
+                self.columns.push(ColumnBuilder::new(name));
+                self.columns.len() - 1
+            });
+            self.bytes += self.columns[at].push(row, value);
+        }
+        self.bytes += 24;
+        self.ordinals.push(ordinal);
+        self.records.push(record);
+        self.times.push(time);
+    }
+
+    /// The batch. Fails only where Arrow finds a column over its limit of 2 GiB.
+    pub fn finish(self) -> Result<EventBatch, ArrowError> {
+        let rows = self.ordinals.len();
+        let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = self
+            .columns
+            .into_iter()
+            .map(|column| column.finish(rows))
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter()
+            .unzip();
+        let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
+        let data = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?;
+        Ok(EventBatch {
+            shape: self.shape,
+            origin: self.origin,
+            data,
+            by_name: Arc::new(self.by_name),
+            ordinals: self.ordinals,
+            records: self.records,
+            times: self.times,
+        })
+    }
+}
+
+impl ColumnBuilder {
+    fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            keys: Vec::new(),
+            table: HashTable::new(),
+            data: String::new(),
+            offsets: vec![0],
+            json: Vec::new(),
+        }
+    }
+
+    fn text(&self, key: i32) -> &str {
+        let key = key as usize;
+        &self.data[self.offsets[key] as usize..self.offsets[key + 1] as usize]
+    }
+
+    /// Sets the value of a row and returns how many bytes that added.
+    fn push(&mut self, row: usize, value: RawField<'_>) -> usize {
+        let (text, json) = match value {
+            RawField::Text(text) => (text, false),
+            RawField::Json(text) => (text, true),
+        };
+        let before = self.data.len();
+        let key = self.intern(text, json);
+        self.keys.resize(row, MISSING);
+        self.keys.push(key);
+        4 + self.data.len() - before
+    }
+
+    fn intern(&mut self, text: &str, json: bool) -> i32 {
+        let hash = FxBuildHasher.hash_one((text, json));
+        if let Some(key) = self.table.find(hash, |key| self.json[*key as usize] == json && self.text(*key) == text) {
+            return *key;
+        }
+        let key = self.json.len() as i32;
+        self.data.push_str(text);
+        self.offsets.push(self.data.len() as i32);
+        self.json.push(json);
+        let (data, offsets, kinds) = (&self.data, &self.offsets, &self.json);
+        self.table.insert_unique(hash, key, |key| {
+            let key = *key as usize;
+            FxBuildHasher.hash_one((&data[offsets[key] as usize..offsets[key + 1] as usize], kinds[key]))
+        });
+        key
+    }
+
+    fn finish(mut self, rows: usize) -> Result<(Field, ArrayRef), ArrowError> {
+        self.keys.resize(rows, MISSING);
+        let any_json = self.json.contains(&true);
+        let values = if any_json {
+            (0..self.json.len() as i32)
+                .map(|key| {
+                    let text = self.text(key);
+                    Some(if self.json[key as usize] {
+                        text.to_owned()
+                    } else {
+                        serde_json::Value::from(text).to_string()
+                    })
+                })
+                .collect::<StringArray>()
+        } else {
+            let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+            StringArray::try_new(offsets, Buffer::from_vec(self.data.into_bytes()), None)?
+        };
+        let nulls = self
+            .keys
+            .contains(&MISSING)
+            .then(|| NullBuffer::new(self.keys.iter().map(|k| *k != MISSING).collect::<BooleanBuffer>()));
+        let keys = arrow_array::PrimitiveArray::<Int32Type>::try_new(self.keys.into(), nulls)?;
+        let array = DictionaryArray::try_new(keys, Arc::new(values))?;
+        let data_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let mut field = Field::new(self.name.as_ref(), data_type, true);
+        if any_json {
+            field.set_metadata(HashMap::from([(KIND.to_owned(), JSON.to_owned())]));
+        }
+        Ok((field, Arc::new(array)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_text_and_numbers_keeps_both_types() {
+        let mut builder = BatchBuilder::new(Shape::new([("dialect", "test")]), Origin::new("x"));
+        builder.push(0, 1, None, [("a", RawField::Text("1"))]);
+        builder.push(1, 2, None, []);
+        builder.push(2, 3, None, [("a", RawField::Json("1")), ("b", RawField::Json("[1,\"x\"]"))]);
+        builder.push(3, 4, None, [("a", RawField::Text("1"))]);
+        let batch = builder.finish().unwrap();
+        let a = batch.column("a").unwrap();
+        let rows: Vec<Value> = (0..4).map(|row| a.value(row)).collect();
+        assert_eq!(rows, [Value::text("1"), Value::Null, Value::Int(1), Value::text("1")]);
+        assert_eq!(a.values.len(), 2);
+        assert_eq!(batch.event(2).raw.get("b"), Some(&Value::list([1.into(), "x".into()])));
+        assert!(batch.column("c").is_none());
+        assert_eq!(batch.event(1).raw, Object::default());
+    }
+
+    #[test]
+    fn a_text_column_stays_in_arrow() {
+        let mut builder = BatchBuilder::new(Shape::new([("dialect", "test")]), Origin::new("x"));
+        builder.push(0, 1, None, [("a", RawField::Text("x"))]);
+        let batch = builder.finish().unwrap();
+        assert!(matches!(batch.column("a").unwrap().values, ColumnValues::Text(_)));
+    }
+}

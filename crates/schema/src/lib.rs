@@ -1,0 +1,25 @@
+//! Events and what their fields are called.
+//!
+//! Readers turn bytes into [`EventBatch`]es: Arrow columns of *raw* fields, all rows of one [`Shape`] (one kind of
+//! event, such as Sysmon 1). Rules speak a [`Taxonomy`] (ECS, CIM, OCSF, or the raw names). In between stand the
+//! mapping packs, data under `schemas/`: for each shape they say which raw field and which transforms a taxonomy's
+//! field is. That pair is a [`Binding`]; it is computed once per *distinct* raw value, and only for fields that
+//! somebody asks for. Whole events are normalised only where they become evidence or output.
+
+mod batch;
+mod column;
+mod event;
+pub mod mapping;
+mod shape;
+mod taxonomy;
+mod time;
+mod value;
+
+pub use batch::{BatchBuilder, EventBatch, RawField};
+pub use column::{Column, ColumnValues, MISSING, ValueRef};
+pub use event::{Event, EventRef, Origin};
+pub use mapping::{Binding, Schemas};
+pub use shape::{Shape, ShapeId};
+pub use taxonomy::{FieldPath, FieldType, Taxonomy};
+pub use time::Timestamp;
+pub use value::{Object, Value};

@@ -1,0 +1,1 @@
+//! Runs the Markdown specs; builds events for tests.

@@ -1,0 +1,3 @@
+//! The gate, the tidy checks and the benchmark harness.
+
+fn main() {}
