@@ -64,3 +64,40 @@ impl AlertSink for Vec<Alert> {
         self.push(alert);
     }
 }
+
+/// What a tail found, before it is made into an [`Alert`].
+#[derive(Clone, Debug, Default)]
+pub struct Match {
+    /// The events that made it, in order; `None` stands for the absent event of a sequence. Of many, the first.
+    pub events: Vec<Option<Event>>,
+    /// How many events made it in all.
+    pub event_count: u64,
+    /// The join keys of a sequence or sample, in order.
+    pub join_keys: Vec<lurcher_schema::Value>,
+    /// The row that a pipeline ended with; empty otherwise.
+    pub values: Object,
+}
+
+impl Alert {
+    /// The alert of a rule for what it found: severity, score, name, message and entities filled in from the row,
+    /// then from the events.
+    pub fn new(rule: &Arc<Rule>, schemas: &lurcher_schema::Schemas, found: Match) -> Self {
+        let _ = schemas;
+        Self {
+            id: String::new(),
+            rule: Arc::clone(rule),
+            name: rule.meta.name.clone(),
+            time: found.events.iter().flatten().filter_map(|event| event.time).max(),
+            kind: rule.meta.alert_kind,
+            severity: rule.meta.severity,
+            risk_score: rule.meta.risk_score,
+            message: String::new(),
+            entities: Vec::new(),
+            events: found.events,
+            event_count: found.event_count,
+            join_keys: found.join_keys,
+            values: found.values,
+            suppressed: 0,
+        }
+    }
+}

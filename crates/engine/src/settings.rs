@@ -1,0 +1,24 @@
+//! What a run is told from outside: the time, and how much it may keep.
+
+use lurcher_schema::Timestamp;
+
+/// The settings of one run, shared by its scanners.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The time of the run, for rules that ask what time it is. Injected, so that a run can be repeated.
+    pub now: Timestamp,
+    /// An alert shows at most so many of the events that made it.
+    pub max_evidence: usize,
+    /// About how many bytes all tails together may keep; what does not fit is counted, never lost silently.
+    pub tail_budget: u64,
+    /// At most so many bytes of values and signatures are remembered by each scanner. A small number costs time and
+    /// changes no result.
+    pub memo_budget: usize,
+}
+
+impl Default for Settings {
+    /// Now is 1970; 100 events an alert; 2 GiB for tails; 64 MiB of memory for each scanner.
+    fn default() -> Self {
+        Self { now: Timestamp(0), max_evidence: 100, tail_budget: 2 << 30, memo_budget: 64 << 20 }
+    }
+}
