@@ -4,6 +4,9 @@
 //! yields what it could read and [`Diagnostic`]s with spans. Null, case, wildcard and multi-value rules of a
 //! language stand in its `lower.rs`, in the open; the IR makes them explicit. No front end knows the engine.
 
+pub mod eql;
+pub mod syntax;
+
 use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{RuleBody, SupportReason};
 
