@@ -19,7 +19,7 @@ pub(crate) struct Record {
     pub(crate) channel: &'static str,
     pub(crate) event_id: u32,
     pub(crate) computer: String,
-    pub(crate) record: u64,
+    pub(crate) number: u64,
     /// Milliseconds since 1970.
     pub(crate) time: u64,
     pub(crate) data: Vec<(&'static str, String)>,
@@ -53,7 +53,7 @@ pub(crate) fn make(folder: &Path, events: u64, seed: u64, spacing: u64) -> Resul
         writeln!(json, "{}", write::flat_json(&record)).map_err(broken)?;
         if let Some(attack) = record.attack {
             count += 1;
-            writeln!(planted, "{attack},{},{}", line + 1, record.record).map_err(broken)?;
+            writeln!(planted, "{attack},{},{}", line + 1, record.number).map_err(broken)?;
         }
     }
     for mut file in [xml, json, planted] {

@@ -79,14 +79,14 @@ const DOMAINS: [&str; 8] = [
 pub(crate) struct Office {
     random: Random,
     spacing: u64,
-    record: u64,
+    next: u64,
     time: u64,
 }
 
 impl Office {
     /// An office whose day begins on 2026-03-02 at 06:00 UTC, with an attack about every `spacing` events.
     pub(crate) fn new(seed: u64, spacing: u64) -> Self {
-        Self { random: Random::new(seed), spacing: spacing.max(1), record: 100_000, time: 1_772_431_200_000 }
+        Self { random: Random::new(seed), spacing: spacing.max(1), next: 100_000, time: 1_772_431_200_000 }
     }
 
     fn record(
@@ -96,7 +96,7 @@ impl Office {
         data: Vec<(&'static str, String)>,
     ) -> Record {
         let computer = format!("{}.corp.example", self.random.skewed(&HOSTS));
-        Record { provider, guid, channel, event_id, computer, record: self.record, time: self.time, data, attack: None }
+        Record { provider, guid, channel, event_id, computer, number: self.next, time: self.time, data, attack: None }
     }
 
     fn user(&mut self) -> String {
@@ -341,7 +341,7 @@ impl Iterator for Office {
     type Item = Record;
 
     fn next(&mut self) -> Option<Record> {
-        self.record += 1;
+        self.next += 1;
         self.time += 20 + self.random.below(900);
         Some(if self.random.below(self.spacing) == 0 { self.attack() } else { self.background() })
     }

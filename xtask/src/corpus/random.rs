@@ -1,4 +1,4 @@
-//! A small random-number generator with the same numbers everywhere (SplitMix64, Steele et al. 2014).
+//! A small random-number generator with the same numbers everywhere (`SplitMix64`, Steele et al. 2014).
 
 /// The generator's state.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Events as text: XML as Windows renders and Splunk forwards it, one event a line; JSON as flat collectors ship it.
 
+use std::fmt::Write as _;
+
 use super::Record;
 
 /// RFC 3339 with milliseconds, from milliseconds since 1970 (Howard Hinnant's `civil_from_days`).
@@ -26,12 +28,12 @@ pub(super) fn xml(record: &Record) -> String {
         record.event_id,
         record.event_id,
         time(record.time),
-        record.record,
+        record.number,
         record.channel,
         record.computer
     );
     for (name, value) in &record.data {
-        text += &format!("<Data Name='{name}'>{}</Data>", escape(value));
+        let _ = write!(text, "<Data Name='{name}'>{}</Data>", escape(value));
     }
     text + "</EventData></Event>"
 }
@@ -52,7 +54,7 @@ pub(super) fn flat_json(record: &Record) -> String {
     object.insert("Task".into(), record.event_id.into());
     object.insert("Level".into(), "4".into());
     object.insert("Keywords".into(), "0x8000000000000000".into());
-    object.insert("RecordNumber".into(), record.record.into());
+    object.insert("RecordNumber".into(), record.number.into());
     object.insert("Hostname".into(), record.computer.as_str().into());
     for (name, value) in &record.data {
         object.insert((*name).into(), value.as_str().into());

@@ -1,0 +1,297 @@
+//! The command line as typed. What a flag means is said once, here; `--help` and the README both come from it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// One engine that runs the detection content of Splunk, Elastic and Sigma, with no SIEM.
+#[derive(Debug, Parser)]
+#[command(name = "lurcher", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all of it ran; 1 nothing ran (usage, no rules, no input); 2 it ran, but some input or rule \
+could not be read, parsed or run, each named on standard error; 3 with --fail-on-alert, there were alerts.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run rules over logs and say what they found.
+    Hunt(Hunt),
+    /// Say for each rule whether it can be run exactly, and if not, why.
+    Check(Check),
+    /// Run one query over files.
+    Query(Query),
+    /// Print events, in any taxonomy.
+    Event(Event),
+    /// Say what is in logs: kinds of events, how many, from when to when.
+    Inventory(Inventory),
+}
+
+/// `lurcher hunt`
+#[derive(Debug, Args)]
+pub(crate) struct Hunt {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+    /// How to write the alerts.
+    #[arg(long, value_enum, default_value_t = AlertFormat::Table)]
+    pub(crate) format: AlertFormat,
+    /// Write the alerts to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Which events a rule sees.
+    #[arg(long, value_enum, default_value_t = Route::Strict)]
+    pub(crate) route: Route,
+    /// Only events at or after this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only events before this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// At most so many events in one alert; their full number is in `event_count`.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) max_evidence: usize,
+    /// Exit with 3 if there are alerts.
+    #[arg(long)]
+    pub(crate) fail_on_alert: bool,
+    /// With --format splunk: write what this release of Enterprise Security would.
+    #[arg(long, value_enum, default_value_t = SplunkMode::Es8)]
+    pub(crate) splunk_mode: SplunkMode,
+}
+
+/// `lurcher check`
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Rule files and folders.
+    #[arg(required = true, value_name = "RULES")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Further rule files and folders.
+    #[arg(short = 'r', long = "rules", value_name = "RULES")]
+    pub(crate) more: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) site: Site,
+    /// How to write the verdicts.
+    #[arg(long, value_enum, default_value_t = CheckFormat::Text)]
+    pub(crate) format: CheckFormat,
+    /// In text, also list the rules that run exactly.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// `lurcher query`
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The query's language: eql or spl2.
+    pub(crate) language: String,
+    /// The query; `@FILE` reads it from a file.
+    pub(crate) text: String,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// A file under a name: an index, lookup or data set that the query can use. A CSV header may carry types
+    /// (`pid:integer,name`).
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) table: Vec<String>,
+    /// The field that holds the time.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) time_field: Option<String>,
+    /// The field that EQL's `process where` looks at.
+    #[arg(long, value_name = "FIELD", default_value = "event.category")]
+    pub(crate) category_field: String,
+    /// The field that orders events of the same time.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) tiebreaker: Option<String>,
+    /// How to write the result.
+    #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
+    pub(crate) format: QueryFormat,
+}
+
+/// `lurcher event`
+#[derive(Debug, Args)]
+pub(crate) struct Event {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Only the events with this number: the record id, line, index or row that alerts name.
+    #[arg(long, value_name = "N")]
+    pub(crate) record: Option<u64>,
+    /// In which taxonomy.
+    #[arg(long = "as", value_enum, value_name = "TAXONOMY", default_value_t = TaxonomyName::Raw)]
+    pub(crate) taxonomy: TaxonomyName,
+    /// One event a line.
+    #[arg(long)]
+    pub(crate) compact: bool,
+}
+
+/// `lurcher inventory`
+#[derive(Debug, Args)]
+pub(crate) struct Inventory {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What to read, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// Files, folders, globs or archives of events; `-` is standard input. The format is found by content.
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<String>,
+    /// How many threads read and scan.
+    #[arg(long, value_name = "N", default_value_t = default_threads())]
+    pub(crate) threads: usize,
+    /// Write figures of the run to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stats: Option<PathBuf>,
+    /// No progress bar, no closing summary.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) site: Site,
+}
+
+/// Which rules.
+#[derive(Debug, Args)]
+pub(crate) struct Rules {
+    /// Rule files and folders, in the vendors' own formats.
+    #[arg(short = 'r', long = "rules", value_name = "RULES", num_args = 1..)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+/// Which of the rules. Several values of one flag: any of them; several flags: all of them.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Selection {
+    /// Only rules of this vendor: elastic, splunk, sigma.
+    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    pub(crate) vendor: Vec<String>,
+    /// Only rules in this language: eql, spl2 …
+    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    pub(crate) language: Vec<String>,
+    /// Only rules of at least this severity: informational, low, medium, high, critical.
+    #[arg(long, value_name = "LEVEL", help_heading = "Choosing rules")]
+    pub(crate) severity: Option<String>,
+    /// Only rules of this status: production, experimental, deprecated …
+    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    pub(crate) status: Vec<String>,
+    /// Only rules for this ATT&CK technique (T1059 also means T1059.001).
+    #[arg(long, value_name = "ID", help_heading = "Choosing rules")]
+    pub(crate) technique: Vec<String>,
+    /// Only rules for this ATT&CK tactic, by id or name.
+    #[arg(long, value_name = "TACTIC", help_heading = "Choosing rules")]
+    pub(crate) tactic: Vec<String>,
+    /// Only rules of this analytic story.
+    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    pub(crate) story: Vec<String>,
+    /// Only rules with this tag.
+    #[arg(long, value_name = "TAG", help_heading = "Choosing rules")]
+    pub(crate) tag: Vec<String>,
+    /// Only rules for this platform: windows, linux …
+    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    pub(crate) platform: Vec<String>,
+    /// Only rules whose id or name matches (`*` is a wildcard).
+    #[arg(long, value_name = "PATTERN", help_heading = "Choosing rules")]
+    pub(crate) id: Vec<String>,
+}
+
+/// What a site adds of its own.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Site {
+    /// Settings of this site; `lurcher.toml` in the current folder if it is there.
+    #[arg(long, value_name = "FILE", help_heading = "This site")]
+    pub(crate) config: Option<PathBuf>,
+    /// A folder of mapping packs to add to those that come with Lurcher.
+    #[arg(long, value_name = "FOLDER", help_heading = "This site")]
+    pub(crate) packs: Vec<PathBuf>,
+    /// A macro of this site, such as `my_rule_filter=user != "backup"`.
+    #[arg(long = "macro", value_name = "NAME=TEXT", help_heading = "This site")]
+    pub(crate) macros: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlertFormat {
+    /// For people: grouped by severity, with the evidence that matters.
+    Table,
+    /// One alert a line, in Lurcher's own form.
+    Jsonl,
+    /// One alert a row.
+    Csv,
+    /// The documents that Elastic's detection engine would write.
+    Elastic,
+    /// The risk events and findings that Splunk Enterprise Security would write.
+    Splunk,
+    /// OCSF Detection Findings.
+    Ocsf,
+    /// A report in one file.
+    Html,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Route {
+    /// Those of the sources that it names, as at its vendor's.
+    Strict,
+    /// Every event that carries its fields.
+    Any,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SplunkMode {
+    /// 7.x: risk events, and a notable besides for a TTP.
+    Es7,
+    /// 8.x: findings or intermediate findings, never both.
+    Es8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people.
+    Text,
+    /// One rule a line.
+    Json,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// GitHub workflow annotations.
+    Github,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QueryFormat {
+    /// For people.
+    Table,
+    /// One result a line.
+    Jsonl,
+    /// One result a row.
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TaxonomyName {
+    /// As it was read.
+    Raw,
+    /// Elastic Common Schema.
+    Ecs,
+    /// Splunk's Common Information Model.
+    Cim,
+    /// OCSF.
+    Ocsf,
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}
