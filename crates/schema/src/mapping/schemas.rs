@@ -1,0 +1,352 @@
+//! All packs together: which mapping holds for a field of a shape.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
+use rustc_hash::FxHashMap;
+
+use super::{
+    binding::Binding,
+    expression::Expression,
+    pack::{Pack, Source},
+};
+use crate::{Event, FieldType, Object, Shape, ShapeId, Taxonomy, Value};
+
+const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
+
+/// How deep fields may be made from each other.
+const MAX_DEPTH: usize = 16;
+/// How many bindings are kept per shape and taxonomy. Names beyond, which only hostile events have, are bound anew
+/// each time.
+const MAX_KEPT: usize = 1 << 16;
+
+/// All mapping packs and the types of the taxonomies' fields. Immutable, shared.
+#[derive(Debug, Default)]
+pub struct Schemas {
+    packs: Vec<Pack>,
+    types: HashMap<(Taxonomy, Arc<str>), FieldType>,
+    /// Types by prefix, longest first.
+    open_types: Vec<(Taxonomy, Arc<str>, FieldType)>,
+    plans: RwLock<FxHashMap<(Taxonomy, ShapeId), Arc<Plan>>>,
+}
+
+/// What holds for one taxonomy and one shape.
+#[derive(Debug, Default)]
+struct Plan {
+    exact: FxHashMap<Arc<str>, Source>,
+    /// By prefix, longest first.
+    open: Vec<(Arc<str>, Source)>,
+    indices: Vec<Arc<str>>,
+    bindings: RwLock<FxHashMap<Arc<str>, Binding>>,
+}
+
+impl Schemas {
+    /// The packs that come with Lurcher (compiled in from `schemas/`).
+    pub fn builtin() -> Result<Arc<Self>, Vec<Diagnostic>> {
+        let (schemas, diagnostics) = Self::with_packs(&[]);
+        if diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error) {
+            return Err(diagnostics);
+        }
+        Ok(schemas)
+    }
+
+    /// The packs that come with Lurcher, and after them those of these folders (`*.toml`, also in inner folders, in
+    /// the order of their paths). A pack with an error is left out; the diagnostics say why.
+    pub fn with_packs(folders: &[PathBuf]) -> (Arc<Self>, Vec<Diagnostic>) {
+        let mut diagnostics = Vec::new();
+        let mut files: Vec<Arc<SourceFile>> =
+            BUILTIN.iter().map(|(name, text)| SourceFile::new(*name, *text)).collect();
+        for folder in folders {
+            let mut paths = Vec::new();
+            pack_paths(folder, 0, &mut paths, &mut diagnostics);
+            paths.sort();
+            for path in paths {
+                match fs::read_to_string(&path) {
+                    Ok(text) => files.push(SourceFile::new(path.display().to_string(), text)),
+                    Err(error) => diagnostics.push(unreadable(&path, &error)),
+                }
+            }
+        }
+        let mut schemas = Self::default();
+        for file in &files {
+            let (pack, found) = Pack::parse(file);
+            diagnostics.extend(found);
+            schemas.packs.extend(pack);
+        }
+        for pack in &schemas.packs {
+            for (name, kind) in &pack.types {
+                match name.strip_suffix('*') {
+                    Some(prefix) => schemas.open_types.push((pack.taxonomy, prefix.into(), *kind)),
+                    None => drop(schemas.types.insert((pack.taxonomy, Arc::clone(name)), *kind)),
+                }
+            }
+        }
+        schemas.open_types.sort_by_key(|(_, prefix, _)| std::cmp::Reverse(prefix.len()));
+        (Arc::new(schemas), diagnostics)
+    }
+
+    /// What `path` of `taxonomy` is made from in events of this shape. Kept, so that asking again is cheap.
+    ///
+    /// Without a mapping a raw field is itself, and a field of any other taxonomy is missing.
+    pub fn bind(&self, taxonomy: Taxonomy, path: &str, shape: &Shape) -> Binding {
+        self.bind_below(taxonomy, path, shape, 0)
+    }
+
+    fn bind_below(&self, taxonomy: Taxonomy, path: &str, shape: &Shape, depth: usize) -> Binding {
+        let plan = self.plan(taxonomy, shape);
+        if let Some(binding) = plan.bindings.read().unwrap_or_else(PoisonError::into_inner).get(path) {
+            return binding.clone();
+        }
+        let binding = match plan.source(path) {
+            None if taxonomy == Taxonomy::Raw => Binding::raw(path),
+            None | Some((Source::Absent, _)) => Binding::Missing,
+            Some((Source::Constant(value), _)) => Binding::constant(value.clone()),
+            Some((Source::Expression(expression), rest)) => {
+                Resolver { schemas: self, taxonomy, shape, rest, depth }.resolve(expression)
+            }
+        };
+        // What was found deep inside a cycle holds only there.
+        if depth == 0 {
+            let mut bindings = plan.bindings.write().unwrap_or_else(PoisonError::into_inner);
+            if bindings.len() < MAX_KEPT {
+                bindings.insert(path.into(), binding.clone());
+            }
+        }
+        binding
+    }
+
+    fn plan(&self, taxonomy: Taxonomy, shape: &Shape) -> Arc<Plan> {
+        let key = (taxonomy, shape.id());
+        if let Some(plan) = self.plans.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Arc::clone(plan);
+        }
+        let plan = Arc::new(Plan::new(&self.packs, taxonomy, shape));
+        let mut plans = self.plans.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(plans.entry(key).or_insert(plan))
+    }
+
+    /// What a field of a taxonomy holds; [`FieldType::Keyword`] where nothing else is said.
+    pub fn field_type(&self, taxonomy: Taxonomy, path: &str) -> FieldType {
+        if let Some(kind) = self.types.get(&(taxonomy, Arc::from(path))) {
+            return *kind;
+        }
+        let open = self.open_types.iter().find(|(t, prefix, _)| *t == taxonomy && path.starts_with(prefix.as_ref()));
+        open.map_or(FieldType::Keyword, |(_, _, kind)| *kind)
+    }
+
+    /// The names of the Elasticsearch indices and data streams that events of this shape would lie in at their
+    /// vendor's (`winlogbeat-default`, `logs-windows.sysmon_operational-default`): rules choose events by patterns
+    /// over these. Empty: unknown, no rule with index patterns sees them.
+    pub fn indices(&self, shape: &Shape) -> Vec<Arc<str>> {
+        let mut indices: Vec<Arc<str>> =
+            shape.attribute("index").map(data_stream).into_iter().map(Into::into).collect();
+        for index in &self.plan(Taxonomy::Ecs, shape).indices {
+            if !indices.contains(index) {
+                indices.push(Arc::clone(index));
+            }
+        }
+        indices
+    }
+
+    /// The fields that a taxonomy's mappings name for this shape and that are not missing, by name. Fields that only
+    /// a `*` gives are not among them.
+    pub fn fields(&self, taxonomy: Taxonomy, shape: &Shape) -> Vec<(Arc<str>, Binding)> {
+        self.members(taxonomy, "", shape)
+    }
+
+    /// Those of [`Self::fields`] that lie below an object's path (`process` has `process.name`, …); all for an empty
+    /// path.
+    pub fn members(&self, taxonomy: Taxonomy, path: &str, shape: &Shape) -> Vec<(Arc<str>, Binding)> {
+        let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
+        let plan = self.plan(taxonomy, shape);
+        let names: BTreeSet<&Arc<str>> = plan.exact.keys().filter(|name| name.starts_with(&prefix)).collect();
+        names
+            .into_iter()
+            .map(|name| (Arc::clone(name), self.bind(taxonomy, name, shape)))
+            .filter(|(_, binding)| !binding.is_missing())
+            .collect()
+    }
+
+    /// One field of an event; for an object's path the object of all fields below it; null if there is neither.
+    pub fn value(&self, event: &Event, taxonomy: Taxonomy, path: &str) -> Value {
+        let value = self.bind(taxonomy, path, &event.shape).value(event);
+        if !value.is_missing() {
+            return value;
+        }
+        let members = self.normalise_below(event, taxonomy, &format!("{path}."));
+        if members.is_empty() { Value::Null } else { Value::Object(Arc::new(members)) }
+    }
+
+    /// A whole event in a taxonomy, as nested objects, in the order of the names. [`Taxonomy::Raw`]: the raw fields.
+    pub fn normalise(&self, event: &Event, taxonomy: Taxonomy) -> Object {
+        self.normalise_below(event, taxonomy, "")
+    }
+
+    fn normalise_below(&self, event: &Event, taxonomy: Taxonomy, prefix: &str) -> Object {
+        let mut object = Object::default();
+        for name in self.names_below(event, taxonomy, prefix, 0) {
+            let value = self.bind(taxonomy, &name, &event.shape).value(event);
+            if let Some(path) = name.get(prefix.len()..).filter(|path| !path.is_empty() && !value.is_missing()) {
+                object.insert_path(path, value);
+            }
+        }
+        object
+    }
+
+    /// The names that begin with `prefix` and that the event may have: those that mappings spell out, and those
+    /// that a `*` gives for the event's raw fields.
+    fn names_below(&self, event: &Event, taxonomy: Taxonomy, prefix: &str, depth: usize) -> BTreeSet<Arc<str>> {
+        let plan = self.plan(taxonomy, &event.shape);
+        let mut names: BTreeSet<Arc<str>> =
+            plan.exact.keys().filter(|name| name.starts_with(prefix)).map(Arc::clone).collect();
+        let raw_names = |prefix: &str| -> Vec<Arc<str>> {
+            event.raw.iter().map(|(name, _)| name).filter(|name| name.starts_with(prefix)).map(Arc::clone).collect()
+        };
+        if taxonomy == Taxonomy::Raw {
+            names.extend(raw_names(prefix).into_iter().filter(|name| plan.source(name).is_none()));
+        }
+        for (open, source) in &plan.open {
+            let Source::Expression(expression) = source else { continue };
+            let below = match prefix.strip_prefix(open.as_ref()) {
+                Some(below) => below,
+                None if open.starts_with(prefix) => "",
+                None => continue,
+            };
+            for (is_raw, from) in expression.open_names() {
+                let wanted = format!("{from}{below}");
+                let found: Vec<Arc<str>> = match (is_raw, taxonomy) {
+                    (true, Taxonomy::Raw) => raw_names(&wanted),
+                    _ if depth >= MAX_DEPTH => Vec::new(),
+                    (true, _) => self.names_below(event, Taxonomy::Raw, &wanted, depth + 1).into_iter().collect(),
+                    (false, _) => self.names_below(event, taxonomy, &wanted, depth + 1).into_iter().collect(),
+                };
+                let rests = found.iter().filter_map(|name| name.strip_prefix(from));
+                names.extend(rests.map(|rest| Arc::from(format!("{open}{rest}"))));
+            }
+        }
+        names
+    }
+}
+
+impl Plan {
+    fn new(packs: &[Pack], taxonomy: Taxonomy, shape: &Shape) -> Self {
+        let mut fitting: Vec<_> = packs
+            .iter()
+            .filter(|pack| pack.taxonomy == taxonomy)
+            .flat_map(|pack| &pack.entries)
+            .filter(|entry| entry.fits(shape))
+            .collect();
+        // Stable: of equally specific entries the later one wins.
+        fitting.sort_by_key(|entry| entry.when.len());
+        let mut plan = Self::default();
+        let mut open: HashMap<&str, &Source> = HashMap::new();
+        for entry in fitting {
+            for (name, source) in &entry.fields {
+                match name.strip_suffix('*') {
+                    Some(prefix) => drop(open.insert(prefix, source)),
+                    None => drop(plan.exact.insert(Arc::clone(name), source.clone())),
+                }
+            }
+            for index in &entry.indices {
+                if !plan.indices.contains(index) {
+                    plan.indices.push(Arc::clone(index));
+                }
+            }
+        }
+        plan.open = open.into_iter().map(|(prefix, source)| (prefix.into(), source.clone())).collect();
+        plan.open.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        plan
+    }
+
+    /// The mapping of a path, and what a `*` in its name stands for.
+    fn source<'p>(&self, path: &'p str) -> Option<(&Source, &'p str)> {
+        if let Some(source) = self.exact.get(path) {
+            return Some((source, ""));
+        }
+        self.open.iter().find_map(|(prefix, source)| Some((source, path.strip_prefix(prefix.as_ref())?)))
+    }
+}
+
+struct Resolver<'a> {
+    schemas: &'a Schemas,
+    taxonomy: Taxonomy,
+    shape: &'a Shape,
+    /// What a `*` stands for.
+    rest: &'a str,
+    depth: usize,
+}
+
+impl Resolver<'_> {
+    fn resolve(&self, expression: &Expression) -> Binding {
+        let all = |parts: &[Expression]| parts.iter().map(|part| self.resolve(part)).collect::<Vec<_>>();
+        match expression {
+            // The raw packs themselves name what is physically there.
+            Expression::Raw(name) if self.taxonomy == Taxonomy::Raw => Binding::raw(self.name(name)),
+            Expression::Raw(name) => self.bind(Taxonomy::Raw, &self.name(name)),
+            Expression::Field(name) => self.bind(self.taxonomy, &self.name(name)),
+            Expression::Attribute(name) => {
+                Binding::constant(self.shape.attribute(name).map_or(Value::Null, Value::text))
+            }
+            Expression::Time => Binding::time(),
+            Expression::Literal(value) => Binding::constant(value.clone()),
+            Expression::First(parts) => Binding::first(all(parts)),
+            Expression::Concat(parts) => Binding::concat(all(parts)),
+            Expression::List(parts) => Binding::list(all(parts)),
+            Expression::When(condition, alternatives, value) => {
+                Binding::when(self.resolve(condition), Arc::clone(alternatives), self.resolve(value))
+            }
+            Expression::Apply(value, transform) => Binding::apply(self.resolve(value), transform.clone()),
+        }
+    }
+
+    fn name(&self, name: &str) -> Arc<str> {
+        match name.strip_suffix('*') {
+            Some(prefix) => format!("{prefix}{}", self.rest).into(),
+            None => name.into(),
+        }
+    }
+
+    /// A field that is made from itself over several packs is missing; within one entry it is an error.
+    fn bind(&self, taxonomy: Taxonomy, name: &str) -> Binding {
+        if self.depth >= MAX_DEPTH {
+            return Binding::Missing;
+        }
+        self.schemas.bind_below(taxonomy, name, self.shape, self.depth + 1)
+    }
+}
+
+/// The data stream that a backing index (`.ds-logs-system.security-default-2026.01.31-000001`) belongs to; any other
+/// index is itself.
+fn data_stream(index: &str) -> &str {
+    let stream = || {
+        let (rest, generation) = index.strip_prefix(".ds-")?.rsplit_once('-')?;
+        let (stream, date) = rest.rsplit_once('-')?;
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        (digits(generation) && digits(date)).then_some(stream)
+    };
+    stream().unwrap_or(index)
+}
+
+fn pack_paths(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>, diagnostics: &mut Vec<Diagnostic>) {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return diagnostics.push(unreadable(folder, &error)),
+    };
+    for entry in entries {
+        match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))) {
+            Ok((path, kind)) if kind.is_dir() && depth < MAX_DEPTH => pack_paths(&path, depth + 1, paths, diagnostics),
+            Ok((path, kind)) if !kind.is_dir() && path.extension().is_some_and(|e| e == "toml") => paths.push(path),
+            Ok(_) => {}
+            Err(error) => diagnostics.push(unreadable(folder, &error)),
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error("pack-unreadable", format!("cannot read the mapping pack {}: {error}", path.display()))
+}

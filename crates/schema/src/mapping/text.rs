@@ -1,0 +1,262 @@
+//! The text formats that mapping packs take apart: command lines, registry paths, hash lists, DNS results,
+//! PowerShell's context. Pure functions; where a vendor's pipeline has a quirk, it is built as it is there.
+
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
+
+use crate::{Object, Value};
+
+/// A whole number in decimal, or in hexadecimal after `0x`. Numbers beyond `i64` are none.
+pub(super) fn integer(text: &str) -> Option<i64> {
+    let text = text.trim();
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) if !hex.starts_with(['+', '-']) => i64::from_str_radix(hex, 16).ok(),
+        Some(_) => None,
+        None => text.parse().ok(),
+    }
+}
+
+/// An IP address in its usual spelling; an IPv4 address in IPv6 clothes (`::ffff:10.0.0.1`) bare.
+pub(super) fn ip(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = text.split_once('%').map_or(text, |(address, _zone)| address);
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical().to_string())
+}
+
+/// One hash out of Sysmon's `MD5=…,SHA256=…`, lower-cased. All zeros means that there was none.
+pub(super) fn hash_part(text: &str, algorithm: &str) -> Option<String> {
+    let (_, hash) = text
+        .split(',')
+        .filter_map(|part| part.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case(algorithm))?;
+    let hash = hash.trim();
+    (!hash.is_empty() && hash.bytes().any(|b| b != b'0')).then(|| hash.to_lowercase())
+}
+
+/// The arguments of a command line, as Elastic's Sysmon and PowerShell pipelines split it: the rules of
+/// `CommandLineToArgvW`, with the program's path treated like any other argument.
+pub(super) fn args_windows(command_line: &str) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut rest = command_line.chars().peekable();
+    loop {
+        while rest.next_if(|c| matches!(c, ' ' | '\t')).is_some() {}
+        if rest.peek().is_none() {
+            return args;
+        }
+        let mut arg = String::new();
+        let (mut quoted, mut backslashes) = (false, 0_usize);
+        while let Some(c) = rest.next() {
+            match c {
+                '\\' => {
+                    backslashes += 1;
+                    continue;
+                }
+                '"' => {
+                    arg.extend(std::iter::repeat_n('\\', backslashes / 2));
+                    if backslashes % 2 == 1 {
+                        arg.push('"');
+                    } else {
+                        // A doubled quote inside quotes is a quote, and ends the quoting.
+                        if quoted && rest.next_if_eq(&'"').is_some() {
+                            arg.push('"');
+                        }
+                        quoted = !quoted;
+                    }
+                    backslashes = 0;
+                    continue;
+                }
+                _ => {}
+            }
+            arg.extend(std::iter::repeat_n('\\', backslashes));
+            backslashes = 0;
+            if matches!(c, ' ' | '\t') && !quoted {
+                break;
+            }
+            arg.push(c);
+        }
+        arg.extend(std::iter::repeat_n('\\', backslashes));
+        args.push(arg);
+    }
+}
+
+/// The arguments of a command line, as Elastic's Security 4688 pipeline splits it: at white space outside quotes;
+/// quotes and backslashes stay, and two blanks in a row make an empty argument.
+pub(super) fn args_simple(command_line: &str) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut arg = String::new();
+    let mut quoted = false;
+    for c in command_line.chars() {
+        if c.is_whitespace() && !quoted {
+            args.push(std::mem::take(&mut arg));
+            continue;
+        }
+        if c == '"' {
+            quoted = !quoted;
+        }
+        arg.push(c);
+    }
+    if !arg.is_empty() {
+        args.push(arg);
+    }
+    args
+}
+
+/// Long and native names of registry roots, and the short ones that ECS documents carry.
+const ROOTS: &[(&str, &str)] = &[
+    ("HKLM", "HKLM"),
+    ("HKEY_LOCAL_MACHINE", "HKLM"),
+    ("\\REGISTRY\\MACHINE", "HKLM"),
+    ("HKU", "HKU"),
+    ("HKEY_USERS", "HKU"),
+    ("\\REGISTRY\\USER", "HKU"),
+    ("HKCU", "HKCU"),
+    ("HKEY_CURRENT_USER", "HKCU"),
+    ("HKCR", "HKCR"),
+    ("HKEY_CLASSES_ROOT", "HKCR"),
+    ("HKCC", "HKCC"),
+    ("HKEY_CURRENT_CONFIG", "HKCC"),
+    ("HKDD", "HKDD"),
+    ("HKEY_DYN_DATA", "HKDD"),
+];
+
+/// A registry path's hive (short), its key (the rest, with the last element) and its value (the last element).
+/// Elastic's `registry.key` does keep the value's name; that is theirs.
+pub(super) fn registry(path: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>, Option<Cow<'_, str>>)> {
+    for (long, short) in ROOTS {
+        let Some(head) = path.get(..long.len()) else { continue };
+        let rest = &path[long.len()..];
+        if !head.eq_ignore_ascii_case(long) || !(rest.is_empty() || rest.starts_with('\\')) {
+            continue;
+        }
+        let key = rest.strip_prefix('\\').filter(|key| !key.is_empty());
+        let value = key.and_then(|key| key.rsplit('\\').next()).filter(|value| !value.is_empty());
+        return Some((Cow::Borrowed(*short), key.map(Cow::Borrowed), value.map(Cow::Borrowed)));
+    }
+    None
+}
+
+/// What Sysmon 13 writes under `Details`: the value's data as text, and its type.
+///
+/// A `QWORD (0xH-0xL)` becomes `(H << 8) + L`, as in Elastic's pipeline; the shift should be 32, but rules see this.
+pub(super) fn registry_data(details: &str) -> (Option<String>, &'static str) {
+    let inner = |prefix: &str| details.strip_prefix(prefix)?.trim().strip_prefix('(')?.strip_suffix(')');
+    if let Some(number) = inner("DWORD").and_then(integer) {
+        return (Some(number.to_string()), "SZ_DWORD");
+    }
+    if let Some((high, low)) = inner("QWORD").and_then(|pair| pair.split_once('-'))
+        && let (Some(high), Some(low)) = (integer(high), integer(low))
+    {
+        return (Some((high << 8).wrapping_add(low).to_string()), "SZ_QWORD");
+    }
+    if details.eq_ignore_ascii_case("Binary Data") {
+        return (None, "REG_BINARY");
+    }
+    (Some(details.to_owned()), "REG_SZ")
+}
+
+/// The value of a key in lines `Key = value` or `Key=value`; blanks within the key do not count.
+pub(super) fn powershell_context<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let same = |found: &str| {
+        let letters = |text: &'_ str| {
+            text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect::<String>()
+        };
+        letters(found) == letters(key)
+    };
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .find(|(found, _)| same(found))
+        .map(|(_, value)| value.trim())
+        .filter(|value| !value.is_empty())
+}
+
+/// What a PowerShell 4103 or 800 lists of a command: lines `CommandInvocation(Name): "Name"` and
+/// `ParameterBinding(Name): name="x"; value="y"`, as objects `{type, related_command, name, value}`.
+pub(super) fn powershell_parameters(text: &str) -> Value {
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let Some((kind, rest)) = line.trim().split_once('(') else { continue };
+        let Some((command, rest)) = rest.split_once("):") else { continue };
+        if kind.is_empty() || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            continue;
+        }
+        let mut object = Object::default();
+        object.insert("type", Value::text(kind));
+        object.insert("related_command", Value::text(command));
+        let rest = rest.trim();
+        match rest.strip_prefix("name=").and_then(|rest| rest.split_once("; value=")) {
+            Some((name, value)) => {
+                object.insert("name", Value::text(name.trim_matches('"')));
+                object.insert("value", Value::text(value.trim_matches('"')));
+            }
+            None => object.insert("value", Value::text(rest.trim_matches('"'))),
+        }
+        found.push(Value::Object(Arc::new(object)));
+    }
+    if found.is_empty() { Value::Null } else { Value::list(found) }
+}
+
+/// Numbers of DNS record types that Sysmon 22 writes as `type:  5 name`.
+const DNS_TYPES: &[(&str, &str)] = &[
+    ("1", "A"),
+    ("2", "NS"),
+    ("5", "CNAME"),
+    ("6", "SOA"),
+    ("12", "PTR"),
+    ("15", "MX"),
+    ("16", "TXT"),
+    ("28", "AAAA"),
+    ("33", "SRV"),
+    ("65", "HTTPS"),
+];
+
+fn dns_results(text: &str) -> impl Iterator<Item = (Cow<'static, str>, String)> {
+    text.split(';').filter_map(|part| {
+        let part = part.trim();
+        if part.is_empty() || part == "-" {
+            return None;
+        }
+        if let Some((number, data)) = part.strip_prefix("type:").and_then(|rest| rest.trim_start().split_once(' ')) {
+            let known = DNS_TYPES.iter().find(|(known, _)| *known == number).map(|(_, name)| Cow::Borrowed(*name));
+            return Some((known.unwrap_or_else(|| Cow::Owned(number.to_owned())), data.trim().to_owned()));
+        }
+        let address = ip(part)?;
+        Some((Cow::Borrowed(if address.contains(':') { "AAAA" } else { "A" }), address))
+    })
+}
+
+/// Sysmon 22's `QueryResults` as objects `{data, type}`.
+pub(super) fn dns_answers(text: &str) -> Value {
+    let answers: Vec<Value> = dns_results(text)
+        .map(|(kind, data)| {
+            let mut object = Object::default();
+            object.insert("data", Value::text(data));
+            object.insert("type", Value::text(kind.as_ref()));
+            Value::Object(Arc::new(object))
+        })
+        .collect();
+    if answers.is_empty() { Value::Null } else { Value::list(answers) }
+}
+
+/// The addresses among Sysmon 22's `QueryResults`.
+pub(super) fn dns_addresses(text: &str) -> Vec<String> {
+    dns_results(text).filter(|(kind, _)| matches!(kind.as_ref(), "A" | "AAAA")).map(|(_, data)| data).collect()
+}
+
+/// Second-level labels under which countries register names. A short list, not the Public Suffix List: the
+/// difference shows only for rare suffixes.
+const SECOND_LEVEL: &[&str] = &["ac", "co", "com", "edu", "gov", "mil", "net", "ne", "nom", "or", "org", "sch"];
+
+/// The part of a host name that is registered: `example.co.uk` of `www.example.co.uk`.
+pub(super) fn registered_domain(name: &str) -> Option<&str> {
+    let name = name.trim_end_matches('.');
+    if name.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let labels: Vec<&str> = name.split('.').collect();
+    let take = match labels.as_slice() {
+        [.., second, top] if top.len() == 2 && SECOND_LEVEL.contains(&second.to_ascii_lowercase().as_str()) => 3,
+        _ => 2,
+    };
+    let skip = labels.len().checked_sub(take)?;
+    let at: usize = labels.iter().take(skip).map(|label| label.len() + 1).sum();
+    name.get(at..).filter(|domain| !domain.starts_with('.') && !domain.is_empty())
+}
