@@ -1,1 +1,36 @@
-//! File formats, containers, format detection: bytes to event batches.
+//! Bytes to [`EventBatch`]es: inputs, containers, formats and dialects, all found by content.
+//!
+//! The way through: [`discover`] turns what the user typed into [`Input`]s; [`units`] cuts them into [`Unit`]s that can
+//! be read side by side; [`Unit::read`] hands over batches and returns a [`Report`]. [`read`] does one input whole,
+//! [`read_one`] finds a single event.
+//!
+//! ```
+//! use lurcher_readers::{ReadOptions, discover, units};
+//!
+//! let options = ReadOptions::default();
+//! let found = discover(&["no/such/folder"]);
+//! assert_eq!(found.problems[0].code, "no-such-input");
+//! let (units, mut report) = units(&found.inputs, &options);
+//! for unit in &units {
+//!     report.merge(unit.read(&options, &mut |batch| println!("{} events", batch.rows())));
+//! }
+//! assert_eq!(report.events, 0);
+//! ```
+//!
+//! What comes out depends on neither the number of threads nor on how files were cut: which events there are, their
+//! raw fields, their [`record`](lurcher_schema::EventRef::record) and their
+//! [`ordinal`](lurcher_schema::EventRef::ordinal). Only how they are grouped into batches does.
+//!
+//! This crate knows no taxonomy: what a raw field means is said by the mapping packs of `lurcher-schema`.
+//!
+//! [`EventBatch`]: lurcher_schema::EventBatch
+
+mod input;
+mod options;
+mod report;
+mod unit;
+
+pub use input::{Discovery, Input, discover};
+pub use options::{ReadOptions, Wanted};
+pub use report::{Gravity, Problem, Report, Skipped};
+pub use unit::{Unit, read, read_one, units};

@@ -148,11 +148,17 @@ pub struct BatchBuilder {
 struct ColumnBuilder {
     name: Arc<str>,
     keys: Vec<i32>,
-    table: HashTable<i32>,
+    /// The hash of each distinct value (so that growing never hashes again) and its key.
+    table: HashTable<(u64, i32)>,
     data: String,
     offsets: Vec<i32>,
     json: Vec<bool>,
+    /// Values hardly repeat: looking for equal ones costs more than it saves.
+    unique: bool,
 }
+
+/// How many values a column sees before it may be found to hold hardly a value twice.
+const TRIAL: usize = 512;
 
 impl BatchBuilder {
     /// An empty batch.
@@ -187,20 +193,38 @@ impl BatchBuilder {
         time: Option<Timestamp>,
         fields: impl IntoIterator<Item = (&'a str, RawField<'a>)>,
     ) {
-        let row = self.rows();
+        self.start(ordinal, record, time);
         for (name, value) in fields {
-            let at = self.by_name.get(name).copied().unwrap_or_else(|| {
-                let name: Arc<str> = name.into();
-                self.by_name.insert(Arc::clone(&name), self.columns.len());
-                self.columns.push(ColumnBuilder::new(name));
-                self.columns.len() - 1
-            });
-            self.bytes += self.columns[at].push(row, value);
+            let at = self.column(name);
+            self.set(at, value);
         }
+    }
+
+    /// Begins an event; [`BatchBuilder::set`] gives it its fields. For readers that know their columns by number.
+    pub fn start(&mut self, ordinal: u64, record: u64, time: Option<Timestamp>) {
         self.bytes += 24;
         self.ordinals.push(ordinal);
         self.records.push(record);
         self.times.push(time);
+    }
+
+    /// The number of the column with this name, which is added if there is none yet.
+    pub fn column(&mut self, name: &str) -> usize {
+        self.by_name.get(name).copied().unwrap_or_else(|| {
+            let name: Arc<str> = name.into();
+            self.by_name.insert(Arc::clone(&name), self.columns.len());
+            self.columns.push(ColumnBuilder::new(name));
+            self.columns.len() - 1
+        })
+    }
+
+    /// Sets a field of the event begun last; a second value for the same column replaces the first. A column number
+    /// that this builder has not given out, or a builder without events, is ignored.
+    pub fn set(&mut self, column: usize, value: RawField<'_>) {
+        let Some(row) = self.rows().checked_sub(1) else { return };
+        if let Some(column) = self.columns.get_mut(column) {
+            self.bytes += column.push(row, value);
+        }
     }
 
     /// The batch. Fails only where Arrow finds a column over its limit of 2 GiB.
@@ -236,6 +260,7 @@ impl ColumnBuilder {
             data: String::new(),
             offsets: vec![0],
             json: Vec::new(),
+            unique: false,
         }
     }
 
@@ -258,19 +283,30 @@ impl ColumnBuilder {
     }
 
     fn intern(&mut self, text: &str, json: bool) -> i32 {
+        if self.unique {
+            return self.append(text, json);
+        }
         let hash = FxBuildHasher.hash_one((text, json));
-        if let Some(key) = self.table.find(hash, |key| self.json[*key as usize] == json && self.text(*key) == text) {
+        let same = |known: &(u64, i32)| {
+            known.0 == hash && self.json[known.1 as usize] == json && self.text(known.1) == text
+        };
+        if let Some((_, key)) = self.table.find(hash, same) {
             return *key;
         }
+        let key = self.append(text, json);
+        self.table.insert_unique(hash, (hash, key), |known| known.0);
+        if self.json.len() == TRIAL && self.keys.len() < TRIAL + TRIAL / 8 {
+            self.unique = true;
+            self.table = HashTable::new();
+        }
+        key
+    }
+
+    fn append(&mut self, text: &str, json: bool) -> i32 {
         let key = self.json.len() as i32;
         self.data.push_str(text);
         self.offsets.push(self.data.len() as i32);
         self.json.push(json);
-        let (data, offsets, kinds) = (&self.data, &self.offsets, &self.json);
-        self.table.insert_unique(hash, key, |key| {
-            let key = *key as usize;
-            FxBuildHasher.hash_one((&data[offsets[key] as usize..offsets[key + 1] as usize], kinds[key]))
-        });
         key
     }
 
