@@ -1,1 +1,25 @@
-//! The vendors' rule files and packs: Elastic TOML and NDJSON, Splunk YAML.
+//! The vendors' rule files and packs: Elastic TOML and NDJSON, Splunk YAML, Sigma YAML.
+//!
+//! [`load`] turns files and folders into a [`Pack`] of [`lurcher_ir::Rule`]s: what a file is, is found by its content;
+//! all that its publisher says goes to the rule's metadata; the query goes to the front end of its language, and what
+//! that has to say about it points into the rule file. One bad rule never stops the others.
+//!
+//! Nothing here runs a rule, and nothing is left out in silence: what is no rule is counted by kind, what cannot be
+//! run is a rule with a verdict.
+
+pub mod attack;
+mod check;
+mod embedded;
+mod languages;
+mod load;
+mod macros;
+mod node;
+mod recognise;
+mod select;
+mod syntax;
+mod vendor;
+
+pub use check::{CheckReason, CheckRecord, fields};
+pub use load::{LoadOptions, Pack, Problem, load};
+pub use macros::{Macro, Macros};
+pub use select::Selection;

@@ -1,0 +1,313 @@
+//! Files and folders to a [`Pack`] of rules.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use lurcher_diagnostics::{Diagnostic, SourceFile};
+use lurcher_ir::Rule;
+use lurcher_schema::Schemas;
+
+use crate::{
+    check::CheckRecord,
+    languages::{self, Loaded},
+    macros::{Macro, Macros},
+    node::Node,
+    recognise::{Kind, recognise},
+    syntax,
+    vendor::{Draft, elastic, sigma, splunk},
+};
+
+/// How deep folders may be nested.
+const MAX_DEPTH: usize = 64;
+/// Larger files are no rule files.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// What the loader is told.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Search macros of the user, as `NAME=DEFINITION`; they win over those in files.
+    pub macros: Vec<String>,
+    /// How many threads; `None`: as many as the machine has.
+    pub threads: Option<usize>,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Pack {
+    /// Every rule, also those that cannot be run, in order of the paths given and then of file names.
+    pub rules: Vec<Arc<Rule>>,
+    /// The verdict on each rule, in the same order.
+    pub checks: Vec<CheckRecord>,
+    /// What is wrong with rules, in the same order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What could not be read at all.
+    pub problems: Vec<Problem>,
+    /// Splunk's search macros.
+    pub macros: Macros,
+    /// How many files were read.
+    pub files: usize,
+    /// How many files and values were no rules, by what they are.
+    pub skipped: BTreeMap<&'static str, usize>,
+}
+
+/// A file or folder that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Its path.
+    pub path: String,
+    /// What happened.
+    pub message: String,
+}
+
+/// Reads rules from files and folders (with what is in them, at any depth; names that begin with a dot are passed
+/// over). Never fails as a whole.
+pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack {
+    let mut pack = Pack::default();
+    let mut files = Vec::new();
+    for path in paths {
+        find(path, true, 0, &mut files, &mut pack.problems);
+    }
+    let threads = options.threads.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let mut drafts = Vec::new();
+    for read in parallel(files, threads, |file| read(&file)) {
+        pack.take(read, &mut drafts);
+    }
+    for definition in &options.macros {
+        if let Err(text) = pack.macros.insert_definition(definition) {
+            let message = "a macro is defined as NAME=DEFINITION or NAME(ARGUMENT,…)=DEFINITION".to_owned();
+            pack.problems.push(Problem { path: text, message });
+        }
+    }
+    for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, schemas)) {
+        pack.rules.push(Arc::new(rule));
+        pack.checks.push(check);
+        pack.diagnostics.extend(diagnostics);
+    }
+    pack
+}
+
+impl Pack {
+    /// Adds what was read of one file.
+    fn take(&mut self, read: Read, drafts: &mut Vec<Draft>) {
+        self.files += usize::from(read.problem.is_none());
+        drafts.extend(read.drafts);
+        self.diagnostics.extend(read.diagnostics);
+        self.problems.extend(read.problem);
+        read.macros.into_iter().for_each(|found| self.macros.insert(found));
+        for kind in read.skipped {
+            *self.skipped.entry(kind).or_default() += 1;
+        }
+    }
+
+    /// How many rules there are of each (vendor, language, verdict).
+    pub fn tally(&self) -> BTreeMap<(&'static str, &'static str, &'static str), usize> {
+        let mut tally = BTreeMap::new();
+        for check in &self.checks {
+            *tally.entry((check.vendor, check.language, check.verdict)).or_default() += 1;
+        }
+        tally
+    }
+}
+
+/// What is in one file.
+#[derive(Default)]
+struct Read {
+    drafts: Vec<Draft>,
+    diagnostics: Vec<Diagnostic>,
+    macros: Vec<Macro>,
+    skipped: Vec<&'static str>,
+    problem: Option<Problem>,
+}
+
+/// A file to read; whether the user named it himself.
+struct Found {
+    path: PathBuf,
+    named: bool,
+}
+
+fn find(path: &Path, named: bool, depth: usize, files: &mut Vec<Found>, problems: &mut Vec<Problem>) {
+    let mut problem = |error: &io::Error| {
+        problems.push(Problem { path: path.display().to_string(), message: error.to_string() });
+    };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() && depth < MAX_DEPTH => match fs::read_dir(path) {
+            Ok(entries) => {
+                let mut inner: Vec<PathBuf> = entries
+                    .filter_map(|entry| entry.map(|entry| entry.path()).map_err(|error| problem(&error)).ok())
+                    .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
+                    .collect();
+                inner.sort();
+                inner.iter().for_each(|path| find(path, false, depth + 1, files, problems));
+            }
+            Err(error) => problem(&error),
+        },
+        Ok(metadata) if metadata.is_dir() => problem(&io::Error::other("folders are nested too deeply")),
+        Ok(_) => files.push(Found { path: path.to_owned(), named }),
+        Err(error) => problem(&error),
+    }
+}
+
+fn read(found: &Found) -> Read {
+    let name = found.path.display().to_string();
+    let problem = |message: String| Read { problem: Some(Problem { path: name.clone(), message }), ..Read::default() };
+    match fs::metadata(&found.path) {
+        Ok(metadata) if metadata.len() > MAX_BYTES => {
+            return problem(format!("it is larger than {} MiB and no rule file", MAX_BYTES >> 20));
+        }
+        _ => {}
+    }
+    let bytes = match fs::read(&found.path) {
+        Ok(bytes) => bytes,
+        Err(error) => return problem(error.to_string()),
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let lossy = String::from_utf8_lossy(error.as_bytes());
+            return match recognise(&lossy) {
+                Kind::NoRule(_) if !found.named => Read { skipped: vec!["other"], ..Read::default() },
+                _ => {
+                    let place = SourceFile::new("", lossy).position(at as u32);
+                    problem(format!("it is no UTF-8 text (line {}, column {})", place.line, place.column))
+                }
+            };
+        }
+    };
+    let kind = recognise(&text);
+    // Byte-order marks would shift every position by one character.
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    let file = SourceFile::new(name.clone(), text);
+    let read = parse(&file, kind);
+    if found.named && read.drafts.is_empty() && read.macros.is_empty() && read.problem.is_none() {
+        let what = read.skipped.first().copied().unwrap_or("other");
+        return problem(match what {
+            "other" => "it is no rule file of a kind that is known".to_owned(),
+            what => format!("it is no rule file but a {what}"),
+        });
+    }
+    read
+}
+
+fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
+    let mut read = Read::default();
+    match kind {
+        Kind::NoRule(what) => read.skipped.push(what),
+        Kind::ElasticToml => match syntax::toml(file) {
+            Ok(tree) => match elastic::toml_draft(file, &tree) {
+                Some(draft) => read.drafts.push(draft),
+                None => read.skipped.push("other"),
+            },
+            Err(fault) => read.drafts.push(faulty(file, "elastic", "eql", fault)),
+        },
+        Kind::Json => json(file, &mut read),
+        Kind::SplunkDetection => documents(file, &mut read, ("splunk", "spl"), |tree, read| {
+            let kind = tree.text("type").to_ascii_lowercase();
+            match kind.as_str() {
+                // Baselines fill lookups and investigations are for people: neither raises anything.
+                "baseline" => read.skipped.push("baseline"),
+                "investigation" => read.skipped.push("investigation"),
+                _ => read.drafts.push(splunk::draft(file, tree)),
+            }
+        }),
+        Kind::Sigma => documents(file, &mut read, ("sigma", "sigma"), |tree, read| {
+            // `action: global` holds what the documents after it share: no rule of its own.
+            if tree.get("detection").is_some() && tree.text("action") != "global" || tree.get("correlation").is_some() {
+                read.drafts.push(sigma::draft(file, tree));
+            } else {
+                read.skipped.push("rule without a query");
+            }
+        }),
+        Kind::SplunkMacro => match syntax::yaml(file) {
+            Ok(trees) => read.macros.extend(trees.iter().map(|tree| Macro {
+                name: tree.text("name"),
+                arguments: tree.texts("arguments"),
+                definition: tree.text("definition"),
+                path: file.name().to_owned(),
+            })),
+            Err(fault) => read.diagnostics.push(fault),
+        },
+    }
+    read
+}
+
+fn documents(
+    file: &Arc<SourceFile>,
+    read: &mut Read,
+    (vendor, language): (&'static str, &'static str),
+    take: impl Fn(&Node, &mut Read),
+) {
+    match syntax::yaml(file) {
+        Ok(trees) => trees.iter().for_each(|tree| take(tree, read)),
+        Err(fault) => read.drafts.push(faulty(file, vendor, language, fault)),
+    }
+}
+
+fn json(file: &Arc<SourceFile>, read: &mut Read) {
+    let (values, diagnostics) = syntax::json(file);
+    let mut drafts = Vec::new();
+    for value in &values {
+        match elastic::json_rule(value) {
+            Some(rule) => drafts.push(elastic::draft(file, rule)),
+            None if value.get("list_id").is_some() => read.skipped.push("exception list"),
+            None if value.get("exported_count").is_some() || value.get("exported_rules_count").is_some() => {
+                read.skipped.push("export summary");
+            }
+            None if value.get("connector_type_id").is_some() || value.text("type") == "action" => {
+                read.skipped.push("connector");
+            }
+            None => read.skipped.push("other"),
+        }
+    }
+    // Lines that are no JSON matter only among rules; any other file that begins with a brace is not ours.
+    if drafts.is_empty() && !diagnostics.is_empty() {
+        read.skipped.push("other");
+    } else {
+        read.drafts.extend(drafts);
+        read.diagnostics.extend(diagnostics);
+    }
+}
+
+/// A rule whose file cannot be parsed: its name and id are sought in the text, so that it is known by them.
+fn faulty(file: &Arc<SourceFile>, vendor: &'static str, language: &'static str, fault: Diagnostic) -> Draft {
+    let mut draft = Draft::new(file, vendor, language);
+    let value = |names: &[&str]| {
+        file.text().lines().find_map(|line| {
+            let (key, value) = line.split_once([':', '='])?;
+            names.contains(&key.trim()).then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+        })
+    };
+    draft.meta.id = value(&["id", "rule_id"]).unwrap_or_default().into();
+    draft.meta.name = value(&["name", "title"]).unwrap_or_default();
+    draft.diagnostics.push(fault);
+    draft
+}
+
+/// Applies a function to every item on several threads; the results are in the order of the items.
+fn parallel<T: Send, R: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let slots: Vec<Mutex<(Option<T>, Option<R>)>> =
+        items.into_iter().map(|item| Mutex::new((Some(item), None))).collect();
+    let next = AtomicUsize::new(0);
+    let run = || {
+        while let Some(slot) = slots.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let item = slot.lock().unwrap_or_else(PoisonError::into_inner).0.take();
+            let result = item.map(&work);
+            slot.lock().unwrap_or_else(PoisonError::into_inner).1 = result;
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads.min(slots.len()) {
+            scope.spawn(run);
+        }
+        run();
+    });
+    slots.into_iter().filter_map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner).1).collect()
+}
