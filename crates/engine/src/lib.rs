@@ -6,7 +6,9 @@
 mod alert;
 pub mod eval;
 mod rule_set;
+pub mod sample;
 mod scanner;
+pub mod sequence;
 mod settings;
 mod tail;
 
