@@ -156,7 +156,7 @@ fn escape(raw: &str) -> (usize, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{node::Node, syntax};
+    use crate::{node::Node, syntax, yaml};
 
     /// Every character of the query that is not white space must be found where the map says it stands.
     fn assert_aligned(file: &Arc<SourceFile>, node: &Node) {
@@ -195,7 +195,7 @@ mod tests {
             "search: from x | where y = 3\n  and z\nname: ü\n",
         ] {
             let file = SourceFile::new("r.yml", text);
-            let documents = syntax::yaml(&file).expect("valid YAML");
+            let documents = yaml::documents(&file).expect("valid YAML");
             assert_aligned(&file, documents[0].get("search").expect("a search"));
         }
     }

@@ -18,6 +18,7 @@ mod recognise;
 mod select;
 mod syntax;
 mod vendor;
+mod yaml;
 
 pub use check::{CheckReason, CheckRecord, fields};
 pub use load::{LoadOptions, Pack, Problem, load};

@@ -19,10 +19,10 @@ use crate::{
     check::CheckRecord,
     languages::{self, Loaded},
     macros::{Macro, Macros},
-    node::Node,
     recognise::{Kind, recognise},
     syntax,
     vendor::{Draft, elastic, sigma, splunk},
+    yaml,
 };
 
 /// How deep folders may be nested.
@@ -209,24 +209,20 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
             Err(fault) => read.drafts.push(faulty(file, "elastic", "eql", fault)),
         },
         Kind::Json => json(file, &mut read),
-        Kind::SplunkDetection => documents(file, &mut read, ("splunk", "spl"), |tree, read| {
-            let kind = tree.text("type").to_ascii_lowercase();
-            match kind.as_str() {
+        Kind::SplunkDetection => match yaml::documents(file) {
+            Ok(trees) => trees.iter().for_each(|tree| match tree.text("type").to_ascii_lowercase().as_str() {
                 // Baselines fill lookups and investigations are for people: neither raises anything.
                 "baseline" => read.skipped.push("baseline"),
                 "investigation" => read.skipped.push("investigation"),
                 _ => read.drafts.push(splunk::draft(file, tree)),
-            }
-        }),
-        Kind::Sigma => documents(file, &mut read, ("sigma", "sigma"), |tree, read| {
-            // `action: global` holds what the documents after it share: no rule of its own.
-            if tree.get("detection").is_some() && tree.text("action") != "global" || tree.get("correlation").is_some() {
-                read.drafts.push(sigma::draft(file, tree));
-            } else {
-                read.skipped.push("rule without a query");
-            }
-        }),
-        Kind::SplunkMacro => match syntax::yaml(file) {
+            }),
+            Err(fault) => read.drafts.push(faulty(file, "splunk", "spl", fault)),
+        },
+        Kind::Sigma => match yaml::documents(file) {
+            Ok(trees) => read.drafts.extend(sigma::drafts(file, trees)),
+            Err(fault) => read.drafts.push(faulty(file, "sigma", "sigma", fault)),
+        },
+        Kind::SplunkMacro => match yaml::documents(file) {
             Ok(trees) => read.macros.extend(trees.iter().map(|tree| Macro {
                 name: tree.text("name"),
                 arguments: tree.texts("arguments"),
@@ -237,18 +233,6 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
         },
     }
     read
-}
-
-fn documents(
-    file: &Arc<SourceFile>,
-    read: &mut Read,
-    (vendor, language): (&'static str, &'static str),
-    take: impl Fn(&Node, &mut Read),
-) {
-    match syntax::yaml(file) {
-        Ok(trees) => trees.iter().for_each(|tree| take(tree, read)),
-        Err(fault) => read.drafts.push(faulty(file, vendor, language, fault)),
-    }
 }
 
 fn json(file: &Arc<SourceFile>, read: &mut Read) {
@@ -267,9 +251,12 @@ fn json(file: &Arc<SourceFile>, read: &mut Read) {
             None => read.skipped.push("other"),
         }
     }
+    if drafts.is_empty() && read.skipped.iter().all(|what| *what == "other") {
+        read.skipped.truncate(1);
+    }
     // Lines that are no JSON matter only among rules; any other file that begins with a brace is not ours.
     if drafts.is_empty() && !diagnostics.is_empty() {
-        read.skipped.push("other");
+        read.skipped = vec!["other"];
     } else {
         read.drafts.extend(drafts);
         read.diagnostics.extend(diagnostics);

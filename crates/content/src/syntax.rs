@@ -1,22 +1,18 @@
-//! TOML, YAML and JSON text to [`Node`]s.
+//! TOML and JSON text to [`Node`]s.
 //!
-//! The parsing itself is that of `toml`, `saphyr-parser` and `serde_json`; here their results become one tree with
-//! byte spans. What a file means is not decided here.
+//! The parsing itself is that of `toml` and `serde_json`; here their results become one tree with byte spans. What a
+//! file means is not decided here.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{borrow::Cow, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
-use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde_json::value::RawValue;
-use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
 use crate::node::{Data, Node};
 
 /// How deep a file's values may be nested.
 const MAX_DEPTH: usize = 64;
-/// How many values aliases may add to a YAML file, all together.
-const MAX_ALIASED: usize = 10_000;
 
 /// Reads a TOML document.
 pub(crate) fn toml(file: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
@@ -54,176 +50,6 @@ fn toml_value(value: &toml::Spanned<DeValue<'_>>) -> Node {
         DeValue::Table(table) => toml_table(table),
     };
     Node { span: Span::new(value.span().start, value.span().end), data }
-}
-
-/// Reads all documents of a YAML stream.
-pub(crate) fn yaml(file: &Arc<SourceFile>) -> Result<Vec<Node>, Diagnostic> {
-    let mut reader = YamlReader { offsets: Offsets::new(file.text()), anchors: HashMap::new(), aliased: 0 };
-    let mut parser = Parser::new_from_str(file.text());
-    let mut documents = Vec::new();
-    let fault = |span: Span, message: &str| {
-        Diagnostic::error("rule-yaml", "the file is no valid YAML").in_file(file).at(span, message)
-    };
-    while let Some(event) = parser.next_event() {
-        let (event, place) = event.map_err(|error| {
-            let at = reader.offsets.byte(error.marker().index());
-            fault(Span::new(at, at), error.info())
-        })?;
-        match event {
-            Event::StreamStart | Event::StreamEnd | Event::Nothing | Event::DocumentStart(_) | Event::DocumentEnd => {}
-            event => {
-                documents.push(reader.node(&mut parser, event, place, 0).map_err(|e| fault(e.0, &e.1))?);
-            }
-        }
-    }
-    Ok(documents)
-}
-
-struct YamlReader {
-    offsets: Offsets,
-    anchors: HashMap<usize, Node>,
-    aliased: usize,
-}
-
-type Fault = (Span, String);
-
-impl YamlReader {
-    fn span(&self, place: saphyr_parser::Span) -> Span {
-        Span::new(self.offsets.byte(place.start.index()), self.offsets.byte(place.end.index()))
-    }
-
-    fn next<'a>(
-        &self,
-        parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
-    ) -> Result<(Event<'a>, saphyr_parser::Span), Fault> {
-        match parser.next_event() {
-            Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => {
-                let at = self.offsets.byte(error.marker().index());
-                Err((Span::new(at, at), error.info().to_owned()))
-            }
-            None => Err((Span::default(), "the file ends within a value".to_owned())),
-        }
-    }
-
-    fn node<'a>(
-        &mut self,
-        parser: &mut Parser<'a, saphyr_parser::StrInput<'a>>,
-        event: Event<'a>,
-        place: saphyr_parser::Span,
-        depth: usize,
-    ) -> Result<Node, Fault> {
-        let mut span = self.span(place);
-        if depth > MAX_DEPTH {
-            return Err((span, format!("values are nested more than {MAX_DEPTH} deep")));
-        }
-        let (data, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => (yaml_scalar(&text, style, tag.as_deref()), anchor),
-            Event::SequenceStart(anchor, _) => {
-                let mut items = Vec::new();
-                loop {
-                    let (event, place) = self.next(parser)?;
-                    if event == Event::SequenceEnd {
-                        span = span.to(self.span(place));
-                        break;
-                    }
-                    items.push(self.node(parser, event, place, depth + 1)?);
-                }
-                (Data::List(items), anchor)
-            }
-            Event::MappingStart(anchor, _) => {
-                let mut members = Vec::new();
-                loop {
-                    let (event, place) = self.next(parser)?;
-                    if event == Event::MappingEnd {
-                        span = span.to(self.span(place));
-                        break;
-                    }
-                    let key = self.node(parser, event, place, depth + 1)?;
-                    let (event, place) = self.next(parser)?;
-                    let value = self.node(parser, event, place, depth + 1)?;
-                    members.push((key.scalar().unwrap_or_default(), value));
-                }
-                (Data::Map(members), anchor)
-            }
-            Event::Alias(anchor) => return self.alias(anchor, span),
-            _ => return Err((span, "a value was expected here".to_owned())),
-        };
-        let node = Node { span, data };
-        if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
-        }
-        Ok(node)
-    }
-
-    /// Copies what an alias names. The number of values is bounded: nested aliases grow without end otherwise.
-    fn alias(&mut self, anchor: usize, span: Span) -> Result<Node, Fault> {
-        let Some(node) = self.anchors.get(&anchor) else {
-            return Err((span, "an alias of something that is not there".to_owned()));
-        };
-        self.aliased += size(node);
-        if self.aliased > MAX_ALIASED {
-            return Err((span, format!("aliases repeat more than {MAX_ALIASED} values")));
-        }
-        Ok(node.clone())
-    }
-}
-
-fn size(node: &Node) -> usize {
-    1 + match &node.data {
-        Data::List(items) => items.iter().map(size).sum(),
-        Data::Map(members) => members.iter().map(|(_, node)| size(node)).sum(),
-        _ => 0,
-    }
-}
-
-/// A scalar by YAML's core schema: only plain ones are anything but text.
-fn yaml_scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Data {
-    if style != ScalarStyle::Plain || tag.is_some() {
-        return Data::Text(text.to_owned());
-    }
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => Data::Null,
-        "true" | "True" | "TRUE" => Data::Bool(true),
-        "false" | "False" | "FALSE" => Data::Bool(false),
-        _ if is_number(text) => Data::Number(text.to_owned()),
-        _ => Data::Text(text.to_owned()),
-    }
-}
-
-/// Whether it is spelled as a decimal number (`inf` and `nan`, which Rust would also read, are words).
-fn is_number(text: &str) -> bool {
-    text.bytes().any(|b| b.is_ascii_digit())
-        && text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
-        && text.parse::<f64>().is_ok()
-}
-
-/// Character offsets, as the YAML parser counts, to byte offsets.
-struct Offsets {
-    /// Empty if the text is ASCII; else the byte offset of every 64th character.
-    marks: Vec<usize>,
-    text: String,
-}
-
-impl Offsets {
-    const STEP: usize = 64;
-
-    fn new(text: &str) -> Self {
-        if text.is_ascii() {
-            return Self { marks: Vec::new(), text: String::new() };
-        }
-        let marks = text.char_indices().step_by(Self::STEP).map(|(at, _)| at).collect();
-        Self { marks, text: text.to_owned() }
-    }
-
-    fn byte(&self, character: usize) -> usize {
-        if self.marks.is_empty() {
-            return character;
-        }
-        let Some(mark) = self.marks.get(character / Self::STEP) else { return self.text.len() };
-        let rest = &self.text[*mark..];
-        mark + rest.char_indices().nth(character % Self::STEP).map_or(rest.len(), |(at, _)| at)
-    }
 }
 
 /// Reads a JSON document, or one JSON value a line. Faulty lines are reported, the others read.

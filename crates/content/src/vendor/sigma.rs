@@ -27,8 +27,25 @@ const KNOWN: [&str; 12] = [
     "title",
 ];
 
-/// A rule or a correlation.
-pub(crate) fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
+/// The rules and correlations of a file. A document with `action: global` is no rule: what it says, the documents
+/// after it say too unless they say otherwise.
+pub(crate) fn drafts(file: &Arc<SourceFile>, documents: Vec<Node>) -> Vec<Draft> {
+    let (mut drafts, mut shared) = (Vec::new(), Vec::new());
+    for mut document in documents {
+        let Data::Map(members) = &mut document.data else { continue };
+        if members.iter().any(|(name, node)| name == "action" && node.scalar().as_deref() == Some("global")) {
+            shared.clone_from(members);
+            shared.retain(|(name, _)| name != "action");
+            continue;
+        }
+        let own: Vec<String> = members.iter().map(|(name, _)| name.clone()).collect();
+        members.extend(shared.iter().filter(|(name, _)| !own.contains(name)).cloned());
+        drafts.push(draft(file, &document));
+    }
+    drafts
+}
+
+fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
     let mut draft = Draft::new(file, "sigma", "sigma");
     let meta = &mut draft.meta;
     meta.id = rule.text("id").into();
