@@ -2,18 +2,47 @@
 //!
 //! Two nouns: a [`Compiler`] makes a [`RuleSet`] (immutable, shared); a [`Scanner`] runs it over
 //! [`lurcher_schema::EventBatch`]es and yields [`Alert`]s to an [`AlertSink`].
+//!
+//! Each distinct value is looked at once, every row becomes a small signature, and rules are decided by signatures:
+//!
+//! | step | module |
+//! |---|---|
+//! | all predicates as one graph | `graph` |
+//! | the graph specialised to a shape | `program`, `witness`, `routing` |
+//! | values to the tests that they pass | `matcher`, `literal_scan`, `value_cache` |
+//! | rows to signatures to outcomes | `scanner`, `memo` |
+//! | what no test can say | [`eval`] |
+//! | sequences, samples, limits, pipelines | `tail` |
+//!
+//! [`naive`] says the same things by the book, for tests and for explanations.
+
+// `test` and `text` are both the right word, often side by side.
+#![allow(clippy::similar_names)]
 
 mod alert;
 pub mod eval;
+mod graph;
+mod interner;
+mod literal_scan;
+mod matcher;
+mod memo;
+pub mod naive;
+mod number;
+mod program;
+mod regex_literals;
+mod routing;
 mod rule_set;
 pub mod sample;
 mod scanner;
 pub mod sequence;
 mod settings;
 mod tail;
+mod text;
+mod value_cache;
+mod witness;
 
 pub use alert::{Alert, AlertEntity, AlertSink, Match};
-pub use rule_set::{Compiler, Route, RuleSet};
+pub use rule_set::{Compiler, FilterPlan, Route, RuleSet};
 pub use scanner::{ScanStats, Scanner};
 pub use settings::Settings;
 pub use tail::{Collector, Hit, TailStats};

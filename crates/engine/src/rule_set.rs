@@ -1,9 +1,26 @@
 //! All rules, compiled together. Immutable, shared by threads.
+//!
+//! Building interns all predicates into one graph and does nothing else: what a shape makes of the graph is worked
+//! out when the first batch of that shape comes by, and kept for all threads.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
 
-use lurcher_ir::Rule;
-use lurcher_schema::Schemas;
+use lurcher_ir::{FieldRef, Rule, Tail, Test};
+use lurcher_schema::{Schemas, Shape, ShapeId};
+use rustc_hash::FxBuildHasher;
+
+use crate::{
+    graph::{Graph, GraphBuilder},
+    matcher::Matcher,
+    program::{Program, Root},
+    routing,
+};
+
+/// More shapes than this at a time are not kept; those that come again are worked out anew.
+const MOST_SHAPES: usize = 4096;
 
 /// Which events a rule is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -52,9 +69,36 @@ impl Compiler {
 
     /// Compiles them.
     pub fn build(self) -> Arc<RuleSet> {
-        Arc::new(RuleSet { schemas: self.schemas, route: self.route, rules: self.rules })
+        let mut graph = GraphBuilder::new();
+        let mut roots = Vec::new();
+        let mut immediate = Vec::new();
+        for (number, rule) in self.rules.iter().enumerate() {
+            let Some(body) = &rule.body else {
+                immediate.push(false);
+                continue;
+            };
+            let alone = matches!(&body.tail, Tail::Events { limits } if limits.is_empty());
+            immediate.push(alone);
+            let used = if matches!(body.tail, Tail::Events { .. }) { 1 } else { body.filters.len() };
+            for (filter, predicate) in body.filters.iter().take(used).enumerate() {
+                roots.push(Root { rule: number as u32, filter: filter as u32, node: graph.add(predicate) });
+            }
+        }
+        Arc::new(RuleSet {
+            schemas: self.schemas,
+            route: self.route,
+            rules: self.rules,
+            immediate,
+            graph: graph.build(),
+            roots,
+            programs: RwLock::default(),
+            matchers: RwLock::default(),
+        })
     }
 }
+
+type Programs = HashMap<ShapeId, Arc<OnceLock<Arc<Program>>>, FxBuildHasher>;
+type Matchers = HashMap<Box<[u32]>, Arc<Matcher>, FxBuildHasher>;
 
 /// All rules, compiled together.
 #[derive(Debug)]
@@ -62,6 +106,26 @@ pub struct RuleSet {
     schemas: Arc<Schemas>,
     route: Route,
     rules: Vec<Arc<Rule>>,
+    immediate: Vec<bool>,
+    graph: Graph,
+    roots: Vec<Root>,
+    programs: RwLock<Programs>,
+    matchers: RwLock<Matchers>,
+}
+
+/// How a rule's filter is decided in a shape.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FilterPlan {
+    /// Its rule does not see events of this shape (strict routing).
+    NotRouted,
+    /// It cannot hold: the shape lacks its fields or contradicts it.
+    Never,
+    /// It holds for every event of the shape.
+    Always,
+    /// It is looked at only where one of these tests holds. A test stands once for every name of its raw field.
+    Witnessed(Vec<(FieldRef, Test)>),
+    /// It is looked at for every event of the shape.
+    Unwitnessed,
 }
 
 impl RuleSet {
@@ -78,5 +142,110 @@ impl RuleSet {
     /// Which events rules are given.
     pub fn route(&self) -> Route {
         self.route
+    }
+
+    /// Whether every event that passes the rule's filter is an alert of its own, without a tail.
+    pub(crate) fn is_immediate(&self, rule: u32) -> bool {
+        self.immediate[rule as usize]
+    }
+
+    /// The graph of all predicates.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The raw fields that the rules' predicates read in events of a shape, sorted. Tails, messages and evidence may
+    /// read more.
+    pub fn raw_fields(&self, shape: &Shape) -> Vec<Arc<str>> {
+        let program = self.program(shape);
+        let bindings = program.fields.iter().map(|field| &field.binding).chain(program.residual_fields.values());
+        let names: BTreeSet<Arc<str>> = bindings.flat_map(|b| b.raw_fields()).map(Arc::from).collect();
+        names.into_iter().collect()
+    }
+
+    /// How many atoms, formulas and fields there are over all rules.
+    pub fn size(&self) -> (usize, usize, usize) {
+        (self.graph.tests.len(), self.graph.nodes.len(), self.graph.fields.len())
+    }
+
+    /// How each filter of a rule is decided in a shape, by the filter's index. Empty for a rule without body.
+    pub fn plan(&self, rule: u32, shape: &Shape) -> BTreeMap<u32, FilterPlan> {
+        let program = self.program(shape);
+        let routed = self.sees(rule, &self.schemas.indices(shape));
+        let own = self.roots.iter().filter(|root| root.rule == rule);
+        own.map(|root| {
+            let live = program.filters.iter().position(|f| (f.rule, f.filter) == (rule, root.filter));
+            let plan = match live {
+                _ if !routed => FilterPlan::NotRouted,
+                None => FilterPlan::Never,
+                Some(number) if program.filters[number].root.is_none() => FilterPlan::Always,
+                Some(number) if program.unwitnessed.contains(&(number as u32)) => FilterPlan::Unwitnessed,
+                Some(number) => FilterPlan::Witnessed(self.witnesses(&program, number as u32)),
+            };
+            (root.filter, plan)
+        })
+        .collect()
+    }
+
+    /// The rules that have to be looked at for every event of a shape, because nothing about an event can rule them
+    /// out beforehand. Sorted.
+    pub fn unwitnessed(&self, shape: &Shape) -> Vec<u32> {
+        let program = self.program(shape);
+        let rules: BTreeSet<u32> = program.unwitnessed.iter().map(|f| program.filters[*f as usize].rule).collect();
+        rules.into_iter().collect()
+    }
+
+    fn witnesses(&self, program: &Program, filter: u32) -> Vec<(FieldRef, Test)> {
+        let mut found = Vec::new();
+        for field in &program.fields {
+            for (place, test) in field.tests.iter().enumerate() {
+                if !program.witnessed[field.first_atom as usize + place].contains(&filter) {
+                    continue;
+                }
+                for name in &field.names {
+                    found.push((self.graph.fields[*name as usize].clone(), self.graph.tests[*test as usize].clone()));
+                }
+            }
+        }
+        found
+    }
+
+    fn sees(&self, rule: u32, indices: &[Arc<str>]) -> bool {
+        self.route == Route::Any || routing::sees(&self.rules[rule as usize].meta.sources, indices)
+    }
+
+    /// The rules specialised to a shape; worked out once, by whichever thread needs it first.
+    pub(crate) fn program(&self, shape: &Shape) -> Arc<Program> {
+        let known = self.programs.read().unwrap_or_else(PoisonError::into_inner).get(&shape.id()).cloned();
+        let cell = known.unwrap_or_else(|| {
+            let mut programs = self.programs.write().unwrap_or_else(PoisonError::into_inner);
+            if programs.len() >= MOST_SHAPES {
+                programs.clear();
+                self.matchers.write().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+            Arc::clone(programs.entry(shape.id()).or_default())
+        });
+        Arc::clone(cell.get_or_init(|| Arc::new(self.specialise(shape))))
+    }
+
+    fn specialise(&self, shape: &Shape) -> Program {
+        let indices = self.schemas.indices(shape);
+        let mut seen: HashMap<u32, bool, FxBuildHasher> = HashMap::default();
+        let roots: Vec<Root> = self
+            .roots
+            .iter()
+            .filter(|root| *seen.entry(root.rule).or_insert_with(|| self.sees(root.rule, &indices)))
+            .copied()
+            .collect();
+        Program::new(&self.graph, &roots, &self.schemas, shape, &mut |tests| self.matcher(tests))
+    }
+
+    fn matcher(&self, tests: &[u32]) -> Arc<Matcher> {
+        if let Some(known) = self.matchers.read().unwrap_or_else(PoisonError::into_inner).get(tests) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(Matcher::new(tests.iter().map(|test| &self.graph.tests[*test as usize])));
+        let mut matchers = self.matchers.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(matchers.entry(tests.into()).or_insert(new))
     }
 }

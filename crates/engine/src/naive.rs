@@ -1,0 +1,173 @@
+//! The evaluator by the book: one predicate, one event, straight from the words of the IR.
+//!
+//! It is what the fast evaluator is held against, so it shares nothing with it but the IR's types: it has its own
+//! wildcard matcher, its own numbers, its own everything, and takes no care to be quick. The one thing that both use
+//! is [`crate::eval`], which is tested on its own.
+
+use std::net::IpAddr;
+
+use lurcher_ir::{Bound, Case, FieldRef, Predicate, Test, Wildcard, WildcardPiece, fold_text};
+use lurcher_schema::{Event, Schemas, Taxonomy, Timestamp, Value};
+
+use crate::eval::{CompiledExpr, Row};
+
+/// Whether the predicate holds for the event. `now` is the time of the run.
+pub fn holds(predicate: &Predicate, event: &Event, schemas: &Schemas, now: Timestamp) -> bool {
+    match predicate {
+        Predicate::Constant(truth) => *truth,
+        Predicate::All(parts) => parts.iter().all(|part| holds(part, event, schemas, now)),
+        Predicate::Any(parts) => parts.iter().any(|part| holds(part, event, schemas, now)),
+        Predicate::Not(inner) => !holds(inner, event, schemas, now),
+        Predicate::Test { field, test } => {
+            let value = schemas.bind(field.taxonomy, field.path.as_str(), &event.shape).value(event);
+            passes(test, &value)
+        }
+        Predicate::Holds { expr, fields } => {
+            CompiledExpr::new(expr).holds(*fields, &mut EventRow { event, schemas }, now)
+        }
+    }
+}
+
+/// Whether a field with this value passes the test: a missing one never does; of several values one is enough.
+pub fn passes(test: &Test, value: &Value) -> bool {
+    value.elements().any(|single| single_passes(test, single))
+}
+
+fn single_passes(test: &Test, value: &Value) -> bool {
+    let text = match value {
+        Value::Text(text) => text.to_string(),
+        Value::Int(_) | Value::Float(_) | Value::Bool(_) => value.to_string(),
+        Value::Null | Value::List(_) => return false,
+        Value::Object(_) => return matches!(test, Test::Exists),
+    };
+    let by = |case: &Case, text: &str| match case {
+        Case::Sensitive => text.to_owned(),
+        Case::Insensitive => fold_text(text),
+    };
+    match test {
+        Test::Exists => true,
+        Test::Equals(wanted, case) => equals(value, &text, wanted, *case),
+        Test::OneOf(wanted, case) => wanted.iter().any(|wanted| equals(value, &text, wanted, *case)),
+        Test::Prefix(part, case) => by(case, &text).starts_with(&by(case, part)),
+        Test::Suffix(part, case) => by(case, &text).ends_with(&by(case, part)),
+        Test::Contains(part, case) => by(case, &text).contains(&by(case, part)),
+        Test::Wildcard(pattern, case) => wildcard(pattern, &text, *case),
+        Test::Regex(regex) => regex::Regex::new(&regex.pattern).is_ok_and(|regex| regex.is_match(&text)),
+        Test::InNetwork(blocks) => {
+            text.parse::<IpAddr>().is_ok_and(|address| blocks.iter().any(|block| block.contains(address)))
+        }
+        Test::Range { low, high } => {
+            low.as_ref().is_none_or(|bound| bounded(value, &text, bound, true))
+                && high.as_ref().is_none_or(|bound| bounded(value, &text, bound, false))
+        }
+        Test::Length { min, max } => {
+            let length = text.encode_utf16().count() as u64;
+            length >= *min && max.is_none_or(|max| length <= max)
+        }
+    }
+}
+
+fn equals(value: &Value, text: &str, wanted: &Value, case: Case) -> bool {
+    match wanted {
+        Value::Text(wanted) => match case {
+            Case::Sensitive => text == wanted.as_ref(),
+            Case::Insensitive => fold_text(text) == fold_text(wanted),
+        },
+        Value::Bool(wanted) => match value {
+            Value::Bool(own) => own == wanted,
+            Value::Text(own) => own.to_ascii_lowercase() == wanted.to_string(),
+            _ => false,
+        },
+        Value::Int(wanted) => match (value, number(value)) {
+            (Value::Int(own), _) => own == wanted,
+            (Value::Text(own), _) if own.parse::<i64>().is_ok() => own.parse() == Ok(*wanted),
+            (_, Some(own)) => own == *wanted as f64,
+            _ => false,
+        },
+        Value::Float(wanted) => number(value) == Some(*wanted),
+        Value::Null | Value::List(_) | Value::Object(_) => false,
+    }
+}
+
+/// The number that a value is or that its text reads as.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Int(n) => Some(*n as f64),
+        Value::Float(n) => Some(*n),
+        Value::Text(text) if text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) => {
+            text.parse().ok().filter(|n: &f64| n.is_finite()).filter(|_| !text.starts_with(['e', 'E']))
+        }
+        _ => None,
+    }
+}
+
+fn bounded(value: &Value, text: &str, bound: &Bound, low: bool) -> bool {
+    let order = if let Some(end) = bound.time {
+        let time = match value {
+            Value::Text(text) => Timestamp::parse(text),
+            Value::Int(millis) => Some(Timestamp::from_millis(*millis)),
+            Value::Float(millis) => Some(Timestamp((millis * 1000.0) as i64)),
+            _ => None,
+        };
+        time.map(|time| time.cmp(&end))
+    } else {
+        match &bound.value {
+            Value::Int(end) => match value {
+                Value::Int(own) => Some(own.cmp(end)),
+                Value::Text(own) if own.parse::<i64>().is_ok() => own.parse().ok().map(|own: i64| own.cmp(end)),
+                _ => number(value).and_then(|own| own.partial_cmp(&(*end as f64))),
+            },
+            Value::Float(end) => number(value).and_then(|own| own.partial_cmp(end)),
+            Value::Text(end) => Some(text.cmp(end)),
+            _ => None,
+        }
+    };
+    order.is_some_and(|order| if low { order.is_gt() } else { order.is_lt() } || (bound.inclusive && order.is_eq()))
+}
+
+/// Whole-value wildcard match by the classic table: `row[i]` says whether the pieces so far match the first `i`
+/// characters.
+fn wildcard(pattern: &Wildcard, text: &str, case: Case) -> bool {
+    let form = |text: &str| if case == Case::Insensitive { fold_text(text) } else { text.to_owned() };
+    let text: Vec<char> = form(text).chars().collect();
+    let mut row = vec![false; text.len() + 1];
+    row[0] = true;
+    for piece in pattern.pieces.iter() {
+        match piece {
+            WildcardPiece::Any => {
+                let first = row.iter().position(|reached| *reached).unwrap_or(row.len());
+                row.iter_mut().skip(first).for_each(|reached| *reached = true);
+            }
+            WildcardPiece::One => {
+                row.rotate_right(1);
+                row[0] = false;
+            }
+            WildcardPiece::Literal(literal) => {
+                for letter in form(literal).chars() {
+                    row = (0..=text.len()).map(|at| at > 0 && row[at - 1] && text[at - 1] == letter).collect();
+                }
+            }
+        }
+    }
+    row[text.len()]
+}
+
+/// An event as the source of an expression's leaves.
+struct EventRow<'a> {
+    event: &'a Event,
+    schemas: &'a Schemas,
+}
+
+impl Row for EventRow<'_> {
+    fn field(&mut self, field: &FieldRef) -> Value {
+        self.schemas.bind(field.taxonomy, field.path.as_str(), &self.event.shape).value(self.event)
+    }
+
+    fn event(&mut self, taxonomy: Taxonomy) -> Value {
+        Value::Object(std::sync::Arc::new(self.schemas.normalise(self.event, taxonomy)))
+    }
+
+    fn column(&mut self, _name: &str) -> Value {
+        Value::Null
+    }
+}
