@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use lurcher_ir::{AlertKind, EntityRole, EntityType, Rule, Severity};
-use lurcher_schema::{Event, Object, Timestamp};
+use lurcher_ir::{AlertKind, EntityRole, EntityType, OverrideMapping, Rule, Severity};
+use lurcher_schema::{Event, Object, Schemas, Timestamp, Value};
+
+use crate::{alert_id, alert_text::Values};
 
 /// What a rule found: the rule, the events that made it, and what it says about them.
 #[derive(Clone, Debug)]
@@ -22,7 +24,8 @@ pub struct Alert {
     pub severity: Severity,
     /// 0–100, after the rule's risk-score mapping.
     pub risk_score: f64,
-    /// The rule's message with the event's values filled in; a sentence of our own if the rule has none.
+    /// The rule's message with the event's values filled in (`-` where there is none); a sentence of our own if the
+    /// rule has none.
     pub message: String,
     /// Who and what it is about: the rule's entities that the event or row has values for.
     pub entities: Vec<AlertEntity>,
@@ -31,7 +34,7 @@ pub struct Alert {
     /// How many events made it in all.
     pub event_count: u64,
     /// The join keys of a sequence or sample, in order.
-    pub join_keys: Vec<lurcher_schema::Value>,
+    pub join_keys: Vec<Value>,
     /// The row that a pipeline ended with; empty otherwise.
     pub values: Object,
     /// How many further alerts it stands for.
@@ -73,7 +76,7 @@ pub struct Match {
     /// How many events made it in all.
     pub event_count: u64,
     /// The join keys of a sequence or sample, in order.
-    pub join_keys: Vec<lurcher_schema::Value>,
+    pub join_keys: Vec<Value>,
     /// The row that a pipeline ended with; empty otherwise.
     pub values: Object,
 }
@@ -81,23 +84,93 @@ pub struct Match {
 impl Alert {
     /// The alert of a rule for what it found: severity, score, name, message and entities filled in from the row,
     /// then from the events.
-    pub fn new(rule: &Arc<Rule>, schemas: &lurcher_schema::Schemas, found: Match) -> Self {
-        let _ = schemas;
-        Self {
-            id: String::new(),
+    pub fn new(rule: &Arc<Rule>, schemas: &Schemas, found: Match) -> Self {
+        let meta = &rule.meta;
+        let values = Values::new(rule, schemas, &found);
+        let name = meta.name_override.as_deref().and_then(|field| values.text(field));
+        let message = match meta.message.template.trim() {
+            "" => default_message(&meta.name, found.event_count),
+            template => values.fill(template),
+        };
+        let mut alert = Self {
+            id: alert_id::of(rule, &found),
             rule: Arc::clone(rule),
-            name: rule.meta.name.clone(),
+            name: name.unwrap_or_else(|| meta.name.clone()),
             time: found.events.iter().flatten().filter_map(|event| event.time).max(),
-            kind: rule.meta.alert_kind,
-            severity: rule.meta.severity,
-            risk_score: rule.meta.risk_score,
-            message: String::new(),
-            entities: Vec::new(),
-            events: found.events,
+            kind: meta.alert_kind,
+            severity: mapped_severity(&meta.severity_mapping, &values).unwrap_or(meta.severity),
+            risk_score: mapped_score(&meta.risk_score_mapping, &values).unwrap_or(meta.risk_score),
+            message,
+            entities: entities(rule, &values),
+            events: Vec::new(),
             event_count: found.event_count,
-            join_keys: found.join_keys,
-            values: found.values,
+            join_keys: Vec::new(),
+            values: Object::default(),
             suppressed: 0,
+        };
+        alert.events = found.events;
+        alert.join_keys = found.join_keys;
+        alert.values = found.values;
+        alert
+    }
+}
+
+fn default_message(name: &str, events: u64) -> String {
+    match events {
+        1 => format!("{name}: one event matched."),
+        n => format!("{name}: {n} events matched."),
+    }
+}
+
+/// What the mappings that fit yield; the highest counts.
+fn mapped<T>(
+    mappings: &[OverrideMapping],
+    values: &Values<'_>,
+    read: impl Fn(&Value) -> Option<T>,
+    higher: impl Fn(&T, &T) -> bool,
+) -> Option<T> {
+    let mut best: Option<T> = None;
+    for mapping in mappings {
+        for own in values.all(&mapping.field) {
+            if !mapping.equals.is_empty() && own.to_string() != mapping.equals {
+                continue;
+            }
+            let Some(new) = read(if mapping.then.is_null() { &own } else { &mapping.then }) else { continue };
+            if best.as_ref().is_none_or(|best| higher(&new, best)) {
+                best = Some(new);
+            }
         }
     }
+    best
+}
+
+fn mapped_severity(mappings: &[OverrideMapping], values: &Values<'_>) -> Option<Severity> {
+    mapped(mappings, values, |value| Severity::from_name(value.as_text()?.trim()), |a, b| a > b)
+}
+
+fn mapped_score(mappings: &[OverrideMapping], values: &Values<'_>) -> Option<f64> {
+    let read = |value: &Value| {
+        let number = value.as_number().or_else(|| value.as_text()?.trim().parse().ok())?;
+        (0.0..=100.0).contains(&number).then_some(number)
+    };
+    mapped(mappings, values, read, |a, b| a > b)
+}
+
+fn entities(rule: &Rule, values: &Values<'_>) -> Vec<AlertEntity> {
+    let mut entities: Vec<AlertEntity> = Vec::new();
+    for entity in &rule.meta.entities {
+        for value in values.all(&entity.field) {
+            let new = AlertEntity {
+                field: entity.field.clone(),
+                value: value.to_string(),
+                kind: entity.kind,
+                role: entity.role,
+                score: entity.score,
+            };
+            if !new.value.is_empty() && !entities.contains(&new) {
+                entities.push(new);
+            }
+        }
+    }
+    entities
 }

@@ -20,6 +20,8 @@
 #![allow(clippy::similar_names)]
 
 mod alert;
+mod alert_id;
+mod alert_text;
 pub mod eval;
 mod graph;
 mod interner;

@@ -160,7 +160,7 @@ struct EventRow<'a> {
 
 impl Row for EventRow<'_> {
     fn field(&mut self, field: &FieldRef) -> Value {
-        self.schemas.bind(field.taxonomy, field.path.as_str(), &self.event.shape).value(self.event)
+        self.schemas.value(self.event, field.taxonomy, field.path.as_str())
     }
 
     fn event(&mut self, taxonomy: Taxonomy) -> Value {

@@ -7,7 +7,7 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use lurcher_ir::FieldRef;
-use lurcher_schema::{Binding, Column, Event, EventBatch, ShapeId, Taxonomy, Value};
+use lurcher_schema::{Binding, Column, Event, EventBatch, FieldType, ShapeId, Taxonomy, Value};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::{
@@ -277,6 +277,21 @@ impl<'a> ResidualRow<'a> {
     fn new(rules: &'a RuleSet, batch: &'a EventBatch) -> Self {
         Self { rules, batch, program: None, columns: FxHashMap::default(), row: 0 }
     }
+
+    /// Whether there are fields below this one, so that its value is the object of those.
+    fn is_object(&self, field: &FieldRef) -> bool {
+        let (schemas, path) = (self.rules.schemas(), field.path.as_str());
+        schemas.field_type(field.taxonomy, path) == FieldType::Object
+            || !schemas.members(field.taxonomy, path, self.batch.shape()).is_empty()
+            || self.batch.field_names().any(|name| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    fn objects(&self, field: &FieldRef) -> Column {
+        Column::from_rows(
+            (0..self.batch.rows())
+                .map(|row| self.rules.schemas().value(&self.batch.event(row), field.taxonomy, field.path.as_str())),
+        )
+    }
 }
 
 impl Row for ResidualRow<'_> {
@@ -288,8 +303,9 @@ impl Row for ResidualRow<'_> {
         let binding =
             bound.unwrap_or_else(|| self.rules.schemas().bind(field.taxonomy, field.path.as_str(), self.batch.shape()));
         let column = match &binding {
-            Binding::Missing => return Value::Null,
             Binding::Constant(value) => return value.clone(),
+            _ if self.is_object(field) => self.objects(field),
+            Binding::Missing => return Value::Null,
             Binding::Computed(_) => binding.column(self.batch),
         };
         let value = column.value(self.row);
