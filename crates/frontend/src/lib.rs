@@ -5,6 +5,7 @@
 //! language stand in its `lower.rs`, in the open; the IR makes them explicit. No front end knows the engine.
 
 pub mod eql;
+pub mod spl2;
 pub mod syntax;
 
 use lurcher_diagnostics::Diagnostic;
