@@ -23,6 +23,7 @@ mod alert;
 mod alert_id;
 mod alert_text;
 pub mod eval;
+pub mod explain;
 mod graph;
 mod interner;
 mod literal_scan;
