@@ -1,11 +1,31 @@
 //! The Event Query Language, in the dialect of Elasticsearch: text to AST to IR.
+//!
+//! | file | step |
+//! |---|---|
+//! | [`lexer`] | text to tokens |
+//! | [`parser`], `expression` | tokens to the tree of [`ast`] |
+//! | `check`, `functions` | what is wrong by the types of values |
+//! | `lower`, `condition`, `leaf`, `fold` | the tree to the IR |
+//! | `regexp`, `dates` | Lucene regular expressions and date literals |
+//!
+//! The other dialect, python-eql, is recognised so far as to say what to write instead.
 
-use std::sync::Arc;
+pub mod ast;
+mod check;
+mod condition;
+mod dates;
+mod expression;
+mod fold;
+mod functions;
+mod leaf;
+pub mod lexer;
+mod lower;
+pub mod parser;
+mod regexp;
 
-use lurcher_diagnostics::SourceFile;
-use lurcher_schema::{Schemas, Taxonomy, Timestamp};
+use lurcher_schema::{Taxonomy, Timestamp};
 
-use crate::Lowered;
+pub use lower::lower;
 
 /// What a query leaves to whoever runs it.
 #[derive(Clone, Debug)]
@@ -22,9 +42,4 @@ impl Default for Options {
     fn default() -> Self {
         Self { category_field: "event.category".to_owned(), taxonomy: Taxonomy::Ecs, now: None }
     }
-}
-
-/// Brings a query to the IR.
-pub fn lower(_file: &Arc<SourceFile>, _options: &Options, _schemas: &Schemas) -> Lowered {
-    Lowered::default()
 }
