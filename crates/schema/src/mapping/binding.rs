@@ -248,7 +248,7 @@ fn list(values: &[Value]) -> Value {
 }
 
 fn holds(value: ValueRef<'_>, alternatives: &[Arc<str>]) -> bool {
-    let same = |text: &str| alternatives.iter().any(|wanted| *text.to_lowercase() == **wanted);
+    let same = |text: &str| alternatives.iter().any(|wanted| &**wanted == "*" || *text.to_lowercase() == **wanted);
     match value {
         ValueRef::Text(text) => same(text),
         ValueRef::Any(value) => value.elements().any(|element| match element {

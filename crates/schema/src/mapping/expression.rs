@@ -40,7 +40,7 @@ pub(super) enum Expression {
     Concat(Vec<Expression>),
     /// Those that are not missing, flattened, as a list.
     List(Vec<Expression>),
-    /// The last, if the first's text is one of the alternatives (lower-cased), else missing.
+    /// The last, if the first's text is one of the alternatives (lower-cased; `*` is any text), else missing.
     When(Box<Expression>, Arc<[Arc<str>]>, Box<Expression>),
     /// A transform of a value.
     Apply(Box<Expression>, Transform),

@@ -13,3 +13,6 @@ mod transform;
 
 pub use binding::{Binding, Computation};
 pub use schemas::Schemas;
+
+#[cfg(test)]
+mod tests;

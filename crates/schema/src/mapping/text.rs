@@ -1,7 +1,7 @@
 //! The text formats that mapping packs take apart: command lines, registry paths, hash lists, DNS results,
 //! PowerShell's context. Pure functions; where a vendor's pipeline has a quirk, it is built as it is there.
 
-use std::{borrow::Cow, net::IpAddr, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use crate::{Object, Value};
 
@@ -79,7 +79,7 @@ pub(super) fn args_windows(command_line: &str) -> Vec<String> {
 }
 
 /// The arguments of a command line, as Elastic's Security 4688 pipeline splits it: at white space outside quotes;
-/// quotes and backslashes stay, and two blanks in a row make an empty argument.
+/// quotes and backslashes stay, and two blanks in a row, or one at the end, make an empty argument.
 pub(super) fn args_simple(command_line: &str) -> Vec<String> {
     let mut args = Vec::new();
     let mut arg = String::new();
@@ -94,7 +94,7 @@ pub(super) fn args_simple(command_line: &str) -> Vec<String> {
         }
         arg.push(c);
     }
-    if !arg.is_empty() {
+    if !command_line.is_empty() {
         args.push(arg);
     }
     args
@@ -137,61 +137,70 @@ pub(super) fn registry(path: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>
 /// What Sysmon 13 writes under `Details`: the value's data as text, and its type.
 ///
 /// A `QWORD (0xH-0xL)` becomes `(H << 8) + L`, as in Elastic's pipeline; the shift should be 32, but rules see this.
-pub(super) fn registry_data(details: &str) -> (Option<String>, &'static str) {
+pub(super) fn registry_data(details: &str) -> (String, &'static str) {
     let inner = |prefix: &str| details.strip_prefix(prefix)?.trim().strip_prefix('(')?.strip_suffix(')');
     if let Some(number) = inner("DWORD").and_then(integer) {
-        return (Some(number.to_string()), "SZ_DWORD");
+        return (number.to_string(), "SZ_DWORD");
     }
     if let Some((high, low)) = inner("QWORD").and_then(|pair| pair.split_once('-'))
         && let (Some(high), Some(low)) = (integer(high), integer(low))
     {
-        return (Some((high << 8).wrapping_add(low).to_string()), "SZ_QWORD");
+        return (high.wrapping_shl(8).wrapping_add(low).to_string(), "SZ_QWORD");
     }
-    if details.eq_ignore_ascii_case("Binary Data") {
-        return (None, "REG_BINARY");
-    }
-    (Some(details.to_owned()), "REG_SZ")
+    let kind = if details.eq_ignore_ascii_case("Binary Data") { "REG_BINARY" } else { "REG_SZ" };
+    (details.to_owned(), kind)
 }
 
-/// The value of a key in lines `Key = value` or `Key=value`; blanks within the key do not count.
+/// The value of a key in lines `Key = value` or `Key=value`; blanks within the key do not count. Where every pair
+/// begins with a tab, as in the classic log, a value may go over several lines.
 pub(super) fn powershell_context<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     let same = |found: &str| {
-        let letters = |text: &'_ str| {
-            text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect::<String>()
-        };
-        letters(found) == letters(key)
+        let letters = found.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase());
+        letters.eq(key.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()))
     };
-    text.lines()
+    let separator = if text.contains("\n\t") { "\n\t" } else { "\n" };
+    text.split(separator)
         .filter_map(|line| line.split_once('='))
         .find(|(found, _)| same(found))
         .map(|(_, value)| value.trim())
         .filter(|value| !value.is_empty())
 }
 
-/// What a PowerShell 4103 or 800 lists of a command: lines `CommandInvocation(Name): "Name"` and
-/// `ParameterBinding(Name): name="x"; value="y"`, as objects `{type, related_command, name, value}`.
+/// What PowerShell 4103 and 800 tell of a command, a line each: `CommandInvocation(Name): …` and
+/// `ParameterBinding(Name): name=…; value=…`, as objects `{type, related_command, name, value}`; any other line as
+/// `{value}`. Quotes stay, as in Elastic's pipelines.
 pub(super) fn powershell_parameters(text: &str) -> Value {
-    let mut found = Vec::new();
-    for line in text.lines() {
-        let Some((kind, rest)) = line.trim().split_once('(') else { continue };
-        let Some((command, rest)) = rest.split_once("):") else { continue };
-        if kind.is_empty() || !kind.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            continue;
+    let details: Vec<Value> = text
+        .split('\n')
+        .map(|line| line.trim_end_matches('\r'))
+        .filter(|line| !line.is_empty())
+        .map(|line| Value::Object(Arc::new(powershell_detail(line))))
+        .collect();
+    if details.is_empty() { Value::Null } else { Value::list(details) }
+}
+
+fn powershell_detail(line: &str) -> Object {
+    let mut detail = Object::default();
+    let parsed = line
+        .split_once('(')
+        .and_then(|(kind, rest)| Some((kind, rest.split_once("):")?)))
+        .filter(|(kind, (command, _))| !kind.is_empty() && !command.is_empty() && !command.contains(')'));
+    let Some((kind, (command, rest))) = parsed else {
+        detail.insert("value", Value::text(line));
+        return detail;
+    };
+    let rest = rest.trim_start();
+    let binding = rest.strip_prefix("name=").and_then(|rest| rest.rsplit_once("value="));
+    detail.insert("type", Value::text(kind));
+    detail.insert("related_command", Value::text(command));
+    match binding {
+        Some((name, value)) if kind == "ParameterBinding" => {
+            detail.insert("name", Value::text(name.trim_end().trim_end_matches(';')));
+            detail.insert("value", Value::text(value));
         }
-        let mut object = Object::default();
-        object.insert("type", Value::text(kind));
-        object.insert("related_command", Value::text(command));
-        let rest = rest.trim();
-        match rest.strip_prefix("name=").and_then(|rest| rest.split_once("; value=")) {
-            Some((name, value)) => {
-                object.insert("name", Value::text(name.trim_matches('"')));
-                object.insert("value", Value::text(value.trim_matches('"')));
-            }
-            None => object.insert("value", Value::text(rest.trim_matches('"'))),
-        }
-        found.push(Value::Object(Arc::new(object)));
+        _ => detail.insert("value", Value::text(rest)),
     }
-    if found.is_empty() { Value::Null } else { Value::list(found) }
+    detail
 }
 
 /// Numbers of DNS record types that Sysmon 22 writes as `type:  5 name`.
@@ -245,18 +254,59 @@ pub(super) fn dns_addresses(text: &str) -> Vec<String> {
 /// difference shows only for rare suffixes.
 const SECOND_LEVEL: &[&str] = &["ac", "co", "com", "edu", "gov", "mil", "net", "ne", "nom", "or", "org", "sch"];
 
-/// The part of a host name that is registered: `example.co.uk` of `www.example.co.uk`.
-pub(super) fn registered_domain(name: &str) -> Option<&str> {
+/// A host name taken apart: `www.example.co.uk` is `www`, `example.co.uk` and `co.uk`.
+pub(super) struct DomainParts<'a> {
+    pub(super) subdomain: Option<&'a str>,
+    pub(super) registered: &'a str,
+    pub(super) top_level: &'a str,
+}
+
+/// The parts of a host name; `None` for an address and for a name without a dot.
+pub(super) fn domain_parts(name: &str) -> Option<DomainParts<'_>> {
     let name = name.trim_end_matches('.');
     if name.parse::<IpAddr>().is_ok() {
         return None;
     }
-    let labels: Vec<&str> = name.split('.').collect();
-    let take = match labels.as_slice() {
-        [.., second, top] if top.len() == 2 && SECOND_LEVEL.contains(&second.to_ascii_lowercase().as_str()) => 3,
-        _ => 2,
+    let dots: Vec<usize> = name.rmatch_indices('.').map(|(at, _)| at).collect();
+    let after = |dot: usize| name.get(dot + 1..).unwrap_or("");
+    let last = *dots.first()?;
+    let second = dots.get(1).map_or(0, |dot| dot + 1);
+    let country = name.len() - last == 3 && SECOND_LEVEL.iter().any(|l| l.eq_ignore_ascii_case(&name[second..last]));
+    let levels = usize::from(country);
+    let top_level = after(*dots.get(levels)?);
+    let (subdomain, registered) = match dots.get(levels + 1) {
+        Some(dot) => (Some(&name[..*dot]), after(*dot)),
+        None => (None, name),
     };
-    let skip = labels.len().checked_sub(take)?;
-    let at: usize = labels.iter().take(skip).map(|label| label.len() + 1).sum();
-    name.get(at..).filter(|domain| !domain.starts_with('.') && !domain.is_empty())
+    Some(DomainParts { subdomain, registered, top_level })
+}
+
+/// Measures of a text as a source of symbols (UTF-16 units, as Elastic's script-block pipeline counts them).
+pub(super) struct Symbols {
+    /// How many different ones there are.
+    pub(super) distinct: i64,
+    /// Shannon entropy in bits.
+    pub(super) entropy: f64,
+    /// Standard deviation of the symbols' surprisal in bits.
+    pub(super) deviation: f64,
+}
+
+impl Symbols {
+    /// Measures a text.
+    pub(super) fn of(text: &str) -> Self {
+        let mut counts: BTreeMap<u16, u32> = BTreeMap::new();
+        let mut length = 0_u32;
+        for unit in text.encode_utf16() {
+            *counts.entry(unit).or_default() += 1;
+            length += 1;
+        }
+        let surprisals: Vec<(f64, f64)> = counts
+            .values()
+            .map(|count| f64::from(*count) / f64::from(length))
+            .map(|share| (share, -share.log2()))
+            .collect();
+        let entropy: f64 = surprisals.iter().map(|(share, surprisal)| share * surprisal).sum();
+        let variance: f64 = surprisals.iter().map(|(share, surprisal)| share * (surprisal - entropy).powi(2)).sum();
+        Self { distinct: counts.len() as i64, entropy: entropy.max(0.0), deviation: variance.sqrt() }
+    }
 }

@@ -45,6 +45,8 @@ pub(super) enum Transform {
     Count,
     Unique,
     Lookup(Arc<Table>, Option<Arc<str>>),
+    Flags(Arc<Table>),
+    Member(Arc<str>),
     Default(Arc<str>),
     Ip,
     HashPart(Arc<str>),
@@ -60,6 +62,12 @@ pub(super) enum Transform {
     DnsAnswers,
     DnsAddresses,
     RegisteredDomain,
+    Subdomain,
+    TopLevelDomain,
+    Length,
+    Symbols,
+    Entropy,
+    SurprisalDeviation,
 }
 
 /// Which side of which occurrence of a text.
@@ -137,7 +145,9 @@ pub(super) const TRANSFORMS: &[(&str, usize, usize)] = &[
     ("dirname", 0, 0),
     ("dns_addresses", 0, 0),
     ("dns_answers", 0, 0),
+    ("entropy", 0, 0),
     ("extension", 0, 0),
+    ("flags", 1, 1),
     ("float", 0, 0),
     ("hash_part", 1, 1),
     ("integer", 0, 0),
@@ -145,9 +155,11 @@ pub(super) const TRANSFORMS: &[(&str, usize, usize)] = &[
     ("item", 1, 1),
     ("join", 1, 1),
     ("json", 0, 0),
+    ("length", 0, 0),
     ("lines", 0, 0),
     ("lookup", 1, 2),
     ("lower", 0, 0),
+    ("member", 1, 1),
     ("millis", 0, 0),
     ("powershell_context", 1, 1),
     ("powershell_parameters", 0, 0),
@@ -163,7 +175,11 @@ pub(super) const TRANSFORMS: &[(&str, usize, usize)] = &[
     ("split", 1, 1),
     ("strip_prefix", 1, 1),
     ("strip_suffix", 1, 1),
+    ("subdomain", 0, 0),
+    ("surprisal_deviation", 0, 0),
+    ("symbols", 0, 0),
     ("text", 0, 0),
+    ("top_level_domain", 0, 0),
     ("trim", 0, 0),
     ("unique", 0, 0),
     ("upper", 0, 0),
@@ -211,6 +227,13 @@ impl Transform {
         tables: &HashMap<Arc<str>, Arc<Table>>,
     ) -> Result<Self, (String, Option<String>)> {
         let text = |n: usize| texts.get(n).cloned().unwrap_or_default();
+        let table = |n: usize| match tables.get(&text(n)) {
+            Some(table) => Ok(Arc::clone(table)),
+            None => {
+                let help = format!("tables stand in the same pack under [tables.{}]", text(n));
+                Err((format!("there is no table `{}`", text(n)), Some(help)))
+            }
+        };
         Ok(match name {
             "after_first" => Self::Cut(Cut::AfterFirst, text(0)),
             "after_last" => Self::Cut(Cut::AfterLast, text(0)),
@@ -236,13 +259,15 @@ impl Transform {
             "join" => Self::Join(text(0)),
             "json" => Self::Json,
             "lines" => Self::Lines,
-            "lookup" => {
-                let Some(table) = tables.get(&text(0)) else {
-                    let help = format!("tables stand in the same pack under [tables.{}]", text(0));
-                    return Err((format!("there is no table `{}`", text(0)), Some(help)));
-                };
-                Self::Lookup(Arc::clone(table), texts.get(1).cloned())
-            }
+            "flags" => Self::Flags(table(0)?),
+            "length" => Self::Length,
+            "lookup" => Self::Lookup(table(0)?, texts.get(1).cloned()),
+            "member" => Self::Member(text(0)),
+            "entropy" => Self::Entropy,
+            "subdomain" => Self::Subdomain,
+            "surprisal_deviation" => Self::SurprisalDeviation,
+            "symbols" => Self::Symbols,
+            "top_level_domain" => Self::TopLevelDomain,
             "lower" => Self::Lower,
             "millis" => Self::Millis,
             "powershell_context" => Self::PowershellContext(text(0)),
@@ -333,7 +358,9 @@ impl Transform {
                 Value::Text(same) if same == *text => value.clone(),
                 other => other,
             },
+            (Self::Member(path), Value::Object(object)) => object.path(path).unwrap_or_default(),
             (_, Value::Object(_)) => Value::Null,
+            (Self::Flags(table), Value::Int(number)) => flags(table, *number),
             (Self::Integer, Value::Int(_)) | (Self::Float, Value::Float(_)) | (Self::Boolean, Value::Bool(_)) => {
                 value.clone()
             }
@@ -392,7 +419,10 @@ impl Transform {
             }),
             Self::Ip => owned(text::ip(text)),
             Self::HashPart(algorithm) => owned(text::hash_part(text, algorithm)),
-            Self::RegisteredDomain => optional(text::registered_domain(text)),
+            Self::Flags(table) => text::integer(text).map_or(Value::Null, |number| flags(table, number)),
+            Self::RegisteredDomain => optional(text::domain_parts(text).map(|parts| parts.registered)),
+            Self::Subdomain => optional(text::domain_parts(text).and_then(|parts| parts.subdomain)),
+            Self::TopLevelDomain => optional(text::domain_parts(text).map(|parts| parts.top_level)),
             _ => self.of_structured_text(text),
         }
     }
@@ -412,12 +442,16 @@ impl Transform {
             Self::RegistryHive => optional(text::registry(text).map(|(hive, _, _)| hive)),
             Self::RegistryKey => optional(text::registry(text).and_then(|(_, key, _)| key)),
             Self::RegistryValue => optional(text::registry(text).and_then(|(_, _, value)| value)),
-            Self::RegistryDataStrings => text::registry_data(text).0.map_or(Value::Null, |s| list(vec![s])),
+
             Self::RegistryDataType => Value::text(text::registry_data(text).1),
             Self::PowershellContext(key) => optional(text::powershell_context(text, key).map(Cow::Borrowed)),
             Self::PowershellParameters => text::powershell_parameters(text),
             Self::DnsAnswers => text::dns_answers(text),
             Self::DnsAddresses => list(text::dns_addresses(text)),
+            Self::Length => Value::Int(text.encode_utf16().count() as i64),
+            Self::Symbols => Value::Int(text::Symbols::of(text).distinct),
+            Self::Entropy => Value::Float(text::Symbols::of(text).entropy),
+            Self::SurprisalDeviation => Value::Float(text::Symbols::of(text).deviation),
             _ => Value::Null,
         }
     }
@@ -453,6 +487,18 @@ impl Transform {
     }
 }
 
+/// The values of a table whose key's bits are all set in a number, in the order of their keys.
+fn flags(table: &Table, number: i64) -> Value {
+    let mut set: Vec<(i64, &Value)> = table
+        .values
+        .iter()
+        .filter_map(|(key, value)| Some((text::integer(key)?, value)))
+        .filter(|(key, _)| number & key == *key)
+        .collect();
+    set.sort_by_key(|(key, _)| *key);
+    if set.is_empty() { Value::Null } else { Value::list(set.into_iter().map(|(_, value)| value.clone())) }
+}
+
 /// The known transform most like a misspelt one.
 fn nearest(name: &str) -> Option<&'static str> {
     let letters = |text: &str| text.chars().filter(|c| *c != '_').collect::<Vec<_>>();
@@ -478,4 +524,3 @@ fn distance(a: &[char], b: &[char]) -> usize {
     }
     row[b.len()]
 }
-
