@@ -22,6 +22,7 @@
 mod alert;
 mod alert_id;
 mod alert_text;
+pub mod anomaly;
 pub mod eval;
 pub mod explain;
 mod graph;
@@ -31,6 +32,7 @@ mod matcher;
 mod memo;
 pub mod naive;
 mod number;
+mod pipeline;
 mod program;
 mod regex_literals;
 mod routing;
@@ -45,6 +47,7 @@ mod value_cache;
 mod witness;
 
 pub use alert::{Alert, AlertEntity, AlertSink, Match};
+pub use pipeline::{Group, Grouping, Relation, Relational, RelationalError, Windows};
 pub use rule_set::{Compiler, FilterPlan, Route, RuleSet};
 pub use scanner::{ScanStats, Scanner};
 pub use settings::Settings;

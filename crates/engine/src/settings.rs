@@ -1,6 +1,10 @@
 //! What a run is told from outside: the time, and how much it may keep.
 
+use std::sync::Arc;
+
 use lurcher_schema::Timestamp;
+
+use crate::Relational;
 
 /// The settings of one run, shared by its scanners.
 #[derive(Clone, Debug)]
@@ -14,11 +18,14 @@ pub struct Settings {
     /// At most so many bytes of values and signatures are remembered by each scanner. A small number costs time and
     /// changes no result.
     pub memo_budget: usize,
+    /// Groups, sorts and finds duplicates for pipelines. Without one, rules that need it fail, and it is said of each.
+    pub relational: Option<Arc<dyn Relational>>,
 }
 
 impl Default for Settings {
-    /// Now is 1970; 100 events an alert; 2 GiB for tails; 64 MiB of memory for each scanner.
+    /// Now is 1970; 100 events an alert; 2 GiB for tails; 64 MiB of memory for each scanner; no relational
+    /// engine.
     fn default() -> Self {
-        Self { now: Timestamp(0), max_evidence: 100, tail_budget: 2 << 30, memo_budget: 64 << 20 }
+        Self { now: Timestamp(0), max_evidence: 100, tail_budget: 2 << 30, memo_budget: 64 << 20, relational: None }
     }
 }

@@ -1,0 +1,178 @@
+//! Pipelines: stages over rows.
+//!
+//! A row is named columns and the events that went into it. Stages of one row at a time (`where`, `eval`, `project` …)
+//! run as soon as the row is there: a pipeline of nothing else never keeps anything. At the first stage of a branch that
+//! needs all rows (windows, sorts, first-so-many, duplicates, models that learn) rows are collected; when all input is
+//! read they are put in order of (time, tiebreaker, event) and the branch runs on, and so do the branches that read it.
+//! So the order of files and the number of threads cannot show.
+//!
+//! Grouping, sorting and finding duplicates are done by a [`Relational`] engine that the run is given.
+
+mod plan;
+mod relational;
+mod row;
+mod stateful;
+
+use lurcher_ir::Sink;
+use lurcher_schema::Timestamp;
+
+pub use self::relational::{Group, Grouping, Relation, Relational, RelationalError, Windows};
+pub(crate) use self::{
+    plan::PipelinePlan,
+    row::{PipelineRow, RowPlace, RowSource},
+};
+use self::{
+    plan::StagePlan,
+    row::RowView,
+    stateful::{Finisher, Seat},
+};
+use crate::tail::EventId;
+
+/// Where rows go: to be collected before a stage that needs all of them, or out as matches.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    /// For each branch the rows before its present stage of that kind.
+    pub(crate) collected: Vec<Vec<PipelineRow>>,
+    /// Rows that came to a sink of alerts.
+    pub(crate) matches: Vec<PipelineRow>,
+}
+
+impl Flow {
+    pub(crate) fn new(plan: &PipelinePlan) -> Self {
+        Self { collected: plan.branches.iter().map(|_| Vec::new()).collect(), matches: Vec::new() }
+    }
+}
+
+impl PipelinePlan {
+    /// Lets an event that passed a filter into the branches that read it.
+    pub(crate) fn enter(
+        &self,
+        filter: usize,
+        place: &RowPlace,
+        source: &mut dyn RowSource,
+        now: Timestamp,
+        flow: &mut Flow,
+    ) {
+        for (branch, plan) in self.branches.iter().enumerate() {
+            for _ in plan.filters.iter().filter(|read| **read == filter) {
+                self.run(branch, 0, PipelineRow::of_event(place.clone()), source, now, flow);
+            }
+        }
+    }
+
+    /// Runs a branch's stages over one row, from a stage on, until one that needs all rows or the end.
+    fn run(
+        &self,
+        branch: usize,
+        from: usize,
+        mut row: PipelineRow,
+        source: &mut dyn RowSource,
+        now: Timestamp,
+        flow: &mut Flow,
+    ) {
+        let Some(plan) = self.branches.get(branch) else { return };
+        for (at, stage) in plan.stages.iter().enumerate().skip(from) {
+            match stage {
+                StagePlan::Expand(column) => {
+                    for row in row.expand(column) {
+                        self.run(branch, at + 1, row, source, now, flow);
+                    }
+                    return;
+                }
+                stage if stage.needs_all_rows() => {
+                    row.own = row.own.or_else(|| source.keep());
+                    if let Some(collected) = flow.collected.get_mut(branch) {
+                        collected.push(row);
+                    }
+                    return;
+                }
+                stage => {
+                    if !stage.apply(&mut row, source, now) {
+                        return;
+                    }
+                }
+            }
+        }
+        for reader in &plan.readers {
+            self.run(*reader, 0, row.clone(), source, now, flow);
+        }
+        if let Some(Sink::Alerts(_)) = plan.sink {
+            flow.matches.push(row);
+        }
+    }
+
+    /// When all rows are there: runs what needs all of them, branch after branch. Returns what went wrong, if anything.
+    pub(crate) fn finish(&self, flow: &mut Flow, seat: &mut Seat<'_>) -> Vec<RelationalError> {
+        let mut errors = Vec::new();
+        for (branch, plan) in self.branches.iter().enumerate() {
+            let take = |flow: &mut Flow| flow.collected.get_mut(branch).map(std::mem::take).unwrap_or_default();
+            let mut rows = take(flow);
+            rows.sort_by(PipelineRow::compare);
+            for (at, stage) in plan.stages.iter().enumerate() {
+                if !stage.needs_all_rows() || rows.is_empty() {
+                    continue;
+                }
+                match (Finisher { stage, seat }).apply(rows) {
+                    Ok(changed) => rows = changed,
+                    Err(error) => {
+                        errors.push(error);
+                        rows = Vec::new();
+                    }
+                }
+                for row in rows {
+                    let now = seat.now;
+                    self.run(branch, at + 1, row.clone(), &mut seat.source(row.own), now, flow);
+                }
+                rows = take(flow);
+            }
+        }
+        errors
+    }
+}
+
+impl StagePlan {
+    /// Applies a stage that looks at one row; false if the row is dropped.
+    fn apply(&self, row: &mut PipelineRow, source: &mut dyn RowSource, now: Timestamp) -> bool {
+        match self {
+            Self::Where(condition) => {
+                let value = condition.evaluate(&mut RowView { source, columns: &row.columns }, now);
+                return value == lurcher_schema::Value::Bool(true);
+            }
+            Self::Eval(columns) => {
+                for (name, expr) in columns {
+                    let value = expr.evaluate(&mut RowView { source, columns: &row.columns }, now);
+                    row.columns.insert(std::sync::Arc::clone(name), value);
+                }
+            }
+            Self::Project(columns) => {
+                let view = &mut RowView { source, columns: &row.columns };
+                let projected = columns
+                    .iter()
+                    .map(|(name, expr)| (std::sync::Arc::clone(name), expr.evaluate(view, now)))
+                    .collect();
+                row.columns = projected;
+            }
+            Self::Keep(names) => row.keep(names),
+            Self::Drop(names) => {
+                for name in names {
+                    row.columns.remove(name);
+                }
+            }
+            Self::Rename(names) => names.iter().for_each(|(from, to)| row.rename(from, to)),
+            Self::Expand(_) | Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) => {}
+        }
+        true
+    }
+}
+
+/// What a pipeline needs when it finishes: the time, the kept events, a relational engine.
+pub(crate) use self::stateful::Seat as FinishSeat;
+
+/// The events of a row, without repetition.
+pub(crate) fn distinct_events(rows: impl IntoIterator<Item = EventId>) -> Vec<EventId> {
+    let mut seen = rustc_hash::FxHashSet::default();
+    rows.into_iter().filter(|id| seen.insert(*id)).collect()
+}
+
+#[cfg(test)]
+mod tests;

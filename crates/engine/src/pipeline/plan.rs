@@ -1,0 +1,163 @@
+//! A pipeline made ready to run: expressions compiled, branches linked to those that read them.
+
+use std::sync::Arc;
+
+use lurcher_ir::{Aggregate, Anomaly, Expr, Input, Pipeline, Sink, Stage, Window};
+
+use super::Windows;
+use crate::eval::{CompiledExpr, millis};
+
+/// A pipeline made ready to run.
+#[derive(Debug)]
+pub(crate) struct PipelinePlan {
+    pub(crate) branches: Vec<BranchPlan>,
+}
+
+#[derive(Debug)]
+pub(crate) struct BranchPlan {
+    /// The filters whose events come in.
+    pub(super) filters: Vec<usize>,
+    pub(super) stages: Vec<StagePlan>,
+    /// The branches that read this one; all stand behind it.
+    pub(super) readers: Vec<usize>,
+    pub(super) sink: Option<Sink>,
+}
+
+/// A stage made ready to run; see [`Stage`].
+#[derive(Debug)]
+pub(crate) enum StagePlan {
+    Where(CompiledExpr),
+    Eval(Vec<(Arc<str>, CompiledExpr)>),
+    Project(Vec<(Arc<str>, CompiledExpr)>),
+    Keep(Vec<Arc<str>>),
+    Drop(Vec<Arc<str>>),
+    Rename(Vec<(Arc<str>, Arc<str>)>),
+    Expand(Arc<str>),
+    Window(WindowPlan),
+    Anomaly(AnomalyPlan),
+    Head(u64),
+    Sort(Vec<(CompiledExpr, bool)>),
+    Dedup(Vec<CompiledExpr>),
+}
+
+#[derive(Debug)]
+pub(crate) struct WindowPlan {
+    pub(super) keys: Vec<(Arc<str>, CompiledExpr)>,
+    /// Name, function, and the index of the argument in `arguments`.
+    pub(super) aggregates: Vec<(Arc<str>, Aggregate, Option<usize>)>,
+    pub(super) arguments: Vec<CompiledExpr>,
+    /// The time and the window (whose column is set when it runs).
+    pub(super) span: Option<(CompiledExpr, Windows)>,
+}
+
+#[derive(Debug)]
+pub(crate) enum AnomalyPlan {
+    FirstSeen { inputs: Vec<CompiledExpr>, output: Arc<str> },
+    Quantile { value: CompiledExpr, entity: CompiledExpr, time: CompiledExpr, window: Option<i64>, threshold: f64 },
+    Gaussian { value: CompiledExpr, entity: CompiledExpr, time: CompiledExpr, window: Option<i64>, threshold: f64 },
+    Conditional { condition: CompiledExpr, target: CompiledExpr, output: Arc<str> },
+}
+
+impl PipelinePlan {
+    pub(crate) fn new(pipeline: &Pipeline) -> Self {
+        let branches = pipeline.branches.iter().enumerate().map(|(number, branch)| {
+            let inputs = &branch.inputs;
+            let readers = pipeline.branches.iter().enumerate().skip(number + 1).flat_map(|(reader, other)| {
+                let reads = other.inputs.iter().filter(move |input| **input == Input::Branch(number));
+                reads.map(move |_| reader)
+            });
+            BranchPlan {
+                filters: inputs
+                    .iter()
+                    .filter_map(|input| if let Input::Filter(filter) = input { Some(*filter) } else { None })
+                    .collect(),
+                stages: branch.stages.iter().map(StagePlan::new).collect(),
+                readers: readers.collect(),
+                sink: branch.sink.clone(),
+            }
+        });
+        Self { branches: branches.collect() }
+    }
+}
+
+impl StagePlan {
+    fn new(stage: &Stage) -> Self {
+        match stage {
+            Stage::Where(condition) => Self::Where(CompiledExpr::new(condition)),
+            Stage::Eval(columns) => Self::Eval(named(columns)),
+            Stage::Project(columns) => Self::Project(named(columns)),
+            Stage::Keep(names) => Self::Keep(names.clone()),
+            Stage::Drop(names) => Self::Drop(names.clone()),
+            Stage::Rename(names) => Self::Rename(names.clone()),
+            Stage::Window(window) => Self::Window(WindowPlan::new(window)),
+            Stage::Anomaly(anomaly) => Self::Anomaly(AnomalyPlan::new(anomaly)),
+            Stage::Head(count) => Self::Head(*count),
+            Stage::Sort(keys) => {
+                Self::Sort(keys.iter().map(|(key, descending)| (CompiledExpr::new(key), *descending)).collect())
+            }
+            Stage::Dedup(keys) => Self::Dedup(keys.iter().map(CompiledExpr::new).collect()),
+            Stage::Expand(column) => Self::Expand(Arc::clone(column)),
+        }
+    }
+
+    /// Whether rows are collected before this stage.
+    pub(super) fn needs_all_rows(&self) -> bool {
+        matches!(self, Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_))
+    }
+}
+
+fn named(columns: &[(Arc<str>, Expr)]) -> Vec<(Arc<str>, CompiledExpr)> {
+    columns.iter().map(|(name, expr)| (Arc::clone(name), CompiledExpr::new(expr))).collect()
+}
+
+impl WindowPlan {
+    fn new(window: &Window) -> Self {
+        let mut arguments = Vec::new();
+        let aggregates = window.aggregates.iter().map(|aggregate| {
+            let argument = aggregate.argument.as_ref().map(|argument| {
+                arguments.push(CompiledExpr::new(argument));
+                arguments.len() - 1
+            });
+            (Arc::clone(&aggregate.name), aggregate.function, argument)
+        });
+        Self {
+            keys: named(&window.keys),
+            aggregates: aggregates.collect(),
+            arguments,
+            span: window.span.as_ref().map(|span| {
+                let (size, slide) = (millis(span.size).max(1), millis(span.slide).max(1));
+                (CompiledExpr::new(&span.time), Windows { time: 0, size, slide })
+            }),
+        }
+    }
+}
+
+impl AnomalyPlan {
+    fn new(anomaly: &Anomaly) -> Self {
+        let compiled = CompiledExpr::new;
+        match anomaly {
+            Anomaly::FirstSeen { inputs, output } => {
+                Self::FirstSeen { inputs: inputs.iter().map(compiled).collect(), output: Arc::clone(output) }
+            }
+            Anomaly::Quantile { value, entity, time, window, threshold } => Self::Quantile {
+                value: compiled(value),
+                entity: compiled(entity),
+                time: compiled(time),
+                window: *window,
+                threshold: *threshold,
+            },
+            Anomaly::Gaussian { value, entity, time, window, threshold } => Self::Gaussian {
+                value: compiled(value),
+                entity: compiled(entity),
+                time: compiled(time),
+                window: *window,
+                threshold: *threshold,
+            },
+            Anomaly::Conditional { condition, target, output } => Self::Conditional {
+                condition: compiled(condition),
+                target: compiled(target),
+                output: Arc::clone(output),
+            },
+        }
+    }
+}

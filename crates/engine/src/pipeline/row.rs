@@ -1,0 +1,133 @@
+//! Rows of a pipeline: columns, place in the order of rows, and the events behind them.
+
+use std::{cmp::Ordering, sync::Arc};
+
+use lurcher_ir::FieldRef;
+use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
+
+use crate::{eval::Row, sequence::compare_tiebreakers, tail::EventId};
+
+/// A row.
+#[derive(Clone, Debug)]
+pub(crate) struct PipelineRow {
+    pub(crate) place: RowPlace,
+    pub(crate) columns: Object,
+    /// The row's own event; none of an aggregate, and none as long as the event is the one that is being scanned.
+    pub(crate) own: Option<EventId>,
+    /// The events that went into it, if there are others than its own.
+    pub(crate) merged: Vec<EventId>,
+}
+
+/// Where a row stands among rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RowPlace {
+    /// After a sort: its number. Comes before all else.
+    pub(crate) rank: u64,
+    pub(crate) time: Option<Timestamp>,
+    pub(crate) tiebreaker: Value,
+    /// Of the row's own event.
+    pub(crate) reference: Option<EventRef>,
+    /// Among rows made from the same event, or from no event of their own.
+    pub(crate) position: u64,
+}
+
+impl RowPlace {
+    /// The order of time: (time, tiebreaker, event), rows without a time first.
+    pub(crate) fn compare_times(&self, other: &Self) -> Ordering {
+        self.time
+            .cmp(&other.time)
+            .then_with(|| compare_tiebreakers(&self.tiebreaker, &other.tiebreaker))
+            .then_with(|| self.reference.cmp(&other.reference))
+            .then_with(|| self.position.cmp(&other.position))
+    }
+}
+
+impl PipelineRow {
+    /// The row of an event, without columns.
+    pub(crate) fn of_event(place: RowPlace) -> Self {
+        Self { place, columns: Object::default(), own: None, merged: Vec::new() }
+    }
+
+    /// The order in which stages see rows.
+    pub(crate) fn compare(&self, other: &Self) -> Ordering {
+        self.place.rank.cmp(&other.place.rank).then_with(|| self.place.compare_times(&other.place))
+    }
+
+    /// The events behind it.
+    pub(crate) fn events(&self) -> &[EventId] {
+        if self.merged.is_empty() { self.own.as_slice() } else { &self.merged }
+    }
+
+    /// Says that the events were kept by this store.
+    pub(crate) fn set_store(&mut self, store: u32) {
+        for id in self.own.iter_mut().chain(&mut self.merged) {
+            id.store = store;
+        }
+    }
+
+    /// One row for each element of a column's list; itself if that is no list or an empty one.
+    pub(super) fn expand(self, column: &Arc<str>) -> Vec<Self> {
+        let items = match self.columns.get(column) {
+            Some(Value::List(items)) if !items.is_empty() => Arc::clone(items),
+            _ => return vec![self],
+        };
+        let rows = items.iter().enumerate().map(|(number, item)| {
+            let mut row = self.clone();
+            row.columns.insert(Arc::clone(column), item.clone());
+            row.place.position = self.place.position.wrapping_mul(items.len() as u64) + number as u64;
+            row
+        });
+        rows.collect()
+    }
+
+    pub(super) fn keep(&mut self, names: &[Arc<str>]) {
+        let kept = names.iter().filter_map(|name| Some((Arc::clone(name), self.columns.remove(name)?)));
+        self.columns = kept.collect();
+    }
+
+    pub(super) fn rename(&mut self, from: &Arc<str>, to: &Arc<str>) {
+        if from == to || self.columns.get(from).is_none() {
+            return;
+        }
+        self.columns.remove(to);
+        let renamed = self.columns.iter().map(|(name, value)| {
+            let name = if name == from { to } else { name };
+            (Arc::clone(name), value.clone())
+        });
+        self.columns = renamed.collect();
+    }
+}
+
+/// The event behind a row, wherever it is.
+pub(crate) trait RowSource {
+    /// A field of it; null without an event.
+    fn field(&mut self, field: &FieldRef) -> Value;
+    /// All of it in a taxonomy; null without an event.
+    fn whole(&mut self, taxonomy: Taxonomy) -> Value;
+    /// Keeps it for later.
+    fn keep(&mut self) -> Option<EventId>;
+}
+
+/// A row and its event, as expressions see them.
+pub(super) struct RowView<'a> {
+    pub(super) source: &'a mut dyn RowSource,
+    pub(super) columns: &'a Object,
+}
+
+impl Row for RowView<'_> {
+    fn field(&mut self, field: &FieldRef) -> Value {
+        self.source.field(field)
+    }
+
+    fn event(&mut self, taxonomy: Taxonomy) -> Value {
+        self.source.whole(taxonomy)
+    }
+
+    fn column(&mut self, name: &str) -> Value {
+        self.columns.get(name).cloned().unwrap_or_default()
+    }
+
+    fn columns(&mut self) -> Option<&Object> {
+        Some(self.columns)
+    }
+}

@@ -1,0 +1,224 @@
+//! What is kept of the events that pass a rule's filters, and what is made of it at the end.
+//!
+//! Each scanner has a [`Collector`]. What it keeps of an event is small (time, tiebreaker, keys, or the columns that a
+//! pipeline's first stages made of it); the event itself is kept once for all rules, in memory up to a budget and beyond
+//! it in a temporary file. When all input is read the collectors are brought together, sorted by (time, tiebreaker,
+//! event), and run through the automaton, sampler or stages: so the order of files, threads and batches cannot matter.
+//!
+//! Pipelines that look at one row at a time do not wait for the end: their alerts are ready at once and leave with
+//! [`Collector::drain`].
+
+mod fields;
+mod rule_tail;
+mod store;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lurcher_ir::{FieldRef, Limit};
+use lurcher_schema::{Event, EventBatch, Taxonomy, Value};
+
+use self::rule_tail::{RuleTail, Share};
+pub(crate) use self::{
+    fields::Fields,
+    store::{EventId, EventStore},
+};
+use crate::{Alert, AlertSink, Match, RuleSet, Settings, pipeline::RowSource};
+
+/// An event passed this filter of this rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hit {
+    /// The rule's index in [`RuleSet::rules`].
+    pub rule: u32,
+    /// The filter's index in the rule's body.
+    pub filter: u32,
+}
+
+/// Collects the hits of all rules whose tail needs more than one event at a time. One per thread.
+#[derive(Debug)]
+pub struct Collector {
+    rules: Arc<RuleSet>,
+    settings: Arc<Settings>,
+    fields: Fields,
+    store: EventStore,
+    tails: BTreeMap<u32, RuleTail>,
+    ready: Vec<Alert>,
+    stats: TailStats,
+}
+
+impl Collector {
+    /// An empty one.
+    pub fn new(rules: Arc<RuleSet>, settings: Arc<Settings>) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
+        Self {
+            fields: Fields::new(Arc::clone(rules.schemas())),
+            store: EventStore::new(settings.tail_budget / threads),
+            tails: BTreeMap::new(),
+            ready: Vec::new(),
+            stats: TailStats::default(),
+            rules,
+            settings,
+        }
+    }
+
+    /// Takes one event (a row of a batch) with all its hits (never empty, no rule that alerts at once).
+    pub fn take(&mut self, batch: &EventBatch, row: usize, hits: &[Hit]) {
+        self.fields.enter(batch);
+        let mut hand = Hand { batch, row, fields: &mut self.fields, store: &mut self.store, kept: None };
+        for hit in hits {
+            let Some(rule) = self.rules.rules().get(hit.rule as usize) else { continue };
+            let tail = self.tails.entry(hit.rule).or_insert_with(|| RuleTail::new(rule));
+            self.stats.collected += 1;
+            let counts = tail.take(hit.filter as usize, &mut hand, self.settings.now);
+            for columns in counts.matches {
+                let found =
+                    Match { events: vec![Some(batch.event(row))], event_count: 1, values: columns, ..Match::default() };
+                self.ready.push(Alert::new(rule, self.rules.schemas(), found));
+            }
+            add(&mut self.stats.undated, hit.rule, counts.undated);
+            add(&mut self.stats.capped, hit.rule, counts.capped);
+        }
+    }
+
+    /// Sends the alerts that are ready. To be called now and then while scanning, so that they do not pile up.
+    pub fn drain(&mut self, sink: &mut dyn AlertSink) {
+        self.ready.drain(..).for_each(|alert| sink.alert(alert));
+    }
+
+    /// When all input is read: merges what the threads collected, in a way that does not depend on how events were
+    /// spread over them, runs the tails and sends their alerts.
+    pub fn finish(collectors: Vec<Self>, sink: &mut dyn AlertSink) -> TailStats {
+        let mut stats = TailStats::default();
+        let mut stores = Stores(Vec::new(), 0);
+        let mut tails: BTreeMap<u32, RuleTail> = BTreeMap::new();
+        let mut run: Option<(Arc<RuleSet>, Arc<Settings>)> = None;
+        for (number, mut collector) in collectors.into_iter().enumerate() {
+            collector.drain(sink);
+            stats.merge(collector.stats);
+            stats.spilled += collector.store.spilled();
+            stores.0.push(collector.store);
+            for (rule, mut tail) in collector.tails {
+                tail.set_store(number as u32);
+                match tails.entry(rule) {
+                    std::collections::btree_map::Entry::Vacant(entry) => {
+                        entry.insert(tail);
+                    }
+                    std::collections::btree_map::Entry::Occupied(mut entry) => entry.get_mut().merge(tail),
+                }
+            }
+            run.get_or_insert((collector.rules, collector.settings));
+        }
+        let Some((rules, settings)) = run else { return stats };
+        let fields = Fields::new(Arc::clone(rules.schemas()));
+        for (number, tail) in tails {
+            let Some(rule) = rules.rules().get(number as usize) else { continue };
+            let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings };
+            let finished = tail.finish(rule, &mut share);
+            stats.failed.extend(finished.errors.into_iter().map(|error| (number, error)));
+            for found in finished.matches {
+                sink.alert(Alert::new(rule, rules.schemas(), found));
+            }
+        }
+        stats.unreadable = stores.1;
+        stats
+    }
+}
+
+fn add(counts: &mut Vec<(u32, u64)>, rule: u32, count: u64) {
+    if count == 0 {
+        return;
+    }
+    match counts.iter_mut().find(|(known, _)| *known == rule) {
+        Some((_, known)) => *known += count,
+        None => counts.push((rule, count)),
+    }
+}
+
+/// What the tails did and what they gave up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TailStats {
+    /// Hits that were collected.
+    pub collected: u64,
+    /// Hits that were dropped because the budget was spent, by rule index. Events beyond the budget go to a temporary
+    /// file, so at present there are none.
+    pub dropped: Vec<(u32, u64)>,
+    /// Hits that were dropped because the event has no time that can be read, and the rule needs one, by rule index.
+    pub undated: Vec<(u32, u64)>,
+    /// Hits of which some combinations of join keys were dropped because there were too many, by rule index.
+    pub capped: Vec<(u32, u64)>,
+    /// Stages that failed, by rule index, and why; their rows are lost.
+    pub failed: Vec<(u32, String)>,
+    /// Events that went to the temporary file.
+    pub spilled: u64,
+    /// Events that could not be read back from it; alerts are without them.
+    pub unreadable: u64,
+}
+
+impl TailStats {
+    fn merge(&mut self, other: Self) {
+        self.collected += other.collected;
+        self.spilled += other.spilled;
+        self.unreadable += other.unreadable;
+        other.dropped.into_iter().for_each(|(rule, count)| add(&mut self.dropped, rule, count));
+        other.undated.into_iter().for_each(|(rule, count)| add(&mut self.undated, rule, count));
+        other.capped.into_iter().for_each(|(rule, count)| add(&mut self.capped, rule, count));
+        self.failed.extend(other.failed);
+    }
+}
+
+/// The event that is being scanned.
+pub(crate) struct Hand<'a> {
+    batch: &'a EventBatch,
+    row: usize,
+    fields: &'a mut Fields,
+    store: &'a mut EventStore,
+    kept: Option<EventId>,
+}
+
+impl Hand<'_> {
+    /// Keeps the event, once.
+    fn id(&mut self) -> EventId {
+        *self.kept.get_or_insert_with(|| self.store.keep(self.batch.event(self.row)))
+    }
+}
+
+impl RowSource for Hand<'_> {
+    fn field(&mut self, field: &FieldRef) -> Value {
+        self.fields.in_batch(self.batch, self.row, field)
+    }
+
+    fn whole(&mut self, taxonomy: Taxonomy) -> Value {
+        self.fields.whole(&self.batch.event(self.row), taxonomy)
+    }
+
+    fn keep(&mut self) -> Option<EventId> {
+        Some(self.id())
+    }
+}
+
+/// The stores of all threads, and how many events could not be read back.
+#[derive(Debug)]
+pub(crate) struct Stores(Vec<EventStore>, u64);
+
+impl Stores {
+    pub(crate) fn get(&mut self, id: EventId) -> Option<Arc<Event>> {
+        let event = self.0.get_mut(id.store as usize).and_then(|store| store.get(id));
+        self.1 += u64::from(event.is_none());
+        event
+    }
+}
+
+/// Keeps the part of ordered matches that the limits say.
+pub(crate) fn apply_limits<T>(matches: &mut Vec<T>, limits: &[Limit]) {
+    for limit in limits {
+        match limit {
+            Limit::Head(count) => matches.truncate(usize::try_from(*count).unwrap_or(usize::MAX)),
+            Limit::Tail(count) => {
+                let surplus = matches.len().saturating_sub(usize::try_from(*count).unwrap_or(usize::MAX));
+                matches.drain(..surplus);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,342 @@
+//! One rule's tail: what it keeps of its hits, and what it finds in them at the end.
+
+use std::sync::Arc;
+
+use lurcher_ir::{FieldRef, Key, Limit, Predicate, Rule, RuleBody, Sequence, Step, Tail};
+use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
+use rustc_hash::FxHashSet;
+
+use super::{EventId, Fields, Hand, Stores, apply_limits, fields::read_time};
+use crate::{
+    Match, Settings,
+    pipeline::{FinishSeat, Flow, PipelinePlan, RowPlace, RowSource},
+    sample::Sampler,
+    sequence::{Automaton, Completed, KeyTuple, Place, StepHit, compare_hits},
+};
+
+/// How many tuples of join keys one event may stand under; what lies beyond is counted and dropped.
+const MOST_KEYS: usize = 1_000;
+
+/// What a rule keeps.
+#[derive(Debug)]
+pub(super) struct RuleTail {
+    order: OrderFields,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Nothing can be collected.
+    Nothing,
+    Events {
+        limits: Vec<Limit>,
+        hits: Vec<(RowPlace, EventId)>,
+    },
+    Sequence {
+        sequence: Sequence,
+        hits: StepHits,
+    },
+    Sample {
+        steps: Vec<Step>,
+        limits: Vec<Limit>,
+        hits: StepHits,
+    },
+    Pipeline {
+        plan: Arc<PipelinePlan>,
+        flow: Flow,
+    },
+}
+
+/// Hits of steps, with each tuple of keys held once.
+#[derive(Debug, Default)]
+struct StepHits {
+    hits: Vec<StepHit<EventId>>,
+    keys: FxHashSet<KeyTuple>,
+}
+
+/// What orders the rule's events.
+#[derive(Debug)]
+struct OrderFields {
+    /// The fields that the time is taken from, the first that has one; if none has, the event's own time.
+    times: Vec<FieldRef>,
+    tiebreaker: Option<FieldRef>,
+}
+
+/// What came of taking a hit.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// Rows that are matches at once.
+    pub(super) matches: Vec<Object>,
+    pub(super) undated: u64,
+    pub(super) capped: u64,
+}
+
+/// What a tail found.
+#[derive(Debug, Default)]
+pub(super) struct Finished {
+    pub(super) matches: Vec<Match>,
+    pub(super) errors: Vec<String>,
+}
+
+/// What all tails share when they finish.
+pub(super) struct Share<'a> {
+    pub(super) fields: &'a Fields,
+    pub(super) stores: &'a mut Stores,
+    pub(super) settings: &'a Settings,
+}
+
+impl RuleTail {
+    pub(super) fn new(rule: &Rule) -> Self {
+        let kind = match rule.body.as_ref().map(|body| &body.tail) {
+            None => Kind::Nothing,
+            Some(Tail::Events { limits }) => Kind::Events { limits: limits.clone(), hits: Vec::new() },
+            Some(Tail::Sequence(sequence)) => Kind::Sequence { sequence: sequence.clone(), hits: StepHits::default() },
+            Some(Tail::Sample { steps, limits }) => {
+                Kind::Sample { steps: steps.clone(), limits: limits.clone(), hits: StepHits::default() }
+            }
+            Some(Tail::Pipeline(pipeline)) => {
+                let plan = Arc::new(PipelinePlan::new(pipeline));
+                let flow = Flow::new(&plan);
+                Kind::Pipeline { plan, flow }
+            }
+        };
+        Self { order: OrderFields::new(rule), kind }
+    }
+
+    pub(super) fn take(&mut self, filter: usize, hand: &mut Hand<'_>, now: Timestamp) -> Taken {
+        let mut taken = Taken::default();
+        match &mut self.kind {
+            Kind::Nothing => {}
+            Kind::Events { hits, .. } => hits.push((self.order.row_place(hand), hand.id())),
+            Kind::Sequence { sequence, hits } => {
+                let until = sequence.until.iter().map(|step| (sequence.steps.len(), step));
+                let steps = sequence.steps.iter().enumerate().chain(until);
+                hits.take(filter, steps, &self.order, hand, &mut taken);
+            }
+            Kind::Sample { steps, hits, .. } => {
+                hits.take(filter, steps.iter().enumerate(), &self.order, hand, &mut taken);
+            }
+            Kind::Pipeline { plan, flow } => {
+                let place = self.order.row_place(hand);
+                plan.enter(filter, &place, hand, now, flow);
+                taken.matches = flow.matches.drain(..).map(|row| row.columns).collect();
+            }
+        }
+        taken
+    }
+
+    /// Says that the events were kept by this store.
+    pub(super) fn set_store(&mut self, store: u32) {
+        match &mut self.kind {
+            Kind::Nothing => {}
+            Kind::Events { hits, .. } => hits.iter_mut().for_each(|(_, id)| id.store = store),
+            Kind::Sequence { hits, .. } | Kind::Sample { hits, .. } => {
+                hits.hits.iter_mut().for_each(|hit| hit.event.store = store);
+            }
+            Kind::Pipeline { flow, .. } => {
+                flow.collected.iter_mut().flatten().for_each(|row| row.set_store(store));
+            }
+        }
+    }
+
+    /// Adds what another thread collected for the same rule.
+    pub(super) fn merge(&mut self, other: Self) {
+        match (&mut self.kind, other.kind) {
+            (Kind::Events { hits, .. }, Kind::Events { hits: more, .. }) => hits.extend(more),
+            (
+                Kind::Sequence { hits, .. } | Kind::Sample { hits, .. },
+                Kind::Sequence { hits: more, .. } | Kind::Sample { hits: more, .. },
+            ) => hits.hits.extend(more.hits),
+            (Kind::Pipeline { flow, .. }, Kind::Pipeline { flow: more, .. }) => {
+                for (rows, more) in flow.collected.iter_mut().zip(more.collected) {
+                    rows.extend(more);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn finish(self, rule: &Rule, share: &mut Share<'_>) -> Finished {
+        match self.kind {
+            Kind::Nothing => Finished::default(),
+            Kind::Events { limits, mut hits } => {
+                hits.sort_by(|(a, _), (b, _)| a.compare_times(b));
+                apply_limits(&mut hits, &limits);
+                let matches = hits.into_iter().map(|(_, id)| share.found(&[Some(id)], Vec::new(), Object::default()));
+                Finished { matches: matches.collect(), ..Finished::default() }
+            }
+            Kind::Sequence { sequence, hits } => {
+                let mut hits = hits.hits;
+                hits.sort_by(|a, b| compare_hits(sequence.steps.len(), a, b));
+                let mut automaton = Automaton::new(&sequence);
+                let mut completed: Vec<_> = hits.into_iter().flat_map(|hit| automaton.push(hit)).collect();
+                completed.extend(automaton.finish());
+                completed.sort_by(Completed::compare);
+                share.completed(completed, &sequence.limits)
+            }
+            Kind::Sample { steps, limits, hits } => {
+                let mut sampler = Sampler::new(steps.len());
+                hits.hits.into_iter().for_each(|hit| sampler.push(hit));
+                share.completed(sampler.finish(), &limits)
+            }
+            Kind::Pipeline { plan, mut flow } => {
+                let mut seat = FinishSeat {
+                    fields: share.fields,
+                    stores: &mut *share.stores,
+                    relational: share.settings.relational.as_deref(),
+                    now: share.settings.now,
+                };
+                let errors = plan.finish(&mut flow, &mut seat);
+                let errors = errors.into_iter().map(|error| format!("{}: {error}", rule.meta.name)).collect();
+                let found = |row: crate::pipeline::PipelineRow| {
+                    let events: Vec<_> = row.events().iter().copied().map(Some).collect();
+                    share.found(&events, Vec::new(), row.columns)
+                };
+                Finished { matches: flow.matches.into_iter().map(found).collect(), errors }
+            }
+        }
+    }
+}
+
+impl Share<'_> {
+    fn completed(&mut self, mut completed: Vec<Completed<EventId>>, limits: &[Limit]) -> Finished {
+        apply_limits(&mut completed, limits);
+        let matches =
+            completed.into_iter().map(|found| self.found(&found.events, found.key.to_vec(), Object::default()));
+        Finished { matches: matches.collect(), errors: Vec::new() }
+    }
+
+    fn found(&mut self, events: &[Option<EventId>], join_keys: Vec<Value>, values: Object) -> Match {
+        let shown = events.iter().take(self.settings.max_evidence);
+        let mut read = |id: EventId| self.stores.get(id).map(Arc::unwrap_or_clone);
+        Match {
+            event_count: events.iter().flatten().count() as u64,
+            events: shown.map(|id| id.and_then(&mut read)).collect(),
+            join_keys,
+            values,
+        }
+    }
+}
+
+impl StepHits {
+    fn take<'s>(
+        &mut self,
+        filter: usize,
+        steps: impl Iterator<Item = (usize, &'s Step)>,
+        order: &OrderFields,
+        hand: &mut Hand<'_>,
+        taken: &mut Taken,
+    ) {
+        let mut place: Option<Place> = None;
+        for (number, step) in steps.filter(|(_, step)| step.filter == filter) {
+            let keys = key_tuples(&step.keys, hand, taken);
+            if keys.is_empty() {
+                continue;
+            }
+            let place = match &place {
+                Some(place) => place,
+                None => match order.place(hand) {
+                    Some(found) => place.insert(found),
+                    None => {
+                        taken.undated += 1;
+                        return;
+                    }
+                },
+            };
+            let event = hand.id();
+            for key in keys {
+                let key = match self.keys.get(key.as_slice()) {
+                    Some(known) => Arc::clone(known),
+                    None => {
+                        let key: KeyTuple = key.into();
+                        self.keys.insert(Arc::clone(&key));
+                        key
+                    }
+                };
+                self.hits.push(StepHit { place: place.clone(), step: number, key, event });
+            }
+        }
+    }
+}
+
+/// All tuples of single values of the key fields; none if a key that is not optional is missing.
+fn key_tuples(keys: &[Key], hand: &mut Hand<'_>, taken: &mut Taken) -> Vec<Vec<Value>> {
+    let mut tuples: Vec<Vec<Value>> = vec![Vec::new()];
+    for key in keys {
+        let value = hand.field(&key.field);
+        let mut values: Vec<Value> = Vec::new();
+        for single in value.elements() {
+            if !values.contains(single) {
+                values.push(single.clone());
+            }
+        }
+        if values.is_empty() && key.optional {
+            values.push(Value::Null);
+        }
+        tuples = tuples
+            .iter()
+            .flat_map(|tuple| values.iter().map(|value| tuple.iter().chain([value]).cloned().collect()))
+            .collect();
+        if tuples.len() > MOST_KEYS {
+            tuples.truncate(MOST_KEYS);
+            taken.capped += 1;
+        }
+    }
+    tuples
+}
+
+impl OrderFields {
+    /// By the field that the rule's vendor orders events by, if the event has it, else by the taxonomy's own time.
+    fn new(rule: &Rule) -> Self {
+        let Some(taxonomy) = rule.body.as_ref().and_then(taxonomy) else {
+            return Self { times: Vec::new(), tiebreaker: None };
+        };
+        let field = |name: &str| FieldRef::new(taxonomy, name);
+        let times = match taxonomy {
+            Taxonomy::Ecs => {
+                rule.meta.timestamp_override.as_deref().into_iter().chain(["@timestamp"]).map(field).collect()
+            }
+            _ => Vec::new(),
+        };
+        Self { times, tiebreaker: rule.meta.tiebreaker.as_deref().map(field) }
+    }
+
+    fn time(&self, hand: &mut Hand<'_>) -> Option<Timestamp> {
+        let own = hand.batch.times().get(hand.row).copied().flatten();
+        self.times.iter().find_map(|field| read_time(&hand.field(field))).or(own)
+    }
+
+    fn tiebreaker(&self, hand: &mut Hand<'_>) -> Value {
+        self.tiebreaker.as_ref().map(|field| hand.field(field)).unwrap_or_default()
+    }
+
+    fn place(&self, hand: &mut Hand<'_>) -> Option<Place> {
+        let time = self.time(hand)?;
+        Some(Place { time, tiebreaker: self.tiebreaker(hand), reference: reference(hand) })
+    }
+
+    fn row_place(&self, hand: &mut Hand<'_>) -> RowPlace {
+        RowPlace {
+            rank: 0,
+            time: self.time(hand),
+            tiebreaker: self.tiebreaker(hand),
+            reference: Some(reference(hand)),
+            position: 0,
+        }
+    }
+}
+
+fn reference(hand: &Hand<'_>) -> EventRef {
+    hand.batch.reference(hand.row)
+}
+
+/// The taxonomy that a rule speaks: that of its first field.
+fn taxonomy(body: &RuleBody) -> Option<Taxonomy> {
+    let mut found = None;
+    let mut visit = |field: &FieldRef| found = found.or(Some(field.taxonomy));
+    body.filters.iter().for_each(|filter: &Predicate| filter.fields(&mut |field| visit(field)));
+    if let Tail::Sequence(Sequence { steps, .. }) | Tail::Sample { steps, .. } = &body.tail {
+        steps.iter().flat_map(|step| &step.keys).for_each(|key| visit(&key.field));
+    }
+    found
+}
