@@ -382,7 +382,7 @@ fn outcomes_of_logons() {
     assert_eq!(field(&logon(), Taxonomy::Cim, "src"), r#""192.0.2.80""#);
 }
 
-/// Keywords as NXLog writes them: the same 64 bits as a signed number.
+/// Keywords as `NXLog` writes them: the same 64 bits as a signed number.
 #[test]
 fn the_outcome_in_numeric_keywords() {
     let mut event = security("5140", &[("ShareName", "\\\\*\\IPC$")]);
@@ -443,4 +443,31 @@ fn documents_that_are_mapped_already() {
     assert_eq!(field(&record, Taxonomy::Ocsf, "process.pid"), "77");
     let record = document("ocsf", &[("class_uid", Value::Int(1007)), ("process.cmd_line", Value::text("whoami"))]);
     assert_eq!(field(&record, Taxonomy::Ocsf, "process.cmd_line"), r#""whoami""#);
+}
+
+/// The same event in winlogbeat's ECS reaches CIM and OCSF through its raw names.
+#[test]
+fn ecs_documents_of_windows_events() {
+    let shape = Shape::new([
+        ("dialect", "ecs"),
+        ("channel", SYSMON),
+        ("provider", "Microsoft-Windows-Sysmon"),
+        ("event_id", "1"),
+    ]);
+    let mut event = document("ecs", &[
+        ("winlog.channel", Value::text(SYSMON)),
+        ("winlog.event_id", Value::Int(1)),
+        ("winlog.computer_name", Value::text("ws7.harbour.example")),
+        ("winlog.record_id", Value::Int(9001)),
+        ("winlog.event_data.CommandLine", Value::text("whoami /all")),
+        ("winlog.event_data.Image", Value::text("C:\\Windows\\System32\\whoami.exe")),
+        ("winlog.event_data.User", Value::text("HARBOUR\\mira")),
+    ]);
+    event.shape = shape;
+    assert_eq!(field(&event, Taxonomy::Cim, "process_name"), r#""whoami.exe""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "Image"), r#""C:\\Windows\\System32\\whoami.exe""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "dest"), r#""ws7.harbour.example""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "user"), r#""mira""#);
+    assert_eq!(field(&event, Taxonomy::Ocsf, "process.cmd_line"), r#""whoami /all""#);
+    assert_eq!(field(&event, Taxonomy::Ocsf, "device.hostname"), r#""ws7.harbour.example""#);
 }
