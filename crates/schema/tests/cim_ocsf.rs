@@ -454,15 +454,18 @@ fn ecs_documents_of_windows_events() {
         ("provider", "Microsoft-Windows-Sysmon"),
         ("event_id", "1"),
     ]);
-    let mut event = document("ecs", &[
-        ("winlog.channel", Value::text(SYSMON)),
-        ("winlog.event_id", Value::Int(1)),
-        ("winlog.computer_name", Value::text("ws7.harbour.example")),
-        ("winlog.record_id", Value::Int(9001)),
-        ("winlog.event_data.CommandLine", Value::text("whoami /all")),
-        ("winlog.event_data.Image", Value::text("C:\\Windows\\System32\\whoami.exe")),
-        ("winlog.event_data.User", Value::text("HARBOUR\\mira")),
-    ]);
+    let mut event = document(
+        "ecs",
+        &[
+            ("winlog.channel", Value::text(SYSMON)),
+            ("winlog.event_id", Value::Int(1)),
+            ("winlog.computer_name", Value::text("ws7.harbour.example")),
+            ("winlog.record_id", Value::Int(9001)),
+            ("winlog.event_data.CommandLine", Value::text("whoami /all")),
+            ("winlog.event_data.Image", Value::text("C:\\Windows\\System32\\whoami.exe")),
+            ("winlog.event_data.User", Value::text("HARBOUR\\mira")),
+        ],
+    );
     event.shape = shape;
     assert_eq!(field(&event, Taxonomy::Cim, "process_name"), r#""whoami.exe""#);
     assert_eq!(field(&event, Taxonomy::Cim, "Image"), r#""C:\\Windows\\System32\\whoami.exe""#);
