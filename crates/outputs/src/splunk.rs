@@ -1,0 +1,272 @@
+//! The events that Splunk Enterprise Security would have written: risk events in `index=risk`, notables (in 8.x:
+//! findings) in `index=notable`, one JSON object a line.
+//!
+//! One risk event for every risk object of every result row. In 7.x a finding makes a notable *and* risk events; in
+//! 8.x a detection makes findings or intermediate findings (risk events), never both. What only a running search head
+//! knows (search ids, asset and identity lookups, urgency, review state) is left out.
+
+use lurcher_engine::{Alert, AlertEntity};
+use lurcher_ir::{AlertKind, EntityRole, EntityType};
+use lurcher_schema::{Schemas, Taxonomy};
+use serde::Serialize;
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    native::{once, plain_number, tactics, techniques},
+    writer::SplunkEdition,
+};
+
+/// An event in the risk index.
+#[derive(Clone, Debug, Serialize)]
+pub struct RiskEvent {
+    /// What every event of a detection says.
+    #[serde(flatten)]
+    pub common: Common,
+    /// Who or what is at risk.
+    pub risk_object: String,
+    /// `user`, `system` or `other`.
+    pub risk_object_type: &'static str,
+    /// The field that named it.
+    pub risk_object_field: String,
+    /// What the detection adds to its risk.
+    #[serde(serialize_with = "plain_number")]
+    pub risk_score: f64,
+    /// After risk factors; there are none here.
+    #[serde(serialize_with = "plain_number")]
+    pub calculated_risk_score: f64,
+    /// What happened.
+    pub risk_message: String,
+    /// Who or what attacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub threat_object: Vec<String>,
+    /// What each of them is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub threat_object_type: Vec<String>,
+}
+
+/// An event in the notable index.
+#[derive(Clone, Debug, Serialize)]
+pub struct Notable {
+    /// What every event of a detection says.
+    #[serde(flatten)]
+    pub common: Common,
+    /// Unique.
+    pub event_id: String,
+    /// The detection.
+    pub rule_name: String,
+    /// What the analyst reads first.
+    pub rule_title: String,
+    /// What it is about.
+    pub rule_description: String,
+    /// The lower-case word.
+    pub severity: &'static str,
+    /// `access`, `endpoint`, `network`, `threat`, `identity`, `audit`.
+    pub security_domain: String,
+    /// The score of the detection.
+    #[serde(serialize_with = "plain_number")]
+    pub risk_score: f64,
+    /// 1, new.
+    pub status: u8,
+}
+
+/// What risk events and notables have in common.
+#[derive(Clone, Debug, Serialize)]
+pub struct Common {
+    /// Seconds since 1970.
+    #[serde(rename = "_time")]
+    pub time: Option<f64>,
+    /// `risk` or `notable`.
+    pub index: &'static str,
+    /// `stash`.
+    pub sourcetype: &'static str,
+    /// The detection's stanza.
+    pub source: String,
+    /// The detection's stanza.
+    pub search_name: String,
+    /// What the detection is about.
+    pub savedsearch_description: String,
+    /// Analytic stories.
+    pub analyticstories: Vec<String>,
+    /// Everything in the annotations, in one list.
+    #[serde(rename = "annotations._all")]
+    pub all: Vec<String>,
+    /// Technique ids.
+    #[serde(rename = "annotations.mitre_attack")]
+    pub mitre_attack: Vec<String>,
+    /// Technique ids.
+    #[serde(rename = "annotations.mitre_attack.mitre_technique_id")]
+    pub mitre_technique_id: Vec<String>,
+    /// Technique names.
+    #[serde(rename = "annotations.mitre_attack.mitre_technique")]
+    pub mitre_technique: Vec<String>,
+    /// Tactic ids.
+    #[serde(rename = "annotations.mitre_attack.mitre_tactic_id")]
+    pub mitre_tactic_id: Vec<String>,
+    /// Tactics, lower-case with hyphens.
+    #[serde(rename = "annotations.mitre_attack.mitre_tactic")]
+    pub mitre_tactic: Vec<String>,
+    /// Phases of the kill chain.
+    #[serde(rename = "annotations.kill_chain_phases")]
+    pub kill_chain_phases: Vec<String>,
+    /// NIST CSF categories.
+    #[serde(rename = "annotations.nist")]
+    pub nist: Vec<String>,
+    /// CIS controls.
+    #[serde(rename = "annotations.cis20")]
+    pub cis20: Vec<String>,
+}
+
+/// The events of an alert.
+pub fn documents(alert: &Alert, schemas: &Schemas, edition: SplunkEdition) -> Vec<Json> {
+    let (notable, risk) = match (alert.kind, edition) {
+        (AlertKind::Finding, SplunkEdition::Seven) => (true, true),
+        (AlertKind::Finding, SplunkEdition::Eight) => (true, false),
+        (AlertKind::Risk | AlertKind::BuildingBlock, _) => (false, true),
+    };
+    // Hunting searches add no risk in Splunk; what is of no severity has none to add.
+    let risk = risk && !alert.rule.meta.kind.eq_ignore_ascii_case("hunting");
+    let row = row(alert, schemas);
+    let mut documents = Vec::new();
+    if risk {
+        documents.extend(risk_objects(alert).map(|entity| with_row(json!(risk_event(alert, entity)), &row)));
+    }
+    if notable {
+        documents.push(with_row(json!(notable_event(alert)), &row));
+    }
+    documents
+}
+
+/// The entities at risk: the victims; where a rule gives no parts, its users and systems.
+fn risk_objects(alert: &Alert) -> impl Iterator<Item = &AlertEntity> {
+    let victims = alert.entities.iter().any(|entity| entity.role == EntityRole::Victim);
+    alert.entities.iter().filter(move |entity| match entity.role {
+        EntityRole::Victim => true,
+        EntityRole::Attacker => false,
+        EntityRole::Other => !victims && matches!(entity.kind, EntityType::User | EntityType::System),
+    })
+}
+
+fn risk_event(alert: &Alert, entity: &AlertEntity) -> RiskEvent {
+    let score = entity.score.unwrap_or(alert.risk_score);
+    let threats = || alert.entities.iter().filter(|entity| entity.role == EntityRole::Attacker);
+    RiskEvent {
+        common: Common::new(alert, "risk"),
+        risk_object: entity.value.clone(),
+        risk_object_type: match entity.kind {
+            EntityType::User => "user",
+            EntityType::System | EntityType::Ip => "system",
+            EntityType::Process | EntityType::File | EntityType::Other => "other",
+        },
+        risk_object_field: entity.field.clone(),
+        risk_score: score,
+        calculated_risk_score: score,
+        risk_message: alert.message.clone(),
+        threat_object: threats().map(|entity| entity.value.clone()).collect(),
+        threat_object_type: threats().map(|entity| threat_type(alert, entity)).collect(),
+    }
+}
+
+/// The type of a threat object, in the rule's own word where it has one.
+fn threat_type(alert: &Alert, entity: &AlertEntity) -> String {
+    let stated = |list: &str, name: &str| {
+        let items = alert.rule.meta.extra.get(list.split('/').next()?)?.to_json();
+        let items = list.split('/').skip(1).try_fold(&items, |json, step| json.get(step))?;
+        let item = items.as_array()?.iter().find(|item| item[name] == entity.field.as_str())?;
+        Some(item["type"].as_str()?.to_lowercase().replace(' ', "_"))
+    };
+    stated("rba/threat_objects", "field").or_else(|| stated("tags.observable", "name")).unwrap_or_else(|| {
+        match entity.kind {
+            EntityType::Process => "process",
+            EntityType::File => "file_name",
+            EntityType::Ip => "ip_address",
+            EntityType::User => "user",
+            EntityType::System => "system",
+            EntityType::Other => "other",
+        }
+        .to_owned()
+    })
+}
+
+fn notable_event(alert: &Alert) -> Notable {
+    let meta = &alert.rule.meta;
+    let correlation = meta.kind.eq_ignore_ascii_case("correlation");
+    let name = stanza(alert);
+    let domain = meta
+        .platforms
+        .iter()
+        .map(String::as_str)
+        .find(|platform| matches!(*platform, "access" | "endpoint" | "network" | "threat" | "identity" | "audit"));
+    Notable {
+        common: Common::new(alert, "notable"),
+        event_id: alert.id.clone(),
+        rule_name: name,
+        rule_title: if correlation { format!("RBA: {}", alert.name) } else { alert.name.clone() },
+        rule_description: alert.message.clone(),
+        severity: alert.severity.name(),
+        security_domain: domain.unwrap_or("threat").to_owned(),
+        risk_score: alert.risk_score,
+        status: 1,
+    }
+}
+
+/// The name of the saved search: that of Splunk's own content update for Splunk's rules.
+fn stanza(alert: &Alert) -> String {
+    match alert.rule.meta.vendor {
+        "splunk" => format!("ESCU - {} - Rule", alert.rule.meta.name),
+        vendor => format!("{vendor} - {} - Rule", alert.rule.meta.name),
+    }
+}
+
+/// The result row: that of the pipeline, or the event in CIM.
+fn row(alert: &Alert, schemas: &Schemas) -> Map<String, Json> {
+    let members = if alert.values.is_empty() {
+        let event = alert.events.iter().flatten().next();
+        event.map(|event| schemas.normalise(event, Taxonomy::Cim).to_json()).unwrap_or_default()
+    } else {
+        alert.values.to_json()
+    };
+    match members {
+        Json::Object(members) => members,
+        _ => Map::new(),
+    }
+}
+
+/// Adds the result row's fields; names that the document already has keep its own meaning.
+fn with_row(mut document: Json, row: &Map<String, Json>) -> Json {
+    if let Json::Object(members) = &mut document {
+        for (name, value) in row.iter().filter(|(_, value)| !value.is_null()) {
+            members.entry(name.as_str()).or_insert_with(|| value.clone());
+        }
+    }
+    document
+}
+
+impl Common {
+    fn new(alert: &Alert, index: &'static str) -> Self {
+        let meta = &alert.rule.meta;
+        let techniques = techniques(&alert.rule);
+        let names = meta.threats.iter().flat_map(|threat| &threat.techniques).map(|(_, name)| name.as_str());
+        let tactic_names: Vec<String> =
+            meta.threats.iter().map(|threat| threat.tactic.1.to_lowercase().replace(' ', "-")).collect();
+        let lists = [&meta.stories, &techniques, &meta.kill_chain, &meta.nist, &meta.cis, &meta.cve];
+        let all = once(lists.into_iter().flatten().map(String::as_str));
+        Self {
+            time: alert.time.map(|time| time.millis() as f64 / 1000.0),
+            index,
+            sourcetype: "stash",
+            source: stanza(alert),
+            search_name: stanza(alert),
+            savedsearch_description: meta.description.clone(),
+            analyticstories: meta.stories.clone(),
+            all,
+            mitre_attack: techniques.clone(),
+            mitre_technique_id: techniques,
+            mitre_technique: once(names),
+            mitre_tactic_id: tactics(&alert.rule),
+            mitre_tactic: once(tactic_names.iter().map(String::as_str)),
+            kill_chain_phases: meta.kill_chain.clone(),
+            nist: meta.nist.clone(),
+            cis20: meta.cis.clone(),
+        }
+    }
+}
