@@ -406,6 +406,59 @@ fn fields_outside_event_data() {
     assert_eq!(field(&defender, Taxonomy::Cim, "signature"), r#""Lamp.A""#);
 }
 
+/// Who runs PowerShell, and as what, stands in texts of the engine.
+#[test]
+fn contexts_of_powershell() {
+    let context =
+        "        Host Application = powershell.exe -File C:\\Temp\\count.ps1\r\n        User = HARBOUR\\mira\r\n";
+    let event = windows(
+        "Microsoft-Windows-PowerShell/Operational",
+        "Microsoft-Windows-PowerShell",
+        "4103",
+        &[("ContextInfo", context)],
+    );
+    assert_eq!(field(&event, Taxonomy::Cim, "user"), r#""mira""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "process"), r#""powershell.exe -File C:\\Temp\\count.ps1""#);
+    let details = "\tUserId=HARBOUR\\mira\r\n\tHostApplication=powershell.exe\r\n\tScriptName=\r\n";
+    let event = windows("Windows PowerShell", "PowerShell", "800", &[("param1", "Get-Date"), ("param2", details)]);
+    assert_eq!(field(&event, Taxonomy::Cim, "user"), r#""mira""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "process"), r#""powershell.exe""#);
+}
+
+#[test]
+fn members_of_groups() {
+    let event = security(
+        "4732",
+        &[("MemberSid", "S-1-5-21-1-2-3-1104"), ("TargetUserName", "Administrators"), ("SubjectUserName", "otto")],
+    );
+    assert_eq!(field(&event, Taxonomy::Cim, "Group_Name"), r#""Administrators""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "member_id"), r#""S-1-5-21-1-2-3-1104""#);
+    assert_eq!(field(&event, Taxonomy::Ocsf, "type_name"), r#""Group Management: Add User""#);
+    assert_eq!(field(&event, Taxonomy::Ocsf, "actor.user.name"), r#""otto""#);
+}
+
+#[test]
+fn connections_of_the_filtering_platform() {
+    let event = security(
+        "5156",
+        &[
+            ("ProcessID", "4242"),
+            ("Application", "\\device\\harddiskvolume2\\temp\\lamp.exe"),
+            ("Direction", "%%14593"),
+            ("SourceAddress", "192.0.2.14"),
+            ("DestAddress", "198.51.100.7"),
+            ("DestPort", "443"),
+            ("Protocol", "6"),
+        ],
+    );
+    assert_eq!(field(&event, Taxonomy::Cim, "process_name"), r#""lamp.exe""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "ProcessID"), r#"["3120","4242"]"#);
+    assert_eq!(field(&event, Taxonomy::Cim, "transport"), r#""tcp""#);
+    assert_eq!(field(&event, Taxonomy::Cim, "direction"), r#""outbound""#);
+    assert_eq!(field(&event, Taxonomy::Ocsf, "dst_endpoint.port"), "443");
+    assert_eq!(field(&event, Taxonomy::Ocsf, "connection_info.direction_id"), "2");
+}
+
 /// A classic event 7045 of another provider is no new service.
 #[test]
 fn an_event_id_means_nothing_without_its_provider() {
