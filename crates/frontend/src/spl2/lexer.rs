@@ -318,8 +318,13 @@ impl<'a> Lexer<'a> {
     fn regex(&mut self) {
         let start = self.at;
         let body = &self.rest()[1..];
-        let ends: Vec<usize> =
-            unescaped_slashes(body).filter(|end| follows_operand(&body[end + 1..])).take(16).collect();
+        // Among arguments only these can follow; a `|` is as likely part of the expression.
+        let argument = matches!(self.tokens.last().map(|token| &token.kind), Some(TokenKind::Mark("(" | ",")));
+        let enders: &[char] = if argument { &[')', ','] } else { &[')', ',', ']', '}', '|', ';'] };
+        let ends: Vec<usize> = unescaped_slashes(body)
+            .filter(|end| follows_operand(&body[end + 1..], argument, enders))
+            .take(16)
+            .collect();
         let end = ends.iter().copied().find(|end| groups_closed(&body[..*end])).or(ends.first().copied());
         if let Some(end) = end {
             self.at += end + 2;
@@ -392,9 +397,10 @@ fn unescaped_slashes(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-fn follows_operand(rest: &str) -> bool {
+/// Whether what is left can follow an operand: one of these marks, or, unless it is an argument, the end.
+fn follows_operand(rest: &str, argument: bool, enders: &[char]) -> bool {
     let rest = rest.trim_start();
-    rest.is_empty() || rest.starts_with([')', ',', ']', '}', '|', ';'])
+    (rest.is_empty() && !argument) || rest.starts_with(enders)
 }
 
 /// Whether every `(` outside of `[…]` has its `)`.
@@ -436,6 +442,7 @@ mod tests {
         assert_eq!(regexes("match(c, /(?i)/ ) AND match(d, /b/)"), ["(?i)", "b"]);
         assert_eq!(regexes("match(c, /(a/)b/)"), ["(a/)b"]);
         assert_eq!(regexes(r"match(c, /a\/b\\/, 1)"), [r"a\/b\\"]);
+        assert_eq!(regexes(r"match(c, /[-|\\/|x]y/)=true | where"), [r"[-|\\/|x]y"]);
         assert_eq!(regexes("10 / 2 / x"), [""; 0]);
     }
 
