@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, path::Path};
 
-use lurcher_diagnostics::SourceFile;
+use lurcher_diagnostics::{SourceFile, render};
 use lurcher_frontend::spl2::{Options, lower};
 
 fn said_about(name: &str, query: &str) -> String {
@@ -10,17 +10,13 @@ fn said_about(name: &str, query: &str) -> String {
     let lowered = lower(&file, &Options::default(), crate::schemas());
     let mut said = String::new();
     for diagnostic in &lowered.diagnostics {
-        writeln!(said, "{}", render(diagnostic)).unwrap();
+        writeln!(said, "{}", render::text(diagnostic, false)).unwrap();
     }
     for reason in &lowered.reasons {
         let place = reason.span.map(|span| file.slice(span).to_owned()).unwrap_or_default();
         writeln!(said, "{} [{}]: {} (`{place}`)", reason.verdict.name(), reason.code, reason.message).unwrap();
     }
     said
-}
-
-fn render(diagnostic: &lurcher_diagnostics::Diagnostic) -> String {
-    format!("{diagnostic:#?}")
 }
 
 #[test]

@@ -107,7 +107,9 @@ impl Lowerer<'_> {
                     .with_help("a query begins with `from`"),
             );
         }
-        if let Some((flow, end)) = last.filter(|_| !self.branches.iter().any(|branch| branch.sink.is_some())) {
+        let faulty = self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error);
+        if let Some((flow, end)) = last.filter(|_| !faulty && !self.branches.iter().any(|branch| branch.sink.is_some()))
+        {
             let at = Span { start: end.end.saturating_sub(1).max(end.start), end: end.end };
             self.report(
                 Diagnostic::warning("spl2-missing-into", "no pipeline ends in a sink")

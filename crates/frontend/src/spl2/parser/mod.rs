@@ -97,6 +97,12 @@ impl<'a> Parser<'a> {
             while self.eat("|") {
                 clauses = false;
             }
+            if self.depth == 1 && self.at_mark(&[")", "]"]) {
+                let _ = self.expected("`|` or the end of the command");
+                self.at += 1;
+                self.skip_command();
+                continue;
+            }
             if self.at_end() || self.at_mark(&[";", ")", "]"]) {
                 break;
             }
@@ -190,6 +196,10 @@ impl<'a> Parser<'a> {
     fn close(&mut self, mark: &'static str, open: Span) -> Parsed<()> {
         if self.eat(mark) {
             return Ok(());
+        }
+        if self.diagnostics.iter().any(|d| d.code.starts_with("spl2-unterminated")) {
+            // What never ended has taken the bracket with it.
+            return Err(Failed);
         }
         let found = self.found();
         let here = self.token().span;
