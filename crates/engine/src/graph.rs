@@ -118,11 +118,9 @@ impl GraphBuilder {
 fn is_pure(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(_) | Expr::Field(_) => true,
-        Expr::Event(_) | Expr::Column(_) => false,
-        Expr::Call(Function::Now, _) => false,
+        // A loop's variable is a column, so it is taken as impure too; nobody folds loops.
+        Expr::Event(_) | Expr::Column(_) | Expr::ForEach { .. } | Expr::Call(Function::Now, _) => false,
         Expr::Call(_, arguments) | Expr::List(arguments) => arguments.iter().all(is_pure),
         Expr::Object(members) => members.iter().all(|(_, value)| is_pure(value)),
-        // Its variable is a column, so it is taken as impure; nobody folds loops.
-        Expr::ForEach { .. } => false,
     }
 }

@@ -28,8 +28,8 @@ pub(crate) struct Matcher {
     exists: Vec<u32>,
     /// True of every value that has a text form.
     scalar: Vec<u32>,
-    /// Folded text to the tests that want it, with the exact text where case counts.
-    equal: FxHashMap<Box<str>, Vec<(u32, Option<Arc<str>>)>>,
+    /// Folded text to the tests that want it.
+    equal: FxHashMap<Box<str>, Vec<Wanted>>,
     longest_equal: usize,
     booleans: Vec<(u32, bool)>,
     /// By bits of the floating-point form; compared exactly after that.
@@ -50,6 +50,9 @@ pub(crate) struct Matcher {
     /// Whether a number or boolean has to be looked at as text.
     text: bool,
 }
+
+/// A test that wants a folded text, with the exact text where case counts.
+type Wanted = (u32, Option<Arc<str>>);
 
 /// What a literal at a place means.
 #[derive(Clone, Debug)]

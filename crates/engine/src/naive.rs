@@ -81,10 +81,12 @@ fn equals(value: &Value, text: &str, wanted: &Value, case: Case) -> bool {
         Value::Int(wanted) => match (value, number(value)) {
             (Value::Int(own), _) => own == wanted,
             (Value::Text(own), _) if own.parse::<i64>().is_ok() => own.parse() == Ok(*wanted),
-            (_, Some(own)) => own == *wanted as f64,
+            (_, Some(own)) => own.partial_cmp(&(*wanted as f64)).is_some_and(std::cmp::Ordering::is_eq),
             _ => false,
         },
-        Value::Float(wanted) => number(value) == Some(*wanted),
+        Value::Float(wanted) => {
+            number(value).and_then(|own| own.partial_cmp(wanted)).is_some_and(std::cmp::Ordering::is_eq)
+        }
         Value::Null | Value::List(_) | Value::Object(_) => false,
     }
 }

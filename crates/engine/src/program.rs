@@ -274,6 +274,7 @@ struct Bindings {
 }
 
 impl Bindings {
+    #[expect(clippy::mutable_key_type, reason = "a binding hashes and compares by what it reads, which never changes")]
     fn new(graph: &Graph, schemas: &Schemas, shape: &Shape) -> Self {
         let mut distinct = Vec::new();
         let mut numbers: HashMap<Binding, u32, FxBuildHasher> = HashMap::default();

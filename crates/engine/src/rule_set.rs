@@ -55,6 +55,7 @@ impl Compiler {
 
     /// Adds a rule. Rules without a body keep their place and never match.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "adding a rule is no sum")]
     pub fn add(mut self, rule: Arc<Rule>) -> Self {
         self.rules.push(rule);
         self

@@ -96,13 +96,12 @@ impl WildcardMatcher {
 /// What follows the segment at the front of the text.
 fn strip_front<'t>(mut text: &'t str, segment: &[WildcardPiece]) -> Option<&'t str> {
     for piece in segment {
-        text = match piece {
-            WildcardPiece::Literal(literal) => text.strip_prefix(literal.as_ref())?,
-            _ => {
-                let mut chars = text.chars();
-                chars.next()?;
-                chars.as_str()
-            }
+        text = if let WildcardPiece::Literal(literal) = piece {
+            text.strip_prefix(literal.as_ref())?
+        } else {
+            let mut chars = text.chars();
+            chars.next()?;
+            chars.as_str()
         };
     }
     Some(text)
@@ -111,13 +110,12 @@ fn strip_front<'t>(mut text: &'t str, segment: &[WildcardPiece]) -> Option<&'t s
 /// What stands before the segment at the end of the text.
 fn strip_back<'t>(mut text: &'t str, segment: &[WildcardPiece]) -> Option<&'t str> {
     for piece in segment.iter().rev() {
-        text = match piece {
-            WildcardPiece::Literal(literal) => text.strip_suffix(literal.as_ref())?,
-            _ => {
-                let mut chars = text.chars();
-                chars.next_back()?;
-                chars.as_str()
-            }
+        text = if let WildcardPiece::Literal(literal) = piece {
+            text.strip_suffix(literal.as_ref())?
+        } else {
+            let mut chars = text.chars();
+            chars.next_back()?;
+            chars.as_str()
         };
     }
     Some(text)

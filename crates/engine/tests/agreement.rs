@@ -1,6 +1,8 @@
 //! The fast evaluator and the naive one agree, whatever the rules and events, and nothing that must not matter
 //! matters: order of rows, size of batches, how much is remembered, which other rules there are, how many threads.
 
+#![allow(clippy::unwrap_used)]
+
 mod generate;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -33,7 +35,9 @@ fn scan(rules: &Arc<RuleSet>, batches: &[EventBatch], memo_budget: usize) -> Vec
     let settings = Arc::new(Settings { memo_budget, ..Settings::default() });
     let mut scanner = Scanner::new(Arc::clone(rules), settings);
     let mut alerts = Vec::new();
-    batches.iter().for_each(|batch| scanner.scan(batch, &mut alerts));
+    for batch in batches {
+        scanner.scan(batch, &mut alerts);
+    }
     Scanner::finish(vec![scanner], &mut alerts);
     alerts
 }

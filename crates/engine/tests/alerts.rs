@@ -1,5 +1,7 @@
 //! What an alert says: its id, its texts, its entities, its severity; and which rules a scanner gives which events.
 
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use lurcher_engine::{

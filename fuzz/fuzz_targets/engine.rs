@@ -1,0 +1,49 @@
+//! The fast evaluator and the naive one agree on whatever the fuzzer can think of: its bytes are the choices that the
+//! generators of the engine's property tests make.
+
+#![no_main]
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use generate::{batches, documents, predicate, rule};
+use libfuzzer_sys::fuzz_target;
+use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings, naive};
+use lurcher_schema::{Schemas, Timestamp};
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
+};
+
+#[path = "../../crates/engine/tests/generate/mod.rs"]
+mod generate;
+
+fuzz_target!(|data: &[u8]| {
+    let rng = TestRng::from_seed(RngAlgorithm::PassThrough, data);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let Ok(input) = (proptest::collection::vec(predicate(), 1..4), documents()).new_tree(&mut runner) else { return };
+    let (predicates, documents) = input.current();
+    let Ok(schemas) = Schemas::builtin() else { return };
+
+    let rules = predicates.iter().enumerate().map(|(number, p)| rule(&number.to_string(), p.clone()));
+    let set = Compiler::new(Arc::clone(&schemas)).route(Route::Any).add_all(rules).build();
+    let mut scanner = Scanner::new(set, Arc::new(Settings::default()));
+    let mut alerts: Vec<Alert> = Vec::new();
+    let batches = batches(&documents, 4);
+    for batch in &batches {
+        scanner.scan(batch, &mut alerts);
+    }
+    let fast: BTreeSet<(String, u64)> = alerts
+        .iter()
+        .flat_map(|a| a.events.iter().flatten().map(|event| (a.rule.meta.id.to_string(), event.reference.ordinal)))
+        .collect();
+
+    let mut by_the_book = BTreeSet::new();
+    for event in batches.iter().flat_map(|batch| (0..batch.rows()).map(|row| batch.event(row))) {
+        for (number, predicate) in predicates.iter().enumerate() {
+            if naive::holds(predicate, &event, &schemas, Timestamp(0)) {
+                by_the_book.insert((number.to_string(), event.reference.ordinal));
+            }
+        }
+    }
+    assert_eq!(fast, by_the_book);
+});
