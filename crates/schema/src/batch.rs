@@ -287,9 +287,8 @@ impl ColumnBuilder {
             return self.append(text, json);
         }
         let hash = FxBuildHasher.hash_one((text, json));
-        let same = |known: &(u64, i32)| {
-            known.0 == hash && self.json[known.1 as usize] == json && self.text(known.1) == text
-        };
+        let same =
+            |known: &(u64, i32)| known.0 == hash && self.json[known.1 as usize] == json && self.text(known.1) == text;
         if let Some((_, key)) = self.table.find(hash, same) {
             return *key;
         }

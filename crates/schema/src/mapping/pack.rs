@@ -23,11 +23,13 @@ pub(super) struct Pack {
 }
 
 /// One `[[map]]`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) when: Vec<Condition>,
     pub(super) indices: Vec<Arc<str>>,
     pub(super) fields: Vec<(Arc<str>, Source)>,
+    /// Fields that can be asked for but are no part of the document.
+    pub(super) multi_fields: Vec<(Arc<str>, Source)>,
 }
 
 /// What a field is made from.
@@ -90,6 +92,7 @@ impl Pack {
                 None
             }
         };
+        reader.diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
         let sound = !reader.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error);
         (pack.filter(|_| sound), reader.diagnostics)
     }
@@ -106,7 +109,7 @@ struct Reader<'a> {
 }
 
 const PACK_KEYS: &str = "a pack has taxonomy, about, source, [types], [tables.NAME] and [[map]]";
-const MAP_KEYS: &str = "a [[map]] has when, indices and [map.fields]";
+const MAP_KEYS: &str = "a [[map]] has when, indices, [map.fields] and [map.multi_fields]";
 const TYPES: &str = "types are keyword, text, integer, float, boolean, ip, date, version and object";
 
 impl Reader<'_> {
@@ -205,12 +208,13 @@ impl Reader<'_> {
             self.wrong_kind(node, "a table");
             return None;
         };
-        let mut entry = Entry { when: Vec::new(), indices: Vec::new(), fields: Vec::new() };
+        let mut entry = Entry::default();
         for (key, node) in table {
             match key.get_ref().as_ref() {
                 "when" => entry.when = self.when(node),
                 "indices" => entry.indices = self.texts(node).into_iter().map(Into::into).collect(),
                 "fields" => entry.fields = self.fields(node),
+                "multi_fields" => entry.multi_fields = self.fields(node),
                 _ => self.unknown_key(key, MAP_KEYS),
             }
         }
@@ -343,15 +347,14 @@ impl Reader<'_> {
 
     /// Fields of one entry that are made from each other.
     fn check_cycles(&mut self, entry: &Entry, node: &Node<'_>) {
-        let uses: HashMap<&str, Vec<&Arc<str>>> = entry
-            .fields
-            .iter()
+        let all = || entry.fields.iter().chain(&entry.multi_fields);
+        let uses: HashMap<&str, Vec<&Arc<str>>> = all()
             .filter_map(|(name, source)| match source {
                 Source::Expression(expression) => Some((name.as_ref(), expression.fields())),
                 _ => None,
             })
             .collect();
-        for (name, _) in &entry.fields {
+        for (name, _) in all() {
             let mut open = uses.get(name.as_ref()).cloned().unwrap_or_default();
             let mut seen: Vec<&Arc<str>> = Vec::new();
             while let Some(next) = open.pop() {

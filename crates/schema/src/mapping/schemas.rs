@@ -8,7 +8,7 @@ use std::{
 };
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     binding::Binding,
@@ -39,6 +39,8 @@ pub struct Schemas {
 #[derive(Debug, Default)]
 struct Plan {
     exact: FxHashMap<Arc<str>, Source>,
+    /// Those of the exact names that are no part of a document.
+    multi_fields: FxHashSet<Arc<str>>,
     /// By prefix, longest first.
     open: Vec<(Arc<str>, Source)>,
     indices: Vec<Arc<str>>,
@@ -72,8 +74,16 @@ impl Schemas {
                 }
             }
         }
+        let (schemas, found) = Self::of_files(&files);
+        diagnostics.extend(found);
+        (schemas, diagnostics)
+    }
+
+    /// These packs and no others.
+    pub(super) fn of_files(files: &[Arc<SourceFile>]) -> (Arc<Self>, Vec<Diagnostic>) {
+        let mut diagnostics = Vec::new();
         let mut schemas = Self::default();
-        for file in &files {
+        for file in files {
             let (pack, found) = Pack::parse(file);
             diagnostics.extend(found);
             schemas.packs.extend(pack);
@@ -164,10 +174,12 @@ impl Schemas {
     pub fn members(&self, taxonomy: Taxonomy, path: &str, shape: &Shape) -> Vec<(Arc<str>, Binding)> {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
         let plan = self.plan(taxonomy, shape);
-        let names: BTreeSet<&Arc<str>> = plan.exact.keys().filter(|name| name.starts_with(&prefix)).collect();
-        names
+        plan.names_below(&prefix)
             .into_iter()
-            .map(|name| (Arc::clone(name), self.bind(taxonomy, name, shape)))
+            .map(|name| {
+                let binding = self.bind(taxonomy, &name, shape);
+                (name, binding)
+            })
             .filter(|(_, binding)| !binding.is_missing())
             .collect()
     }
@@ -202,8 +214,7 @@ impl Schemas {
     /// that a `*` gives for the event's raw fields.
     fn names_below(&self, event: &Event, taxonomy: Taxonomy, prefix: &str, depth: usize) -> BTreeSet<Arc<str>> {
         let plan = self.plan(taxonomy, &event.shape);
-        let mut names: BTreeSet<Arc<str>> =
-            plan.exact.keys().filter(|name| name.starts_with(prefix)).map(Arc::clone).collect();
+        let mut names = plan.names_below(prefix);
         let raw_names = |prefix: &str| -> Vec<Arc<str>> {
             event.raw.iter().map(|(name, _)| name).filter(|name| name.starts_with(prefix)).map(Arc::clone).collect()
         };
@@ -226,7 +237,8 @@ impl Schemas {
                     (false, _) => self.names_below(event, taxonomy, &wanted, depth + 1).into_iter().collect(),
                 };
                 let rests = found.iter().filter_map(|name| name.strip_prefix(from));
-                names.extend(rests.map(|rest| Arc::from(format!("{open}{rest}"))));
+                let below = rests.map(|rest| Arc::from(format!("{open}{rest}")));
+                names.extend(below.filter(|name| !plan.multi_fields.contains(name)));
             }
         }
         names
@@ -252,6 +264,10 @@ impl Plan {
                     None => drop(plan.exact.insert(Arc::clone(name), source.clone())),
                 }
             }
+            for (name, source) in &entry.multi_fields {
+                plan.exact.insert(Arc::clone(name), source.clone());
+                plan.multi_fields.insert(Arc::clone(name));
+            }
             for index in &entry.indices {
                 if !plan.indices.contains(index) {
                     plan.indices.push(Arc::clone(index));
@@ -261,6 +277,12 @@ impl Plan {
         plan.open = open.into_iter().map(|(prefix, source)| (prefix.into(), source.clone())).collect();
         plan.open.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         plan
+    }
+
+    /// The spelt-out names of a document that begin with `prefix`.
+    fn names_below(&self, prefix: &str) -> BTreeSet<Arc<str>> {
+        let names = self.exact.keys().filter(|name| name.starts_with(prefix) && !self.multi_fields.contains(*name));
+        names.map(Arc::clone).collect()
     }
 
     /// The mapping of a path, and what a `*` in its name stands for.

@@ -278,7 +278,11 @@ impl Transform {
                     return Err(("`regex` needs a group: it yields what the first one matched".to_owned(), None));
                 }
                 Ok(regex) => Self::Regex(Pattern(Arc::new(regex))),
-                Err(error) => return Err((format!("no regular expression: {error}"), None)),
+                Err(error) => {
+                    let error = error.to_string();
+                    let cause = error.lines().last().unwrap_or("").trim_start_matches("error: ");
+                    return Err((format!("no regular expression: {cause}"), None));
+                }
             },
             "registered_domain" => Self::RegisteredDomain,
             "registry_data_strings" => Self::RegistryDataStrings,
@@ -443,6 +447,7 @@ impl Transform {
             Self::RegistryKey => optional(text::registry(text).and_then(|(_, key, _)| key)),
             Self::RegistryValue => optional(text::registry(text).and_then(|(_, _, value)| value)),
 
+            Self::RegistryDataStrings => list(vec![text::registry_data(text).0]),
             Self::RegistryDataType => Value::text(text::registry_data(text).1),
             Self::PowershellContext(key) => optional(text::powershell_context(text, key).map(Cow::Borrowed)),
             Self::PowershellParameters => text::powershell_parameters(text),
