@@ -137,7 +137,7 @@ pub(crate) struct Inventory {
 }
 
 /// What to read, and how.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
     /// Files, folders, globs or archives of events; `-` is standard input. The format is found by content.
     #[arg(value_name = "PATH")]
@@ -198,10 +198,13 @@ pub(crate) struct Selection {
     /// Only rules whose id or name matches (`*` is a wildcard).
     #[arg(long, value_name = "PATTERN", help_heading = "Choosing rules")]
     pub(crate) id: Vec<String>,
+    /// No rules whose id or name matches, whatever else is asked.
+    #[arg(long, value_name = "PATTERN", help_heading = "Choosing rules")]
+    pub(crate) exclude: Vec<String>,
 }
 
 /// What a site adds of its own.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Site {
     /// Settings of this site; `lurcher.toml` in the current folder if it is there.
     #[arg(long, value_name = "FILE", help_heading = "This site")]

@@ -1,3 +1,47 @@
-//! The command line.
+//! The command line: one module per command, each a short list of calls into the other crates.
+#![allow(clippy::print_stdout, reason = "a command-line tool prints")]
 
-fn main() {}
+mod arguments;
+mod check;
+mod config;
+mod event;
+mod hunt;
+mod inventory;
+mod outcome;
+mod progress;
+mod query;
+mod rules;
+mod scan;
+mod stats;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser as _;
+use outcome::Outcome;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no mistakes; everything else ran nothing.
+            let code = if error.use_stderr() { Outcome::NothingRan } else { Outcome::Complete };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let result = match &arguments.command {
+        Command::Hunt(hunt) => hunt::run(hunt),
+        Command::Check(check) => check::run(check),
+        Command::Query(query) => query::run(query),
+        Command::Event(event) => event::run(event),
+        Command::Inventory(inventory) => inventory::run(inventory),
+    };
+    match result {
+        Ok(outcome) => outcome.into(),
+        Err(message) => {
+            eprintln!("lurcher: {message}");
+            Outcome::NothingRan.into()
+        }
+    }
+}

@@ -1,1 +1,10 @@
-//! Runs the Markdown specs; builds events for tests.
+//! Runs the Markdown specs under `tests/spec/`; runs queries over events given as text.
+//!
+//! A spec is the documentation of a language's quirks and the test of it. [`parse`] reads its cases, [`check`] runs one
+//! and says how what came out differs from what must.
+
+mod run;
+mod spec;
+
+pub use run::{Outcome, check, run};
+pub use spec::{Case, Expected, parse};

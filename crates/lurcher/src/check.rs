@@ -1,0 +1,67 @@
+//! `lurcher check`: whether each rule runs as at its vendor's.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use lurcher_content::{CheckRecord, Pack};
+use lurcher_diagnostics::{Diagnostic, Level, render};
+
+use crate::{
+    arguments::{Check, CheckFormat},
+    outcome::{Outcome, count},
+    rules,
+};
+
+/// Loads the rules and says what became of each.
+pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
+    let config = rules::config(&arguments.site)?;
+    let (schemas, pack_faults) = rules::schemas(&config);
+    let paths: Vec<PathBuf> = arguments.paths.iter().chain(&arguments.more).cloned().collect();
+    let pack = rules::pack(&paths, &config, &schemas);
+    let selection = rules::selection(&arguments.selection)?;
+    let checks: Vec<&CheckRecord> =
+        pack.rules.iter().zip(&pack.checks).filter(|(rule, _)| selection.selects_rule(rule)).map(|(_, check)| check).collect();
+    match arguments.format {
+        CheckFormat::Text => text(&pack, &checks, arguments.verbose),
+        CheckFormat::Json => {
+            for check in &checks {
+                println!("{}", serde_json::to_string(check).map_err(|error| error.to_string())?);
+            }
+            rules::tell(&errors(&pack));
+        }
+        CheckFormat::Sarif => println!("{}", render::sarif(&pack.diagnostics)),
+        CheckFormat::Github => pack.diagnostics.iter().for_each(|diagnostic| println!("{}", render::github(diagnostic))),
+    }
+    for problem in &pack.problems {
+        eprintln!("error: {}: {}", problem.path, problem.message);
+    }
+    if checks.is_empty() {
+        return Err("no rules found".into());
+    }
+    let faulty = checks.iter().any(|check| matches!(check.verdict, "unsupported" | "error"));
+    Ok(Outcome::of(faulty || pack_faults || !pack.problems.is_empty()))
+}
+
+fn errors(pack: &Pack) -> Vec<Diagnostic> {
+    pack.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error).cloned().collect()
+}
+
+fn text(pack: &Pack, checks: &[&CheckRecord], verbose: bool) {
+    rules::tell(&pack.diagnostics);
+    for check in checks.iter().filter(|check| verbose || check.verdict != "exact") {
+        println!("{:12} {}  {}", check.verdict, check.path, check.name);
+        for reason in &check.reasons {
+            println!("{:12} {}:{}: {}", "", reason.line, reason.column, reason.message);
+        }
+    }
+    let mut tally: BTreeMap<(&str, &str), BTreeMap<&str, u64>> = BTreeMap::new();
+    for check in checks {
+        *tally.entry((check.vendor, check.language)).or_default().entry(check.verdict).or_default() += 1;
+    }
+    println!("{:10} {:8} {:>7} {:>12} {:>12} {:>7}", "vendor", "language", "exact", "approximate", "unsupported", "error");
+    for ((vendor, language), verdicts) in &tally {
+        let of = |verdict| verdicts.get(verdict).copied().unwrap_or(0);
+        let figures = (of("exact"), of("approximate"), of("unsupported"), of("error"));
+        println!("{vendor:10} {language:8} {:>7} {:>12} {:>12} {:>7}", figures.0, figures.1, figures.2, figures.3);
+    }
+    println!("{} in {}", count(checks.len() as u64, "rule"), count(pack.files as u64, "file"));
+}

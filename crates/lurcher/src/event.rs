@@ -1,0 +1,58 @@
+//! `lurcher event`: events in any taxonomy, to see what a rule sees.
+
+use std::io::Write as _;
+
+use lurcher_schema::{Event as EventData, Taxonomy};
+
+use crate::{
+    arguments::{Event, Input, TaxonomyName},
+    outcome::{Outcome, tell_input},
+    rules,
+    scan::Plan,
+};
+
+/// Prints events in order of file and place.
+pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
+    let config = rules::config(&arguments.input.site)?;
+    let (schemas, pack_faults) = rules::schemas(&config);
+    let mut input = Input { paths: Vec::new(), ..arguments.input.clone() };
+    let mut wanted = arguments.record;
+    for path in &arguments.input.paths {
+        // FILE#RECORD, as alerts name events.
+        match path.rsplit_once('#').and_then(|(file, record)| Some((file, record.parse().ok()?))) {
+            Some((file, record)) if arguments.record.is_none() && !std::path::Path::new(path).exists() => {
+                input.paths.push(file.split('!').next().unwrap_or(file).to_owned());
+                wanted = Some(record);
+            }
+            _ => input.paths.push(path.clone()),
+        }
+    }
+    let taxonomy = match arguments.taxonomy {
+        TaxonomyName::Raw => Taxonomy::Raw,
+        TaxonomyName::Ecs => Taxonomy::Ecs,
+        TaxonomyName::Cim => Taxonomy::Cim,
+        TaxonomyName::Ocsf => Taxonomy::Ocsf,
+    };
+    let plan = Plan::new(&input, &[])?;
+    let (workers, report) = plan.run(Vec::new, |events: &mut Vec<EventData>, batch| {
+        let rows = (0..batch.rows()).filter(|row| wanted.is_none_or(|record| batch.reference(*row).record == record));
+        events.extend(rows.map(|row| batch.event(row)));
+    });
+    let mut events: Vec<EventData> = workers.into_iter().flatten().collect();
+    events.sort_by(|a, b| a.reference.cmp(&b.reference));
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for event in &events {
+        let json = schemas.normalise(event, taxonomy).to_json();
+        let text = if arguments.compact { json.to_string() } else { serde_json::to_string_pretty(&json).unwrap_or_default() };
+        if writeln!(out, "{text}").is_err() {
+            break; // The reader of our output has gone.
+        }
+    }
+    let _ = out.flush();
+    let faults = tell_input(&report, true) || pack_faults;
+    if events.is_empty() {
+        eprintln!("lurcher: no such event");
+        return Ok(Outcome::NothingRan);
+    }
+    Ok(Outcome::of(faults))
+}

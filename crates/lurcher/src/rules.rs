@@ -1,0 +1,90 @@
+//! Mapping packs and rules, loaded as the command line and the site's settings say.
+
+use std::{collections::BTreeMap, io::IsTerminal as _, path::PathBuf, sync::Arc};
+
+use lurcher_content::{LoadOptions, Pack, load};
+use lurcher_diagnostics::{Diagnostic, Level, render};
+use lurcher_ir::{Rule, Severity, Verdict};
+use lurcher_schema::Schemas;
+
+use crate::{
+    arguments::{Selection, Site},
+    config::Config,
+    outcome::count,
+};
+
+/// The mapping packs: those that come with Lurcher and the site's own. Faults are told and do not stop it.
+pub(crate) fn schemas(config: &Config) -> (Arc<Schemas>, bool) {
+    let (schemas, diagnostics) = Schemas::with_packs(&config.packs);
+    tell(&diagnostics);
+    (schemas, diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error))
+}
+
+/// The site's settings.
+pub(crate) fn config(site: &Site) -> Result<Config, String> {
+    Config::load(site)
+}
+
+/// Loads rules from these paths (or those of the settings, if there are none).
+pub(crate) fn pack(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pack {
+    let macros = config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect();
+    let paths = if paths.is_empty() { &config.rules } else { paths };
+    load(paths, &LoadOptions { macros, threads: None }, schemas)
+}
+
+/// The flags as the content crate understands them.
+pub(crate) fn selection(flags: &Selection) -> Result<lurcher_content::Selection, String> {
+    let severity = |word: &String| {
+        Severity::from_name(word).ok_or_else(|| format!("--severity {word}: informational, low, medium, high or critical"))
+    };
+    Ok(lurcher_content::Selection {
+        vendors: flags.vendor.clone(),
+        languages: flags.language.clone(),
+        min_severity: flags.severity.as_ref().map(severity).transpose()?,
+        statuses: flags.status.clone(),
+        techniques: flags.technique.clone(),
+        tactics: flags.tactic.clone(),
+        stories: flags.story.clone(),
+        tags: flags.tag.clone(),
+        platforms: flags.platform.clone(),
+        ids: flags.id.clone(),
+        excluded: flags.exclude.clone(),
+    })
+}
+
+/// Shows diagnostics on standard error.
+pub(crate) fn tell(diagnostics: &[Diagnostic]) {
+    let colour = std::io::stderr().is_terminal();
+    for diagnostic in diagnostics {
+        eprintln!("{}\n", render::text(diagnostic, colour).trim_end());
+    }
+}
+
+/// Names every rule that will not run, by reason, and every file that could not be read; returns whether there were
+/// any.
+pub(crate) fn tell_unrun(pack: &Pack, chosen: &[Arc<Rule>]) -> bool {
+    let errors: Vec<Diagnostic> = pack.diagnostics.iter().filter(|d| d.level == Level::Error).cloned().collect();
+    tell(&errors);
+    for problem in &pack.problems {
+        eprintln!("error: {}: {}", problem.path, problem.message);
+    }
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for rule in chosen.iter().filter(|rule| rule.body.is_none()) {
+        let verdict = rule.support.verdict();
+        let reason = rule.support.reasons.iter().find(|reason| reason.verdict == verdict);
+        let message = reason.map_or("cannot be run", |reason| reason.message.as_str());
+        let message = if verdict == Verdict::Error { "has errors" } else { message };
+        by_reason.entry(format!("{}: {message}", verdict.name())).or_default().push(&rule.meta.path);
+    }
+    for (reason, paths) in &by_reason {
+        eprintln!("not run: {reason} ({}):", count(paths.len() as u64, "rule"));
+        for path in paths {
+            eprintln!("  {path}");
+        }
+    }
+    let unrun: usize = by_reason.values().map(Vec::len).sum();
+    if unrun > 0 {
+        eprintln!("rules: {} of {} will not run; `lurcher check` says why for each", unrun, count(chosen.len() as u64, "rule"));
+    }
+    unrun > 0 || !pack.problems.is_empty()
+}

@@ -1,0 +1,112 @@
+//! Runs one case: query and events in, matches out, by the same crates that the product is made of.
+
+use std::{io::Write as _, sync::Arc};
+
+use lurcher_diagnostics::{SourceFile, render};
+use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
+use lurcher_frontend::{Lowered, eql, spl2};
+use lurcher_ir::{Rule, RuleMeta, Support};
+use lurcher_readers::{Input, ReadOptions, read};
+use lurcher_schema::Schemas;
+
+use crate::{Case, Expected};
+
+/// What came out of a query over events.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What it found, in order.
+    pub alerts: Vec<Alert>,
+    /// What the front end said, rendered without colour.
+    pub diagnostics: String,
+}
+
+/// Runs a case; the error says how what came out differs from what must.
+pub fn check(case: &Case, schemas: &Arc<Schemas>) -> Result<(), String> {
+    let outcome = run(&case.language, &case.query, &case.events, schemas)?;
+    match &case.expected {
+        Some(Expected::Matches(lines)) => compare(lines, &outcome, outcome.alerts.iter().map(numbers).collect()),
+        Some(Expected::Rows(lines)) => rows(lines, &outcome),
+        Some(Expected::Diagnostics(text)) => {
+            let (wanted, got) = (text.trim(), outcome.diagnostics.trim());
+            if wanted == got { Ok(()) } else { Err(format!("expected the diagnostics\n{wanted}\ngot\n{got}")) }
+        }
+        None => Err("nothing is expected".into()),
+    }
+}
+
+/// Runs a query over events given as JSON lines.
+pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
+    let file = SourceFile::new("query", query);
+    let Lowered { body, reasons, diagnostics } = match language {
+        "eql" => eql::lower(&file, &eql::Options::default(), schemas),
+        "spl2" => spl2::lower(&file, &spl2::Options::default(), schemas),
+        other => return Err(format!("no such language: {other}")),
+    };
+    let diagnostics: Vec<String> =
+        diagnostics.into_iter().map(|d| render::text(&d.in_file(&file), false).trim_end().to_owned()).collect();
+    let mut outcome = Outcome { alerts: Vec::new(), diagnostics: diagnostics.join("\n\n") };
+    if body.is_none() {
+        return Ok(outcome);
+    }
+    let meta = RuleMeta { id: "spec".into(), name: "spec".into(), ..RuleMeta::default() };
+    let rule = Arc::new(Rule { meta, body, support: Support { reasons } });
+    let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).relational(lurcher_query::relational()).add(rule).build();
+    let mut scanner = Scanner::new(rules, Arc::new(Settings::default()));
+    let mut input = tempfile::Builder::new().suffix(".jsonl").tempfile().map_err(|error| error.to_string())?;
+    input.write_all(events.as_bytes()).map_err(|error| error.to_string())?;
+    let report = read(&Input::File(input.path().to_owned()), &ReadOptions::default(), &mut |batch| scanner.scan(&batch, &mut outcome.alerts));
+    if let Some(problem) = report.problems.iter().find(|problem| problem.gravity == lurcher_readers::Gravity::Error) {
+        return Err(format!("the events: {problem}"));
+    }
+    Scanner::finish(vec![scanner], &mut outcome.alerts);
+    Ok(outcome)
+}
+
+/// The numbers of an alert's events, `-` for an absent one.
+fn numbers(alert: &Alert) -> String {
+    let number = |event: &Option<lurcher_schema::Event>| event.as_ref().map_or("-".to_owned(), |event| event.reference.record.to_string());
+    alert.events.iter().map(number).collect::<Vec<_>>().join(" ")
+}
+
+fn compare(wanted: &[String], outcome: &Outcome, mut got: Vec<String>) -> Result<(), String> {
+    let mut wanted = wanted.to_vec();
+    wanted.sort();
+    got.sort();
+    if wanted == got {
+        return Ok(());
+    }
+    let said = if outcome.diagnostics.is_empty() { String::new() } else { format!("\n{}", outcome.diagnostics) };
+    Err(format!("expected the matches {wanted:?}, got {got:?}{said}"))
+}
+
+/// Compares rows in order; only the columns that are named, and the events where they are.
+fn rows(wanted: &[String], outcome: &Outcome) -> Result<(), String> {
+    let got: Vec<serde_json::Value> = outcome.alerts.iter().map(|alert| alert.values.to_json()).collect();
+    let shown = || got.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    if wanted.len() != got.len() {
+        return Err(format!("expected {} rows, got {}\n{}\n{}", wanted.len(), got.len(), shown(), outcome.diagnostics));
+    }
+    let mut left: Vec<usize> = (0..got.len()).collect();
+    for line in wanted {
+        let (row, events) = line.rsplit_once("<-").map_or((line.as_str(), None), |(row, events)| (row, Some(events.trim())));
+        let row: serde_json::Value = serde_json::from_str(row.trim()).map_err(|error| format!("{line}: {error}"))?;
+        let fits = |at: &usize| {
+            let columns = row.as_object().into_iter().flatten();
+            columns.into_iter().all(|(name, value)| same(value, got[*at].get(name).unwrap_or(&serde_json::Value::Null)))
+                && events.is_none_or(|events| events == numbers(&outcome.alerts[*at]))
+        };
+        match left.iter().position(fits) {
+            Some(found) => left.remove(found),
+            None => return Err(format!("no row is {line}; the rows are\n{}", shown())),
+        };
+    }
+    Ok(())
+}
+
+/// Equal, with whole numbers equal to the same fraction (`2` and `2.0`).
+fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => (a - b).abs() < 1e-9,
+        _ => a == b,
+    }
+}

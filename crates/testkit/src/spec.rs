@@ -1,0 +1,88 @@
+//! Markdown specs: prose, a query, events, and what must come out.
+//!
+//! A case begins at a `## ` heading and has fenced blocks:
+//!
+//! | fence | what |
+//! |---|---|
+//! | `eql`, `spl2` | the query |
+//! | `events` | one JSON event a line, numbered from 1 |
+//! | `matches` | one match a line: the numbers of its events, `-` for an absent one |
+//! | `rows` | one JSON object a line: columns that the row must have, optionally ` <- 1 2` for the events behind it |
+//! | `diagnostics` | the diagnostics as rendered for a terminal without colour |
+
+/// One case of a spec file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Case {
+    /// The heading.
+    pub name: String,
+    /// The 1-based line of the heading.
+    pub line: usize,
+    /// The language of the query.
+    pub language: String,
+    /// The query.
+    pub query: String,
+    /// The events, one JSON document a line.
+    pub events: String,
+    /// What must come out.
+    pub expected: Option<Expected>,
+}
+
+/// What must come out of a case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// These matches, a line each.
+    Matches(Vec<String>),
+    /// These rows, a line each.
+    Rows(Vec<String>),
+    /// These diagnostics.
+    Diagnostics(String),
+}
+
+/// The cases of a spec file, or what is wrong with it, with the line.
+pub fn parse(text: &str) -> Result<Vec<Case>, String> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        if let Some(name) = line.strip_prefix("## ") {
+            cases.push(Case { name: name.trim().to_owned(), line: number + 1, ..Case::default() });
+        }
+        let Some(kind) = line.strip_prefix("```") else { continue };
+        let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
+        let Some(case) = cases.last_mut() else { continue };
+        let filled = |body: &[&str]| body.iter().filter(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned()).collect();
+        match kind.trim() {
+            "eql" | "spl2" => {
+                case.language = kind.trim().to_owned();
+                case.query = body.join("\n");
+            }
+            "events" => case.events = body.join("\n"),
+            "matches" => case.expected = Some(Expected::Matches(filled(&body))),
+            "rows" => case.expected = Some(Expected::Rows(filled(&body))),
+            "diagnostics" => case.expected = Some(Expected::Diagnostics(body.join("\n"))),
+            "" | "text" => {}
+            other => return Err(format!("line {}: no fence is called `{other}`", number + 1)),
+        }
+    }
+    match cases.iter().find(|case| case.query.is_empty() || case.expected.is_none()) {
+        Some(case) => Err(format!("line {}: `{}` needs a query and what must come out", case.line, case.name)),
+        None => Ok(cases),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_a_heading_and_its_fences() {
+        let cases = parse("# T\n\nprose\n\n## One\n\n```eql\nany where true\n```\n```events\n{}\n```\n```matches\n1\n```\n").unwrap();
+        assert_eq!(cases.len(), 1);
+        assert_eq!((cases[0].name.as_str(), cases[0].line), ("One", 5));
+        assert_eq!(cases[0].expected, Some(Expected::Matches(vec!["1".into()])));
+    }
+
+    #[test]
+    fn a_case_without_an_expectation_is_refused() {
+        assert_eq!(parse("## One\n```eql\nx\n```\n").unwrap_err(), "line 1: `One` needs a query and what must come out");
+    }
+}

@@ -1,0 +1,20 @@
+//! Every case of every Markdown file under `tests/spec/` holds. One test per file; name a file to run only that.
+
+use std::path::Path;
+
+use lurcher_schema::Schemas;
+use lurcher_testkit::{check, parse};
+
+fn spec(path: &Path, text: String) -> datatest_stable::Result<()> {
+    let schemas = Schemas::builtin().map_err(|diagnostics| format!("{diagnostics:?}"))?;
+    let cases = parse(&text)?;
+    let failed: Vec<String> = cases
+        .iter()
+        .filter_map(|case| Some(format!("{}:{}: {}\n{}", path.display(), case.line, case.name, check(case, &schemas).err()?)))
+        .collect();
+    if failed.is_empty() { Ok(()) } else { Err(format!("{} of {} cases failed\n\n{}", failed.len(), cases.len(), failed.join("\n\n")).into()) }
+}
+
+datatest_stable::harness! {
+    { test = spec, root = "../../tests/spec", pattern = r".*\.md$" },
+}
