@@ -91,6 +91,29 @@ impl EventBatch {
         Event { shape: Arc::clone(&self.shape), reference: self.reference(row), time: self.times[row], raw }
     }
 
+    /// The batch with only the rows for which `keep` is true; their numbers and times stay with them.
+    pub fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let rows: Vec<usize> = (0..self.rows()).filter(|row| keep(*row)).collect();
+        let taken = |array: &ArrayRef| -> ArrayRef {
+            let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() else { return Arc::clone(array) };
+            let keys = dictionary.keys().values();
+            let keys = rows.iter().map(|row| keys[*row]).collect();
+            encode(keys, Arc::clone(dictionary.values())).unwrap_or_else(|_| array.slice(0, 0))
+        };
+        let columns = self.data.columns().iter().map(taken).collect();
+        let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let data = RecordBatch::try_new_with_options(self.data.schema(), columns, &options);
+        Self {
+            shape: Arc::clone(&self.shape),
+            origin: Arc::clone(&self.origin),
+            data: data.unwrap_or_else(|_| RecordBatch::new_empty(self.data.schema())),
+            by_name: Arc::clone(&self.by_name),
+            ordinals: rows.iter().map(|row| self.ordinals[*row]).collect(),
+            records: rows.iter().map(|row| self.records[*row]).collect(),
+            times: rows.iter().map(|row| self.times[*row]).collect(),
+        }
+    }
+
     fn cell(&self, at: usize, row: usize) -> Value {
         let Some(array) = self.data.column(at).as_dictionary_opt::<Int32Type>() else { return Value::Null };
         if array.is_null(row) {
@@ -327,19 +350,22 @@ impl ColumnBuilder {
             let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
             StringArray::try_new(offsets, Buffer::from_vec(self.data.into_bytes()), None)?
         };
-        let nulls = self
-            .keys
-            .contains(&MISSING)
-            .then(|| NullBuffer::new(self.keys.iter().map(|k| *k != MISSING).collect::<BooleanBuffer>()));
-        let keys = arrow_array::PrimitiveArray::<Int32Type>::try_new(self.keys.into(), nulls)?;
-        let array = DictionaryArray::try_new(keys, Arc::new(values))?;
+        let array = encode(self.keys, Arc::new(values))?;
         let data_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         let mut field = Field::new(self.name.as_ref(), data_type, true);
         if any_json {
             field.set_metadata(HashMap::from([(KIND.to_owned(), JSON.to_owned())]));
         }
-        Ok((field, Arc::new(array)))
+        Ok((field, array))
     }
+}
+
+/// A dictionary array of these keys, null where a key is [`MISSING`].
+fn encode(keys: Vec<i32>, values: ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let present = || keys.iter().map(|key| *key != MISSING).collect::<BooleanBuffer>();
+    let nulls = keys.contains(&MISSING).then(|| NullBuffer::new(present()));
+    let keys = arrow_array::PrimitiveArray::<Int32Type>::try_new(keys.into(), nulls)?;
+    Ok(Arc::new(DictionaryArray::try_new(keys, values)?))
 }
 
 #[cfg(test)]
@@ -361,6 +387,20 @@ mod tests {
         assert_eq!(batch.event(2).raw.get("b"), Some(&Value::list([1.into(), "x".into()])));
         assert!(batch.column("c").is_none());
         assert_eq!(batch.event(1).raw, Object::default());
+    }
+
+    #[test]
+    fn filtered_rows_keep_their_numbers_and_values() {
+        let mut builder = BatchBuilder::new(Shape::new([("dialect", "test")]), Origin::new("x"));
+        for row in 0..4 {
+            let text = row.to_string();
+            builder.push(row, row + 1, None, (row != 1).then_some(("a", RawField::Text(&text))));
+        }
+        let odd = builder.finish().unwrap().filter(|row| row % 2 == 1);
+        assert_eq!(odd.rows(), 2);
+        let events: Vec<(u64, Value)> =
+            (0..2).map(|row| (odd.reference(row).record, odd.column("a").unwrap().value(row))).collect();
+        assert_eq!(events, [(2, Value::Null), (4, Value::text("3"))]);
     }
 
     #[test]
