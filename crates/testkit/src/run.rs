@@ -50,8 +50,8 @@ pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) ->
     }
     let meta = RuleMeta { id: "spec".into(), name: "spec".into(), ..RuleMeta::default() };
     let rule = Arc::new(Rule { meta, body, support: Support { reasons } });
-    let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).relational(lurcher_query::relational()).add(rule).build();
-    let mut scanner = Scanner::new(rules, Arc::new(Settings::default()));
+    let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).add(rule).build();
+    let mut scanner = Scanner::new(rules, Arc::new(Settings { relational: Some(lurcher_query::relational()), ..Settings::default() }));
     let mut input = tempfile::Builder::new().suffix(".jsonl").tempfile().map_err(|error| error.to_string())?;
     input.write_all(events.as_bytes()).map_err(|error| error.to_string())?;
     let report = read(&Input::File(input.path().to_owned()), &ReadOptions::default(), &mut |batch| scanner.scan(&batch, &mut outcome.alerts));

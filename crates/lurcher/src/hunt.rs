@@ -1,0 +1,316 @@
+//! `lurcher hunt`: rules over logs.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal as _, Write},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use lurcher_engine::{Alert, AlertSink, Compiler, RuleSet, ScanStats, Scanner, Settings};
+use lurcher_ir::Rule;
+use lurcher_outputs::{Format, SplunkEdition, Writer};
+use lurcher_readers::Report;
+use lurcher_schema::{EventBatch, Schemas, Timestamp};
+
+use crate::{
+    arguments::{AlertFormat, Hunt, Route, SplunkMode},
+    outcome::{Outcome, count, tell_input},
+    rules,
+    scan::Plan,
+    stats::Stats,
+};
+
+/// How many alerts a thread keeps before it writes them out together.
+const PENDING: usize = 256;
+
+/// Loads rules, sweeps, writes alerts.
+pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
+    let mut stats = Stats::start();
+    let span = Span::new(arguments)?;
+    let config = rules::config(&arguments.input.site)?;
+    let (schemas, pack_faults) = rules::schemas(&config);
+    let pack = rules::pack(&arguments.rules.paths, &config, &schemas);
+    let selection = rules::selection(&arguments.rules.selection)?;
+    let chosen: Vec<Arc<Rule>> = pack.rules.iter().filter(|rule| selection.selects_rule(rule)).cloned().collect();
+    let rule_faults = rules::tell_unrun(&pack, &chosen) || pack_faults;
+    let runnable: Vec<Arc<Rule>> = chosen.iter().filter(|rule| rule.body.is_some()).cloned().collect();
+    if runnable.is_empty() {
+        return Err(no_rules(arguments, pack.rules.len(), chosen.len()));
+    }
+    stats.set("rules", runnable.len());
+    stats.set("rules_not_run", chosen.len() - runnable.len());
+    stats.set("seconds_load", stats.seconds());
+    let plan = Plan::new(&arguments.input, &[])?;
+    let rule_set = compile(runnable, &schemas, arguments.route);
+    let out = open(arguments, &schemas)?;
+    let swept = sweep(plan, &rule_set, &settings(arguments), &span, &out);
+    let failed = out.close();
+    swept.record(&mut stats);
+    let input_faults = tell_input(&swept.report, arguments.input.quiet);
+    let tail_faults = tell_tails(&rule_set, &swept.scan);
+    if !arguments.input.quiet && arguments.format != AlertFormat::Table {
+        eprintln!("{} from {}", count(swept.alerts, "alert"), count(swept.report.events, "event"));
+    }
+    if let Some(path) = &arguments.input.stats {
+        stats.write(path)?;
+    }
+    if let Some(error) = failed.filter(|error| error.kind() != io::ErrorKind::BrokenPipe) {
+        return Err(format!("writing alerts: {error}"));
+    }
+    Ok(match () {
+        () if swept.report.events == 0 => Outcome::NothingRan,
+        () if arguments.fail_on_alert && swept.alerts > 0 => Outcome::Alerts,
+        () => Outcome::of(rule_faults || input_faults || tail_faults),
+    })
+}
+
+fn no_rules(arguments: &Hunt, loaded: usize, chosen: usize) -> String {
+    if arguments.rules.paths.is_empty() && loaded == 0 {
+        return "no rules: name rule files or folders with -r, or set `rules` in lurcher.toml".into();
+    }
+    format!("no rules to run: {} found, {chosen} chosen, none of them can be run", count(loaded as u64, "rule"))
+}
+
+pub(crate) fn compile(rules: Vec<Arc<Rule>>, schemas: &Arc<Schemas>, route: Route) -> Arc<RuleSet> {
+    let route = match route {
+        Route::Strict => lurcher_engine::Route::Strict,
+        Route::Any => lurcher_engine::Route::Any,
+    };
+    Compiler::new(Arc::clone(schemas)).route(route).add_all(rules).build()
+}
+
+fn settings(arguments: &Hunt) -> Arc<Settings> {
+    Arc::new(Settings {
+        now: now(),
+        max_evidence: arguments.max_evidence,
+        relational: Some(lurcher_query::relational()),
+        ..Settings::default()
+    })
+}
+
+/// The time of the run. Asked for once: everything below is told what time it is.
+pub(crate) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// The times that the user asked for.
+#[derive(Debug)]
+struct Span {
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+impl Span {
+    fn new(arguments: &Hunt) -> Result<Self, String> {
+        let parse = |flag: &str, text: &Option<String>| match text {
+            None => Ok(None),
+            Some(text) => Timestamp::parse(text)
+                .or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
+                .map(Some)
+                .ok_or_else(|| format!("{flag} {text}: write a time as 2026-03-02T06:00:00Z, or a date")),
+        };
+        Ok(Self { from: parse("--from", &arguments.from)?, to: parse("--to", &arguments.to)? })
+    }
+
+    fn is_open(&self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    /// An event without a time lies in no span.
+    fn holds(&self, time: Option<Timestamp>) -> bool {
+        time.is_some_and(|time| self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to))
+    }
+}
+
+/// What a sweep came to.
+struct Swept {
+    report: Report,
+    scan: ScanStats,
+    alerts: u64,
+    read_nanos: u64,
+    output_nanos: u64,
+}
+
+/// One thread's scanner and the alerts that it has not written yet.
+struct Worker<'o, 's> {
+    scanner: Scanner,
+    alerts: Pending<'o, 's>,
+    scan_nanos: u64,
+}
+
+fn sweep(plan: Plan, rules: &Arc<RuleSet>, settings: &Arc<Settings>, span: &Span, out: &Output<'_>) -> Swept {
+    let worker = || Worker {
+        scanner: Scanner::new(Arc::clone(rules), Arc::clone(settings)),
+        alerts: Pending { kept: Vec::new(), out },
+        scan_nanos: 0,
+    };
+    let take = |worker: &mut Worker<'_, '_>, batch: &EventBatch| {
+        let start = std::time::Instant::now();
+        if span.is_open() {
+            worker.scanner.scan(batch, &mut worker.alerts);
+        } else {
+            worker.scanner.scan(&batch.filter(|row| span.holds(batch.times()[row])), &mut worker.alerts);
+        }
+        worker.scan_nanos += start.elapsed().as_nanos() as u64;
+    };
+    let start = std::time::Instant::now();
+    let threads = plan.threads() as u64;
+    let (workers, report) = plan.run(worker, take);
+    let busy = start.elapsed().as_nanos() as u64 * threads;
+    let mut scanners = Vec::new();
+    let mut scanned = 0;
+    for worker in workers {
+        scanned += worker.scan_nanos;
+        scanners.push(worker.scanner);
+        worker.alerts.flush();
+    }
+    let mut last = Pending { kept: Vec::new(), out };
+    let scan = Scanner::finish(scanners, &mut last);
+    last.flush();
+    Swept {
+        report,
+        scan,
+        alerts: out.count.load(Ordering::Relaxed),
+        read_nanos: busy.saturating_sub(scanned),
+        output_nanos: out.nanos.load(Ordering::Relaxed),
+    }
+}
+
+impl Swept {
+    fn record(&self, stats: &mut Stats) {
+        let seconds = |nanos: u64| nanos as f64 / 1e9;
+        stats.set("events", self.report.events);
+        stats.set("bytes", self.report.bytes);
+        stats.set("candidates", self.scan.candidates);
+        stats.set("matches", self.scan.matches);
+        stats.set("alerts", self.alerts);
+        stats.set("values", self.scan.values);
+        stats.set("values_known", self.scan.values_known);
+        stats.set("signatures_known", self.scan.signatures_known);
+        stats.set("seconds_read", seconds(self.read_nanos));
+        stats.set("seconds_normalise", seconds(self.scan.normalise_nanos));
+        stats.set("seconds_index", seconds(self.scan.index_nanos));
+        stats.set("seconds_evaluate", seconds(self.scan.evaluate_nanos));
+        stats.set("seconds_tail", seconds(self.scan.tail_nanos));
+        stats.set("seconds_output", seconds(self.output_nanos));
+        stats.set("collected", self.scan.tails.collected);
+        stats.set("dropped", self.scan.tails.dropped.iter().map(|(_, hits)| hits).sum::<u64>());
+        stats.set("problems", self.report.problems.iter().map(|problem| problem.count).sum::<u64>());
+        stats.set("skipped", self.report.skipped.len());
+    }
+}
+
+/// Says which rules had to give something up.
+pub(crate) fn tell_tails(rules: &RuleSet, scan: &ScanStats) -> bool {
+    let name = |rule: u32| rules.rules().get(rule as usize).map_or("?", |rule| rule.meta.name.as_str());
+    let tails = &scan.tails;
+    let given_up = [
+        (&tails.dropped, "given up for lack of memory"),
+        (&tails.undated, "left out, since they carry no time to order them by"),
+        (&tails.capped, "taken with only a part of their join keys, since there were too many combinations"),
+    ];
+    for (rules, why) in given_up {
+        for (rule, events) in rules {
+            eprintln!("warning: {}: {} {why}", name(*rule), count(*events, "event"));
+        }
+    }
+    for (rule, message) in &tails.failed {
+        eprintln!("error: {}: {message}", name(*rule));
+    }
+    if tails.unreadable > 0 {
+        eprintln!("error: {} could not be read back from temporary files", count(tails.unreadable, "event"));
+    }
+    !tails.dropped.is_empty() || !tails.failed.is_empty() || tails.unreadable > 0
+}
+
+/// Where all threads' alerts go.
+struct Output<'s> {
+    writer: Mutex<(Writer<'s, Box<dyn Write + Send>>, Option<io::Error>)>,
+    count: AtomicU64,
+    nanos: AtomicU64,
+}
+
+fn open<'s>(arguments: &Hunt, schemas: &'s Schemas) -> Result<Output<'s>, String> {
+    let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
+    let out: Box<dyn Write + Send> = match &arguments.output {
+        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?)),
+        None => Box::new(BufWriter::new(io::stdout())),
+    };
+    let format = match arguments.format {
+        AlertFormat::Table => Format::Table,
+        AlertFormat::Jsonl => Format::Jsonl,
+        AlertFormat::Csv => Format::Csv,
+        AlertFormat::Elastic => Format::Elastic,
+        AlertFormat::Splunk => Format::Splunk,
+        AlertFormat::Ocsf => Format::Ocsf,
+        AlertFormat::Html => Format::Html,
+    };
+    let settings = lurcher_outputs::Settings {
+        width: width(),
+        colour: to_terminal && std::env::var_os("NO_COLOR").is_none(),
+        splunk: match arguments.splunk_mode {
+            SplunkMode::Es7 => SplunkEdition::Seven,
+            SplunkMode::Es8 => SplunkEdition::Eight,
+        },
+        ..lurcher_outputs::Settings::default()
+    };
+    let writer = Writer::new(out, format, settings, schemas);
+    Ok(Output { writer: Mutex::new((writer, None)), count: AtomicU64::new(0), nanos: AtomicU64::new(0) })
+}
+
+/// How many columns the terminal has; 110 where there is none.
+pub(crate) fn width() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    asked.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))).unwrap_or(110).clamp(60, 400)
+}
+
+impl Output<'_> {
+    fn write(&self, alerts: &[Alert]) {
+        let start = std::time::Instant::now();
+        let mut guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (writer, failed) = &mut *guard;
+        for alert in alerts {
+            if failed.is_none() {
+                *failed = writer.write(alert).err();
+            }
+        }
+        self.count.fetch_add(alerts.len() as u64, Ordering::Relaxed);
+        self.nanos.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    }
+
+    /// Writes what was kept for the end; returns what went wrong on the way, if anything did.
+    fn close(self) -> Option<io::Error> {
+        let (writer, failed) = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
+        failed.or_else(|| writer.finish().err())
+    }
+}
+
+/// Alerts on their way out.
+struct Pending<'o, 's> {
+    kept: Vec<Alert>,
+    out: &'o Output<'s>,
+}
+
+impl Pending<'_, '_> {
+    fn flush(mut self) {
+        self.write();
+    }
+
+    fn write(&mut self) {
+        self.out.write(&self.kept);
+        self.kept.clear();
+    }
+}
+
+impl AlertSink for Pending<'_, '_> {
+    fn alert(&mut self, alert: Alert) {
+        self.kept.push(alert);
+        if self.kept.len() >= PENDING {
+            self.write();
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `lurcher query`: one query over files.
+
+use std::{io::Write as _, sync::Arc};
+
+use lurcher_diagnostics::{Level, SourceFile};
+use lurcher_engine::{Alert, Match, Scanner, Settings};
+use lurcher_frontend::{Lowered, eql, spl2};
+use lurcher_ir::{Rule, RuleMeta, Support, Tail};
+use lurcher_outputs::answers::{self, Answer};
+use lurcher_schema::Schemas;
+
+use crate::{
+    arguments::{Query, QueryFormat, Route},
+    hunt,
+    outcome::{Outcome, tell_input},
+    rules,
+    scan::Plan,
+    stats::Stats,
+};
+
+/// Runs the query and writes what it yields.
+pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
+    let mut stats = Stats::start();
+    let config = rules::config(&arguments.input.site)?;
+    let (schemas, pack_faults) = rules::schemas(&config);
+    let Some(rule) = rule(arguments, &schemas)? else { return Ok(Outcome::NothingRan) };
+    let tables: Vec<String> = arguments.table.iter().map(|table| table_file(table)).collect::<Result<_, _>>()?;
+    let plan = Plan::new(&arguments.input, &tables)?;
+    let rule_set = hunt::compile(vec![Arc::clone(&rule)], &schemas, Route::Any);
+    let settings = Arc::new(Settings {
+        now: hunt::now(),
+        relational: Some(lurcher_query::relational()),
+        ..Settings::default()
+    });
+    let worker = || (Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings)), Vec::new());
+    let (workers, report) = plan.run(worker, |(scanner, alerts): &mut (Scanner, Vec<Alert>), batch| scanner.scan(batch, alerts));
+    let (scanners, found): (Vec<Scanner>, Vec<Vec<Alert>>) = workers.into_iter().unzip();
+    let mut at_once: Vec<Alert> = found.into_iter().flatten().collect();
+    let key = |alert: &Alert| alert.events.first().and_then(|event| event.as_ref().map(|event| (event.time, event.reference.clone())));
+    at_once.sort_by_cached_key(key);
+    let mut alerts = at_once;
+    let scan = Scanner::finish(scanners, &mut alerts);
+    let tail_faults = hunt::tell_tails(&rule_set, &scan);
+    write(arguments, &rule, alerts, &schemas)?;
+    stats.set("events", report.events);
+    stats.set("bytes", report.bytes);
+    let input_faults = tell_input(&report, arguments.input.quiet);
+    if let Some(path) = &arguments.input.stats {
+        stats.write(path)?;
+    }
+    Ok(Outcome::of(pack_faults || input_faults || tail_faults))
+}
+
+/// The query as a rule; `None` if it has errors, which have been shown.
+fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, String> {
+    let (name, text) = match arguments.text.strip_prefix('@') {
+        Some(path) => (path.to_owned(), std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?),
+        None => ("query".to_owned(), arguments.text.clone()),
+    };
+    let file = SourceFile::new(name, text);
+    let Lowered { body, reasons, diagnostics } = match arguments.language.to_lowercase().as_str() {
+        "eql" => {
+            let options =
+                eql::Options { category_field: arguments.category_field.clone(), now: Some(hunt::now()), ..eql::Options::default() };
+            eql::lower(&file, &options, schemas)
+        }
+        "spl2" => spl2::lower(&file, &spl2::Options::default(), schemas),
+        other => return Err(format!("{other} is not supported yet: eql and spl2 are")),
+    };
+    let diagnostics: Vec<_> = diagnostics.into_iter().map(|diagnostic| diagnostic.in_file(&file)).collect();
+    rules::tell(&diagnostics);
+    for reason in &reasons {
+        eprintln!("{}: {}", reason.verdict.name(), reason.message);
+    }
+    if body.is_none() || diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error) {
+        return Ok(None);
+    }
+    let meta = RuleMeta {
+        id: "query".into(),
+        name: "query".into(),
+        timestamp_override: arguments.time_field.clone(),
+        tiebreaker: arguments.tiebreaker.clone(),
+        ..RuleMeta::default()
+    };
+    Ok(Some(Arc::new(Rule { meta, body, support: Support { reasons } })))
+}
+
+/// The file of `NAME=FILE`. Queries of the languages that run so far read one stream of events, so a table is one
+/// more file of it.
+fn table_file(table: &str) -> Result<String, String> {
+    let (_, file) = table.split_once('=').ok_or_else(|| format!("--table {table}: write it as NAME=FILE"))?;
+    Ok(file.to_owned())
+}
+
+fn write(arguments: &Query, rule: &Rule, alerts: Vec<Alert>, schemas: &Schemas) -> Result<(), String> {
+    let tail = rule.body.as_ref().map_or(Tail::Events { limits: Vec::new() }, |body| body.tail.clone());
+    let answers: Vec<Answer> = alerts
+        .into_iter()
+        .map(|alert| {
+            let Alert { events, event_count, join_keys, values, .. } = alert;
+            Answer::new(&Match { events, event_count, join_keys, values }, &tail, schemas)
+        })
+        .collect();
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written = match arguments.format {
+        QueryFormat::Jsonl => answers::write_jsonl(&mut out, &answers),
+        QueryFormat::Csv => answers::write_csv(&mut out, &answers),
+        QueryFormat::Table => answers::write_table(&mut out, &answers, hunt::width()),
+    };
+    match written.and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("writing: {error}")),
+        _ => Ok(()),
+    }
+}
