@@ -26,16 +26,17 @@ pub struct ShapeId(u32);
 #[derive(Debug)]
 pub struct Shape {
     id: ShapeId,
-    attributes: BTreeMap<Arc<str>, Arc<str>>,
+    attributes: Attributes,
 }
 
-static KNOWN: LazyLock<Mutex<HashMap<BTreeMap<Arc<str>, Arc<str>>, Arc<Shape>>>> = LazyLock::new(Mutex::default);
+type Attributes = BTreeMap<Arc<str>, Arc<str>>;
+
+static KNOWN: LazyLock<Mutex<HashMap<Attributes, Arc<Shape>>>> = LazyLock::new(Mutex::default);
 
 impl Shape {
     /// The shape with these attributes.
     pub fn new<'a>(attributes: impl IntoIterator<Item = (&'a str, &'a str)>) -> Arc<Self> {
-        let attributes: BTreeMap<Arc<str>, Arc<str>> =
-            attributes.into_iter().map(|(k, v)| (Arc::from(k), Arc::from(v))).collect();
+        let attributes: Attributes = attributes.into_iter().map(|(k, v)| (Arc::from(k), Arc::from(v))).collect();
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let id = ShapeId(known.len() as u32);
         Arc::clone(known.entry(attributes).or_insert_with_key(|a| Arc::new(Self { id, attributes: a.clone() })))

@@ -304,6 +304,7 @@ impl<'a> IntoIterator for &'a Object {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -164,7 +164,9 @@ impl Binding {
             }
             Step::Time => {}
             Step::First(parts) | Step::Concat(parts) | Step::List(parts) => {
-                parts.iter().for_each(|part| part.collect_raw_fields(names));
+                for part in parts {
+                    part.collect_raw_fields(names);
+                }
             }
             Step::When(condition, _, value) => {
                 condition.collect_raw_fields(names);

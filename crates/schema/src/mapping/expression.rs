@@ -100,7 +100,9 @@ impl Expression {
         seen(self);
         match self {
             Self::First(parts) | Self::Concat(parts) | Self::List(parts) => {
-                parts.iter().for_each(|part| part.visit(seen));
+                for part in parts {
+                    part.visit(seen);
+                }
             }
             Self::When(condition, _, value) => {
                 condition.visit(seen);
@@ -309,6 +311,7 @@ impl<'a> Parser<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -171,12 +171,11 @@ impl Reader<'_> {
         };
         let mut types = Vec::new();
         for (name, node) in table {
-            match node.get_ref().as_str().and_then(field_type) {
-                Some(kind) => types.push((Arc::from(name.get_ref().as_ref()), kind)),
-                None => {
-                    let message = "there is no such field type".to_owned();
-                    self.error("pack-unknown-type", &node.span(), message, Some(TYPES.to_owned()));
-                }
+            if let Some(kind) = node.get_ref().as_str().and_then(field_type) {
+                types.push((Arc::from(name.get_ref().as_ref()), kind));
+            } else {
+                let message = "there is no such field type".to_owned();
+                self.error("pack-unknown-type", &node.span(), message, Some(TYPES.to_owned()));
             }
         }
         types

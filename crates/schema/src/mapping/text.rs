@@ -118,18 +118,26 @@ const ROOTS: &[(&str, &str)] = &[
     ("HKEY_DYN_DATA", "HKDD"),
 ];
 
-/// A registry path's hive (short), its key (the rest, with the last element) and its value (the last element).
-/// Elastic's `registry.key` does keep the value's name; that is theirs.
-pub(super) fn registry(path: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>, Option<Cow<'_, str>>)> {
-    for (long, short) in ROOTS {
-        let Some(head) = path.get(..long.len()) else { continue };
-        let rest = &path[long.len()..];
+/// A registry path taken apart. Elastic's `registry.key` keeps the value's name; so does this.
+pub(super) struct RegistryPath<'a> {
+    /// The root, short: `HKLM`.
+    pub(super) hive: &'static str,
+    /// All that follows the root.
+    pub(super) key: Option<&'a str>,
+    /// The last element.
+    pub(super) value: Option<&'a str>,
+}
+
+/// The parts of a registry path; `None` if it begins with no known root.
+pub(super) fn registry(path: &str) -> Option<RegistryPath<'_>> {
+    for (long, hive) in ROOTS {
+        let Some((head, rest)) = path.split_at_checked(long.len()) else { continue };
         if !head.eq_ignore_ascii_case(long) || !(rest.is_empty() || rest.starts_with('\\')) {
             continue;
         }
         let key = rest.strip_prefix('\\').filter(|key| !key.is_empty());
         let value = key.and_then(|key| key.rsplit('\\').next()).filter(|value| !value.is_empty());
-        return Some((Cow::Borrowed(*short), key.map(Cow::Borrowed), value.map(Cow::Borrowed)));
+        return Some(RegistryPath { hive, key, value });
     }
     None
 }

@@ -5,7 +5,6 @@
 //! `docs/mapping-packs.md`; a test holds the two together.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
     hash::{Hash, Hasher},
     sync::Arc,
@@ -227,12 +226,11 @@ impl Transform {
         tables: &HashMap<Arc<str>, Arc<Table>>,
     ) -> Result<Self, (String, Option<String>)> {
         let text = |n: usize| texts.get(n).cloned().unwrap_or_default();
-        let table = |n: usize| match tables.get(&text(n)) {
-            Some(table) => Ok(Arc::clone(table)),
-            None => {
+        let table = |n: usize| {
+            tables.get(&text(n)).cloned().ok_or_else(|| {
                 let help = format!("tables stand in the same pack under [tables.{}]", text(n));
-                Err((format!("there is no table `{}`", text(n)), Some(help)))
-            }
+                (format!("there is no table `{}`", text(n)), Some(help))
+            })
         };
         Ok(match name {
             "after_first" => Self::Cut(Cut::AfterFirst, text(0)),
@@ -436,20 +434,20 @@ impl Transform {
         let list = |values: Vec<String>| {
             if values.is_empty() { Value::Null } else { Value::list(values.into_iter().map(Value::text)) }
         };
-        let optional = |found: Option<Cow<'_, str>>| found.map_or(Value::Null, |text| Value::text(text.as_ref()));
+        let optional = |found: Option<&str>| found.map_or(Value::Null, Value::text);
         match self {
             Self::Split(by) if by.as_ref() == " " => list(text.split_whitespace().map(str::to_owned).collect()),
             Self::Split(by) => list(text.split(by.as_ref()).map(str::to_owned).collect()),
             Self::Lines => list(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect()),
             Self::ArgsWindows => list(text::args_windows(text)),
             Self::ArgsSimple => list(text::args_simple(text)),
-            Self::RegistryHive => optional(text::registry(text).map(|(hive, _, _)| hive)),
-            Self::RegistryKey => optional(text::registry(text).and_then(|(_, key, _)| key)),
-            Self::RegistryValue => optional(text::registry(text).and_then(|(_, _, value)| value)),
+            Self::RegistryHive => optional(text::registry(text).map(|path| path.hive)),
+            Self::RegistryKey => optional(text::registry(text).and_then(|path| path.key)),
+            Self::RegistryValue => optional(text::registry(text).and_then(|path| path.value)),
 
             Self::RegistryDataStrings => list(vec![text::registry_data(text).0]),
             Self::RegistryDataType => Value::text(text::registry_data(text).1),
-            Self::PowershellContext(key) => optional(text::powershell_context(text, key).map(Cow::Borrowed)),
+            Self::PowershellContext(key) => optional(text::powershell_context(text, key)),
             Self::PowershellParameters => text::powershell_parameters(text),
             Self::DnsAnswers => text::dns_answers(text),
             Self::DnsAddresses => list(text::dns_addresses(text)),

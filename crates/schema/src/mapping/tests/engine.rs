@@ -253,7 +253,8 @@ fn cell() -> impl Strategy<Value = Option<&'static str>> {
 proptest! {
     #[test]
     fn a_column_holds_what_each_event_holds(rows in proptest::collection::vec((cell(), cell(), cell()), 1..12)) {
-        let fields = EXPRESSIONS.iter().enumerate().map(|(n, e)| format!("f{n} = \"{e}\"\n")).collect::<String>();
+        let fields: Vec<String> = EXPRESSIONS.iter().enumerate().map(|(n, e)| format!("f{n} = \"{e}\"")).collect();
+        let fields = fields.join("\n");
         let pack = format!("taxonomy = \"cim\"\n[[map]]\nwhen = {{ dialect = \"prop\" }}\n[map.fields]\n{fields}");
         let file = lurcher_diagnostics::SourceFile::new("property", pack);
         let schemas = Schemas::of_files(&[file]).0;
@@ -272,12 +273,12 @@ proptest! {
             builder.push(number as u64, 0, None, fields);
         }
         let batch = builder.finish().unwrap();
-        for number in 0..EXPRESSIONS.len() {
+        for (number, expression) in EXPRESSIONS.iter().enumerate() {
             let binding = schemas.bind(Taxonomy::Cim, &format!("f{number}"), &shape);
             let column = binding.column(&batch);
             for row in 0..batch.rows() {
                 let (one, other) = (column.value(row), binding.value(&batch.event(row)));
-                prop_assert!(one == other || one.is_missing() && other.is_missing(), "{}: {one:?} {other:?}", EXPRESSIONS[number]);
+                prop_assert!(one == other || one.is_missing() && other.is_missing(), "{expression}: {one:?} {other:?}");
             }
         }
     }
