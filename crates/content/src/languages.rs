@@ -1,11 +1,19 @@
 //! The query of a draft to a rule body, by the front end of its language.
 
-use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
-use lurcher_frontend::{Lowered, eql};
-use lurcher_ir::{Predicate, Rule, Support, SupportReason, Verdict};
-use lurcher_schema::Schemas;
+use std::sync::Arc;
 
-use crate::{check::CheckRecord, vendor::Draft};
+use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
+use lurcher_frontend::{Lowered, eql, spl2};
+use lurcher_ir::{Predicate, Rule, RuleMeta, Support, SupportReason, Verdict};
+use lurcher_schema::{Schemas, Value};
+
+use crate::{check::CheckRecord, macros::Macros, vendor::Draft};
+
+/// What stands around all rules.
+pub(crate) struct Around<'a> {
+    pub(crate) schemas: &'a Schemas,
+    pub(crate) macros: &'a Macros,
+}
 
 /// A rule as loaded: itself, what is to be said about it, and what goes on the wire about it.
 pub(crate) struct Loaded {
@@ -15,10 +23,11 @@ pub(crate) struct Loaded {
 }
 
 /// Lowers a draft's query.
-pub(crate) fn finish(draft: Draft, schemas: &Schemas) -> Loaded {
+pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     let Draft { meta, query, category_field, filter, mut reasons, mut diagnostics, file } = draft;
-    let lowered = match &query {
-        Some(query) => lower(meta.language, &query.text, &meta.path, category_field, schemas),
+    let text = query.as_ref().map(|query| SourceFile::new(meta.path.clone(), query.text.clone()));
+    let lowered = match &text {
+        Some(text) => lower(text, &meta, category_field, around),
         None if reasons.is_empty() && diagnostics.iter().all(|d| d.level != Level::Error) => not_yet(meta.language),
         None => Lowered::default(),
     };
@@ -30,10 +39,14 @@ pub(crate) fn finish(draft: Draft, schemas: &Schemas) -> Loaded {
             *own = Predicate::all([std::mem::replace(own, Predicate::Constant(true)), filter.clone()]);
         }
     }
+    // What is said about other texts (the user's own filter) stays where it is.
+    let about_query = |d: &Diagnostic| d.file.as_ref().zip(text.as_ref()).is_none_or(|(a, b)| Arc::ptr_eq(a, b));
+    let (own, foreign): (Vec<_>, Vec<_>) = lowered.diagnostics.into_iter().partition(about_query);
     diagnostics.extend(match &query {
-        Some(query) => query.relocate(lowered.diagnostics),
-        None => lowered.diagnostics,
+        Some(query) => query.relocate(own),
+        None => own,
     });
+    diagnostics.extend(foreign);
     let map = query.as_ref().filter(|_| !lowered.reasons.is_empty()).map(|query| query.map());
     let start = query.as_ref().map(|query| file.position(query.span.start));
     let mut positions: Vec<Option<Position>> = vec![start; reasons.len()];
@@ -64,17 +77,49 @@ fn error_reason(diagnostic: &Diagnostic) -> SupportReason {
     SupportReason { verdict: Verdict::Error, code: diagnostic.code, message: diagnostic.message.clone(), span: None }
 }
 
-fn lower(language: &'static str, query: &str, path: &str, category: Option<String>, schemas: &Schemas) -> Lowered {
-    let file = || SourceFile::new(path, query);
-    match language {
+/// Brings a query to the IR by the front end of its language.
+fn lower(file: &Arc<SourceFile>, meta: &RuleMeta, category: Option<String>, around: &Around<'_>) -> Lowered {
+    match meta.language {
         "eql" => {
             let mut options = eql::Options::default();
             if let Some(field) = category {
                 options.category_field = field;
             }
-            eql::lower(&file(), &options, schemas)
+            eql::lower(file, &options, around.schemas)
         }
-        _ => not_yet(language),
+        "spl2" => {
+            let name = filter_macro(&meta.name);
+            let filter = around.macros.expansion(&name, &[]).filter(|text| !matches!(text.trim(), "" | "search *"));
+            let options = spl2::Options {
+                filter: filter.map(|text| SourceFile::new(format!("macro {name}"), text)),
+                finding: finding(meta),
+            };
+            spl2::lower(file, &options, around.schemas)
+        }
+        language => not_yet(language),
+    }
+}
+
+/// The name of the macro that holds the user's own exceptions of a rule, made as Splunk's build makes it.
+pub(crate) fn filter_macro(rule: &str) -> String {
+    format!("{}_filter", rule.to_lowercase().replace([' ', '-', '.', '/'], "_"))
+}
+
+/// What the publisher's build fills the placeholders of a template in with.
+fn finding(meta: &RuleMeta) -> spl2::Finding {
+    let number = |name: &str| meta.extra.get(name).and_then(Value::as_number).unwrap_or(0.0);
+    spl2::Finding {
+        name: meta.name.clone(),
+        id: meta.id.to_string(),
+        message: meta.message.template.clone(),
+        risk_score: meta.risk_score,
+        confidence: number("tags.confidence"),
+        impact: number("tags.impact"),
+        stories: meta.stories.clone(),
+        kill_chain: meta.kill_chain.clone(),
+        nist: meta.nist.clone(),
+        cis: meta.cis.clone(),
+        evidence: meta.required_fields.clone(),
     }
 }
 

@@ -17,7 +17,7 @@ use lurcher_schema::Schemas;
 
 use crate::{
     check::CheckRecord,
-    languages::{self, Loaded},
+    languages::{self, Around, Loaded},
     macros::{Macro, Macros},
     recognise::{Kind, recognise},
     syntax,
@@ -86,11 +86,14 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
             pack.problems.push(Problem { path: text, message });
         }
     }
-    for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, schemas)) {
+    let macros = std::mem::take(&mut pack.macros);
+    let around = Around { schemas, macros: &macros };
+    for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, &around)) {
         pack.rules.push(Arc::new(rule));
         pack.checks.push(check);
         pack.diagnostics.extend(diagnostics);
     }
+    pack.macros = macros;
     pack
 }
 
