@@ -369,7 +369,6 @@ fn encode(keys: Vec<i32>, values: ArrayRef) -> Result<ArrayRef, ArrowError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -304,7 +304,6 @@ impl<'a> IntoIterator for &'a Object {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -15,5 +15,4 @@ pub use binding::{Binding, Computation};
 pub use schemas::Schemas;
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

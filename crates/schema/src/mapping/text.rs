@@ -15,6 +15,12 @@ pub(super) fn integer(text: &str) -> Option<i64> {
     }
 }
 
+/// The 64 bits of a number, which may be written with its sign or, in hexadecimal, without.
+pub(super) fn bits(text: &str) -> Option<i64> {
+    let hex = text.trim().strip_prefix("0x").and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    hex.map(u64::cast_signed).or_else(|| integer(text))
+}
+
 /// An IP address in its usual spelling; an IPv4 address in IPv6 clothes (`::ffff:10.0.0.1`) bare.
 pub(super) fn ip(text: &str) -> Option<String> {
     let text = text.trim();

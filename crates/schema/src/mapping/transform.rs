@@ -421,7 +421,7 @@ impl Transform {
             }),
             Self::Ip => owned(text::ip(text)),
             Self::HashPart(algorithm) => owned(text::hash_part(text, algorithm)),
-            Self::Flags(table) => text::integer(text).map_or(Value::Null, |number| flags(table, number)),
+            Self::Flags(table) => text::bits(text).map_or(Value::Null, |number| flags(table, number)),
             Self::RegisteredDomain => optional(text::domain_parts(text).map(|parts| parts.registered)),
             Self::Subdomain => optional(text::domain_parts(text).and_then(|parts| parts.subdomain)),
             Self::TopLevelDomain => optional(text::domain_parts(text).map(|parts| parts.top_level)),
@@ -495,7 +495,7 @@ fn flags(table: &Table, number: i64) -> Value {
     let mut set: Vec<(i64, &Value)> = table
         .values
         .iter()
-        .filter_map(|(key, value)| Some((text::integer(key)?, value)))
+        .filter_map(|(key, value)| Some((text::bits(key)?, value)))
         .filter(|(key, _)| number & key == *key)
         .collect();
     set.sort_by_key(|(key, _)| *key);

@@ -298,6 +298,22 @@ fn powershell_400_engine_started() {
 }
 
 #[test]
+fn powershell_800_of_a_shipper_that_keeps_the_message_only() {
+    insta::assert_snapshot!(ecs(
+        "Windows PowerShell",
+        "PowerShell",
+        "800",
+        &[(
+            "Message",
+            "Pipeline execution details for command line: Get-Thing. \r\n\r\nContext Information: \r\n\tDetailSequence=1\
+             \r\n\tDetailTotal=1\r\n\r\n\tSequenceNumber=15\r\n\r\n\tUserId=CORP\\ada\r\n\tHostName=ConsoleHost\
+             \r\n\tHostApplication=powershell.exe\r\n\tCommandLine=Get-Thing -Path C:\\Data\r\n\r\n\
+             Details: \r\nCommandInvocation(Get-Thing): \"Get-Thing\"\r\n"
+        )]
+    ));
+}
+
+#[test]
 fn system_7045_service_installed() {
     insta::assert_snapshot!(ecs(
         "System",

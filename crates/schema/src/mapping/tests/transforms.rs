@@ -51,6 +51,8 @@ const CASES: &[(&str, &str, &str)] = &[
     ("extension", r#""C:\\a.b\\c""#, "null"),
     ("flags('bits')", r#""0x5""#, r#"["one","four"]"#),
     ("flags('bits')", "0", "null"),
+    ("flags('bits')", r#""0x8000000000000001""#, r#"["one"]"#),
+    ("flags('bits')", r#""-9223372036854775807""#, r#"["one"]"#),
     ("float", r#""1.5""#, "1.5"),
     ("hash_part('SHA256')", r#""MD5=AB,SHA256=CD""#, r#""cd""#),
     ("hash_part('imphash')", r#""MD5=AB,IMPHASH=0000""#, "null"),
