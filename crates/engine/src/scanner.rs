@@ -56,6 +56,9 @@ pub struct ScanStats {
     pub values_known: u64,
     /// Events whose signature was known.
     pub signatures_known: u64,
+    /// Evaluations of an expression in which some combinations of fields' values were left untried because there were
+    /// too many; only known at the end.
+    pub capped: u64,
     /// Nanoseconds spent in specialising rules to shapes and in computing fields from raw columns.
     pub normalise_nanos: u64,
     /// Nanoseconds spent in matching values.
@@ -103,6 +106,7 @@ impl Scanner {
         if !state.program.filters.is_empty() {
             let active = self.match_values(&mut state, batch);
             self.match_rows(&mut state, batch, &active, sink);
+            self.collector.drain(sink);
         }
         self.shapes.insert(shape.id(), state);
     }
@@ -116,10 +120,12 @@ impl Scanner {
     pub fn finish(scanners: Vec<Self>, sink: &mut dyn AlertSink) -> ScanStats {
         let mut total = ScanStats::default();
         let mut collectors = Vec::new();
+        let rules = scanners.first().map(|scanner| Arc::clone(&scanner.rules));
         for scanner in scanners {
             total.add(&scanner.stats);
             collectors.push(scanner.collector);
         }
+        total.capped = rules.map_or(0, |rules| rules.graph().residuals.iter().map(|r| r.expr.capped()).sum());
         let start = Instant::now();
         total.tails = Collector::finish(collectors, sink);
         total.tail_nanos += nanos(start);
