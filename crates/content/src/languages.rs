@@ -7,7 +7,7 @@ use lurcher_frontend::{Lowered, eql, spl2};
 use lurcher_ir::{Predicate, Rule, RuleMeta, Support, SupportReason, Verdict};
 use lurcher_schema::{Schemas, Value};
 
-use crate::{check::CheckRecord, macros::Macros, vendor::Draft};
+use crate::{check::CheckRecord, embedded::Embedded, macros::Macros, vendor::Draft};
 
 /// What stands around all rules.
 pub(crate) struct Around<'a> {
@@ -47,7 +47,7 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         None => own,
     });
     diagnostics.extend(foreign);
-    let map = query.as_ref().filter(|_| !lowered.reasons.is_empty()).map(|query| query.map());
+    let map = query.as_ref().filter(|_| !lowered.reasons.is_empty()).map(Embedded::map);
     let start = query.as_ref().map(|query| file.position(query.span.start));
     let mut positions: Vec<Option<Position>> = vec![start; reasons.len()];
     for reason in lowered.reasons {

@@ -148,7 +148,9 @@ fn find(path: &Path, named: bool, depth: usize, files: &mut Vec<Found>, problems
                     .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
                     .collect();
                 inner.sort();
-                inner.iter().for_each(|path| find(path, false, depth + 1, files, problems));
+                for path in &inner {
+                    find(path, false, depth + 1, files, problems);
+                }
             }
             Err(error) => problem(&error),
         },
@@ -209,7 +211,7 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
                 Some(draft) => read.drafts.push(draft),
                 None => read.skipped.push("other"),
             },
-            Err(fault) => read.drafts.push(faulty(file, "elastic", "eql", fault)),
+            Err(fault) => read.drafts.push(faulty(file, "elastic", "eql", *fault)),
         },
         Kind::Json => json(file, &mut read),
         Kind::SplunkDetection => match yaml::documents(file) {
@@ -219,11 +221,11 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
                 "investigation" => read.skipped.push("investigation"),
                 _ => read.drafts.push(splunk::draft(file, tree)),
             }),
-            Err(fault) => read.drafts.push(faulty(file, "splunk", "spl", fault)),
+            Err(fault) => read.drafts.push(faulty(file, "splunk", "spl", *fault)),
         },
         Kind::Sigma => match yaml::documents(file) {
             Ok(trees) => read.drafts.extend(sigma::drafts(file, trees)),
-            Err(fault) => read.drafts.push(faulty(file, "sigma", "sigma", fault)),
+            Err(fault) => read.drafts.push(faulty(file, "sigma", "sigma", *fault)),
         },
         Kind::SplunkMacro => match yaml::documents(file) {
             Ok(trees) => read.macros.extend(trees.iter().map(|tree| Macro {
@@ -232,7 +234,7 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
                 definition: tree.text("definition"),
                 path: file.name().to_owned(),
             })),
-            Err(fault) => read.diagnostics.push(fault),
+            Err(fault) => read.diagnostics.push(*fault),
         },
     }
     read
@@ -300,4 +302,36 @@ fn parallel<T: Send, R: Send>(items: Vec<T>, threads: usize, work: impl Fn(T) ->
         run();
     });
     slots.into_iter().filter_map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner).1).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever a file holds, reading it ends, and every place lies within it.
+        #[test]
+        fn no_text_breaks_the_loader(text in r#"[a-z:\-'"|>\[\]{}&*#!=\\ \n\u{e9}]{0,120}"#, kind in 0_usize..5) {
+            let kinds = [Kind::ElasticToml, Kind::Json, Kind::SplunkDetection, Kind::Sigma, Kind::SplunkMacro];
+            let text = match kind {
+                0 => format!("[rule]\nquery = \"\"\"{text}\"\"\"\n"),
+                2 => format!("search: {text}\nname: x\nid: y\n"),
+                _ => text,
+            };
+            let file = SourceFile::new("x", text);
+            for draft in &parse(&file, kinds[kind]).drafts {
+                for label in draft.diagnostics.iter().flat_map(|d| &d.labels) {
+                    prop_assert!(label.span.start as usize <= file.text().len());
+                }
+                if let Some(query) = &draft.query {
+                    let map = query.map();
+                    for offset in 0..=query.text.len() as u32 {
+                        prop_assert!((query.span.start..=query.span.end).contains(&map.file_offset(offset)));
+                    }
+                }
+            }
+        }
+    }
 }

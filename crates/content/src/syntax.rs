@@ -15,12 +15,13 @@ use crate::node::{Data, Node};
 const MAX_DEPTH: usize = 64;
 
 /// Reads a TOML document.
-pub(crate) fn toml(file: &Arc<SourceFile>) -> Result<Node, Diagnostic> {
+pub(crate) fn toml(file: &Arc<SourceFile>) -> Result<Node, Box<Diagnostic>> {
     match DeTable::parse(file.text()) {
         Ok(table) => Ok(Node { span: Span::new(0, file.text().len()), data: toml_table(table.get_ref()) }),
         Err(error) => {
             let span = error.span().map_or(Span::default(), |range| Span::new(range.start, range.end));
-            Err(Diagnostic::error("rule-toml", "the file is no valid TOML").in_file(file).at(span, error.message()))
+            let fault = Diagnostic::error("rule-toml", "the file is no valid TOML");
+            Err(Box::new(fault.in_file(file).at(span, error.message())))
         }
     }
 }

@@ -16,7 +16,7 @@ const MAX_ALIASED: usize = 10_000;
 ///
 /// Quoted scalars whose further lines are not indented are no YAML 1.2, but libyaml and with it the publishers' own
 /// tools take them: where a file fails, it is tried once more with such lines indented.
-pub(crate) fn documents(file: &Arc<SourceFile>) -> Result<Vec<Node>, Diagnostic> {
+pub(crate) fn documents(file: &Arc<SourceFile>) -> Result<Vec<Node>, Box<Diagnostic>> {
     let fault = match parse(file.text()) {
         Ok(documents) => return Ok(documents),
         Err(fault) => fault,
@@ -25,11 +25,13 @@ pub(crate) fn documents(file: &Arc<SourceFile>) -> Result<Vec<Node>, Diagnostic>
     if !inserted.is_empty()
         && let Ok(mut documents) = parse(&text)
     {
-        documents.iter_mut().for_each(|node| take_back(node, &inserted));
+        for node in &mut documents {
+            take_back(node, &inserted);
+        }
         return Ok(documents);
     }
     let (span, message) = fault;
-    Err(Diagnostic::error("rule-yaml", "the file is no valid YAML").in_file(file).at(span, message))
+    Err(Box::new(Diagnostic::error("rule-yaml", "the file is no valid YAML").in_file(file).at(span, message)))
 }
 
 fn parse(text: &str) -> Result<Vec<Node>, Fault> {
@@ -272,7 +274,7 @@ impl Offsets {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Vec<Node>, Diagnostic> {
+    fn read(text: &str) -> Result<Vec<Node>, Box<Diagnostic>> {
         documents(&SourceFile::new("r.yml", text))
     }
 

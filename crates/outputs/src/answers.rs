@@ -139,7 +139,9 @@ pub fn write_table(out: &mut impl io::Write, answers: &[Answer], columns: usize)
     if answers.iter().all(|answer| matches!(answer, Answer::Row { .. })) {
         rows_table(&mut text, answers, columns.max(40));
     } else {
-        answers.iter().for_each(|answer| block(&mut text, answer, columns.max(40)));
+        for answer in answers {
+            block(&mut text, answer, columns.max(40));
+        }
     }
     let _ = writeln!(text, "{} answer{}", answers.len(), if answers.len() == 1 { "" } else { "s" });
     out.write_all(text.as_bytes())

@@ -388,7 +388,7 @@ fn threat(threat: &Threat) -> Json {
             (Some(parent), Some(last)) if last["id"] == parent => {
                 let sub = node("techniques", technique);
                 match last["subtechnique"].as_array_mut() {
-                    Some(list) => list.push(sub),
+                    Some(subs) => subs.push(sub),
                     None => last["subtechnique"] = json!([sub]),
                 }
             }

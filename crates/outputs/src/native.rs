@@ -167,6 +167,7 @@ pub(crate) fn columns(row: &Object) -> Json {
 }
 
 /// Whole numbers without a fraction: `49`, not `49.0`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
 pub(crate) fn plain_number<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if number.fract() == 0.0 && number.abs() < 1e15 {
         serializer.serialize_i64(*number as i64)

@@ -168,7 +168,9 @@ fn collect(predicate: &Predicate, negated: bool, wanted: &mut Vec<FieldRef>, unw
     match predicate {
         Predicate::Not(inner) => collect(inner, !negated, wanted, unwanted),
         Predicate::All(parts) | Predicate::Any(parts) => {
-            parts.iter().for_each(|part| collect(part, negated, wanted, unwanted));
+            for part in parts {
+                collect(part, negated, wanted, unwanted);
+            }
         }
         other => other.fields(&mut |field| {
             let list = if negated { &mut *unwanted } else { &mut *wanted };

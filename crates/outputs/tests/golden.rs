@@ -145,7 +145,9 @@ fn the_native_line_has_its_members_in_order() {
     let mut alert = single();
     alert.values.insert("count", Value::Int(2));
     let text = written(Format::Jsonl, Settings::default(), &[alert]);
-    assert!(text.starts_with(r#"{"id":"a1","time":"2026-03-02T08:15:30.250Z","kind":"finding","rule":{"id":"splunk-1","#));
+    assert!(
+        text.starts_with(r#"{"id":"a1","time":"2026-03-02T08:15:30.250Z","kind":"finding","rule":{"id":"splunk-1","#)
+    );
     assert_eq!(text.lines().count(), 1);
     assert_snapshot!(spread(&text));
 }
@@ -227,7 +229,8 @@ fn the_report_fetches_nothing_and_escapes_everything() {
 }
 
 fn answer(events: Vec<Option<Event>>, tail: &Tail) -> Answer {
-    let found = Match { event_count: events.len() as u64, join_keys: vec![Value::text("PC-7")], events, ..Match::default() };
+    let found =
+        Match { event_count: events.len() as u64, join_keys: vec![Value::text("PC-7")], events, ..Match::default() };
     Answer::new(&found, tail, &schemas())
 }
 
@@ -245,11 +248,8 @@ fn answers_are_events_sequences_or_rows() {
     row.insert("host", Value::text("PC-7"));
     row.insert("count", Value::Int(2));
     row.insert("user", Value::Null);
-    let all = [
-        answer(vec![Some(download())], &single),
-        answer(vec![Some(download()), None], &sample),
-        answers::row(&row),
-    ];
+    let all =
+        [answer(vec![Some(download())], &single), answer(vec![Some(download()), None], &sample), answers::row(&row)];
     assert_snapshot!(lines(&all, |out, all| answers::write_jsonl(out, all).expect("written")));
     let rows = [answers::row(&row), answers::row(&Object::default())];
     assert_snapshot!(lines(&rows, |out, all| answers::write_csv(out, all).expect("written")), @r"

@@ -152,7 +152,7 @@ fn describe(meta: &mut RuleMeta, rule: &Node) {
     meta.tiebreaker = field("tiebreaker_field");
     meta.threats = rule.items("threat").iter().map(threat).collect();
     meta.schedule = Schedule {
-        interval: duration(&rule.text("interval")).or(Some(Duration::from_secs(300))),
+        interval: duration(&rule.text("interval")).or(Some(Duration::from_mins(5))),
         from: field("from").unwrap_or_else(|| "now-6m".to_owned()),
         to: field("to").unwrap_or_else(|| "now".to_owned()),
         max_alerts: rule.number("max_signals").map(|n| n as u64).or(Some(100)),
@@ -239,7 +239,7 @@ fn severity(draft: &mut Draft, rule: &Node) {
     match (rule.number("risk_score"), rule.get("risk_score")) {
         (Some(score), _) if (0.0..=100.0).contains(&score) => draft.meta.risk_score = score,
         (_, Some(node)) => {
-            draft.warn(node, "the risk score is no number from 0 to 100", "Elastic's are 21, 47, 73, 99")
+            draft.warn(node, "the risk score is no number from 0 to 100", "Elastic's are 21, 47, 73, 99");
         }
         _ => {}
     }

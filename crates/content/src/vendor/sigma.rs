@@ -50,7 +50,8 @@ fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
     let meta = &mut draft.meta;
     meta.id = rule.text("id").into();
     meta.name = rule.text("title");
-    meta.kind = if rule.get("correlation").is_some() { "correlation" } else { "detection" }.to_owned();
+    let correlation = rule.get("correlation").is_some();
+    if correlation { "correlation" } else { "detection" }.clone_into(&mut meta.kind);
     meta.status = rule.text("status");
     meta.description = rule.text("description");
     meta.license = rule.text("license");
