@@ -92,6 +92,7 @@ impl EventBatch {
     }
 
     /// The batch with only the rows for which `keep` is true; their numbers and times stay with them.
+    #[must_use]
     pub fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
         let rows: Vec<usize> = (0..self.rows()).filter(|row| keep(*row)).collect();
         let taken = |array: &ArrayRef| -> ArrayRef {

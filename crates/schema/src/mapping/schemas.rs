@@ -112,15 +112,15 @@ impl Schemas {
         if let Some(binding) = plan.bindings.read().unwrap_or_else(PoisonError::into_inner).get(path) {
             return binding.clone();
         }
-        let binding = match plan.source(path) {
-            None if taxonomy == Taxonomy::Raw => Binding::raw(path),
-            None | Some((Source::Absent, _)) => Binding::Missing,
-            Some((Source::Constant(value), _)) => Binding::constant(value.clone()),
-            Some((Source::Expression(expression), rest)) => {
-                Resolver { schemas: self, taxonomy, shape, rest, depth }.resolve(expression)
-            }
+        let (expression, rest) = match plan.source(path) {
+            None if taxonomy == Taxonomy::Raw => return Binding::raw(path),
+            None | Some((Source::Absent, _)) => return Binding::Missing,
+            Some((Source::Constant(value), _)) => return Binding::constant(value.clone()),
+            Some((Source::Expression(expression), rest)) => (expression, rest),
         };
-        // What was found deep inside a cycle holds only there.
+        let binding = Resolver { schemas: self, taxonomy, shape, rest, depth }.resolve(expression);
+        // What was found deep inside a cycle holds only there. The rest is cheap enough to find anew; a shape is
+        // asked for thousands of names that it does not have.
         if depth == 0 {
             let mut bindings = plan.bindings.write().unwrap_or_else(PoisonError::into_inner);
             if bindings.len() < MAX_KEPT {

@@ -7,7 +7,10 @@ mod events;
 mod packs;
 mod transforms;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use crate::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape, Timestamp};
 
@@ -38,7 +41,8 @@ fn windows_event(channel: &str, provider: &str, id: &str, fields: &[(&str, &str)
 }
 
 fn builtin() -> Arc<Schemas> {
-    Schemas::builtin().unwrap()
+    static BUILTIN: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().unwrap());
+    Arc::clone(&BUILTIN)
 }
 
 fn repository() -> PathBuf {
