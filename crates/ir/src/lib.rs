@@ -17,6 +17,7 @@ mod body;
 mod expr;
 mod pattern;
 mod predicate;
+mod print;
 mod rule;
 
 pub use body::{

@@ -161,7 +161,7 @@ impl Checker<'_> {
             self.report(error, format!("write `{}(…)`", spec.name));
         }
         if !spec.takes(arguments.len()) {
-            let message = format!("`{}` takes {} arguments, not {}", spec.name, spec.arity(), arguments.len());
+            let message = format!("`{}` takes {}, not {}", spec.name, spec.arity(), arguments.len());
             let error = Diagnostic::error("eql-argument-count", message).at(span, "wrong number of arguments");
             self.report(error, signature(spec));
             arguments.iter().for_each(|argument| {
@@ -254,12 +254,12 @@ impl Checker<'_> {
             let text = match &pattern.kind {
                 NodeKind::Literal(Literal::Text(text)) => text,
                 NodeKind::Literal(Literal::Null) | NodeKind::Error => continue,
-                _ if operator == PatternOperator::Colon => continue,
-                _ => {
+                NodeKind::Literal(_) if operator != PatternOperator::Colon => {
                     let error = Diagnostic::error("eql-type", format!("`{name}` takes strings"));
                     self.report(error.at(pattern.span, "not a string"), "compare other values with `==` or `in`");
                     continue;
                 }
+                _ => continue,
             };
             if let PatternOperator::Regex { .. } = operator {
                 self.regex(text, pattern.span);

@@ -297,7 +297,7 @@ impl Parser<'_> {
         let patterns = if self.at_symbol("(") {
             self.parenthesised_list("an empty list matches nothing")
         } else {
-            vec![self.climb(SIGN.left)]
+            vec![if self.at_symbol("-") { self.climb(SIGN.left) } else { self.base() }]
         };
         for pattern in &patterns {
             if !matches!(pattern.kind, NodeKind::Literal(_) | NodeKind::Error) {
@@ -497,7 +497,7 @@ impl Parser<'_> {
     fn no_operand(&mut self) -> Node {
         let span = self.span();
         let reserved = match self.peek() {
-            Lexeme::Word(word) if RESERVED.contains(&word.as_ref()) => Some(word.clone()),
+            Lexeme::Word(word) if RESERVED.contains(&word.as_ref()) && self.name_goes_on(1) => Some(word.clone()),
             _ => None,
         };
         match reserved {

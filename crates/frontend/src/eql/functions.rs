@@ -139,10 +139,11 @@ impl Spec {
     pub(super) fn arity(&self) -> String {
         let most = self.parameters.len();
         let least = most - self.optional;
+        let plural = if most == 1 { "" } else { "s" };
         match (self.repeated, least == most) {
-            (true, _) => format!("at least {least}"),
-            (false, true) => format!("{most}"),
-            (false, false) => format!("{least} to {most}"),
+            (true, _) => format!("at least {least} argument{plural}"),
+            (false, true) => format!("{most} argument{plural}"),
+            (false, false) => format!("{least} to {most} arguments"),
         }
     }
 }

@@ -54,6 +54,10 @@ impl Typed {
         let mut values: Vec<Value> = Vec::new();
         let mut networks = Vec::new();
         let mut others = Vec::new();
+        let case = match self.kind {
+            FieldType::Integer | FieldType::Float | FieldType::Boolean => Case::Sensitive,
+            _ => case,
+        };
         for constant in constants {
             match self.kind {
                 FieldType::Integer | FieldType::Float => values.extend(number(constant)),
@@ -151,7 +155,7 @@ fn networks_between(low: u128, high: u128) -> Vec<Network> {
         }
     }
     // A block of IPv6 never holds an IPv4 address, so nothing need be cut out of the middle.
-    for (start, free) in blocks(low, high) {
+    for (start, free) in blocks(low, high).into_iter().filter(|(start, _)| !(MAPPED.0..=MAPPED.1).contains(start)) {
         networks.push(Network { address: IpAddr::V6(start.into()), prefix: (128 - free) as u8 });
     }
     networks

@@ -37,6 +37,9 @@ const SYMBOLS: [&str; 24] = [
     "{", "}",
 ];
 
+/// After so many faults the text is probably no query at all.
+const MAX_FAULTS: usize = 50;
+
 /// What other languages write, and the token that it means here.
 const FOREIGN: [(&str, &str); 5] = [("&&", "and"), ("||", "or"), ("<>", "!="), ("&", "and"), ("!", "not")];
 
@@ -70,6 +73,7 @@ impl Lexer<'_> {
             Some('/') if self.cursor.peek_second() == Some('*') => self.block_comment(start),
             Some('"') => self.string(start),
             Some('\'') => self.single_quoted(start),
+            Some('“' | '”' | '„') => self.typographic(start),
             Some('?') if matches!(self.cursor.peek_second(), Some('"' | '\'')) => self.python_raw(start),
             Some('`') => self.back_quoted(start),
             Some(c) if c.is_ascii_digit() => self.number(start),
@@ -90,6 +94,9 @@ impl Lexer<'_> {
     }
 
     fn error(&mut self, code: &'static str, message: impl Into<String>, span: Span, label: &str, help: &str) {
+        if self.diagnostics.len() >= MAX_FAULTS {
+            return;
+        }
         let diagnostic = Diagnostic::error(code, message).in_file(self.file).at(span, label);
         self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.with_help(help) });
     }
@@ -221,6 +228,19 @@ impl Lexer<'_> {
         self.push(start, Lexeme::Text(text.into()));
     }
 
+    /// “…”, as word processors make of "…".
+    fn typographic(&mut self, start: usize) {
+        self.cursor.bump();
+        let text: Arc<str> = self.cursor.take_while(|c| !matches!(c, '“' | '”' | '"' | '\r' | '\n')).into();
+        if !matches!(self.cursor.peek(), Some('\r' | '\n')) {
+            self.cursor.bump();
+        }
+        let span = self.cursor.span_from(start);
+        let message = "typographic quotes are no quotes";
+        self.error("eql-typographic-quotes", message, span, "typographic quotes", "write `\"…\"`");
+        self.push(start, Lexeme::Text(text));
+    }
+
     fn python_raw(&mut self, start: usize) {
         self.cursor.bump();
         let quote = self.cursor.bump().unwrap_or('"');
@@ -310,7 +330,6 @@ impl Lexer<'_> {
         let c = self.cursor.bump().unwrap_or(' ');
         let span = self.cursor.span_from(start);
         let (message, help) = match c {
-            '“' | '”' | '„' | '‘' | '’' => ("a typographic quote is no quote", "write `\"`"),
             '~' => ("`~` stands right behind a name", "write it without a blank before: `startsWith~(…)`, `in~`"),
             _ => ("this character means nothing here", "names with such characters stand in back-quotes"),
         };

@@ -20,13 +20,28 @@ use super::{
 };
 use crate::Lowered;
 
+/// Faults after which the number of terms and keys in the tree need not be what was meant.
+const BROKEN_FORM: [&str; 3] = ["eql-syntax", "eql-unclosed", "eql-unterminated-comment"];
+
 /// Brings a query to the IR. Types of fields, which decide how they are compared, come from the packs.
 pub fn lower(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lowered {
     let (query, mut diagnostics) = parser::parse(file);
+    if diagnostics.iter().any(|d| d.code == "eql-unterminated-string") {
+        // With one quote too few everything behind it is read inside out.
+        diagnostics.retain(|d| d.code == "eql-unterminated-string");
+        return Lowered { diagnostics, ..Lowered::default() };
+    }
+    if diagnostics.iter().any(|d| d.code == "eql-too-deep") {
+        return Lowered { diagnostics, ..Lowered::default() };
+    }
+    // Where the form is broken, counting terms and keys would only repeat it.
+    let formed = !diagnostics.iter().any(|d| BROKEN_FORM.contains(&d.code));
     diagnostics.extend(check::check(&query, file, options, schemas));
     let conditions = Conditions { options, schemas, reasons: Vec::new() };
     let mut lowering = Lowering { file, conditions, filters: Vec::new(), diagnostics };
-    lowering.check_statement(&query);
+    if formed {
+        lowering.check_statement(&query);
+    }
     if lowering.diagnostics.iter().any(|d| d.level == Level::Error) {
         return Lowered { body: None, reasons: Vec::new(), diagnostics: in_order(lowering.diagnostics) };
     }
@@ -193,8 +208,9 @@ impl Lowering<'_> {
             let field = FieldRef::new(options.taxonomy, options.category_field.as_str());
             Predicate::test(field, Test::equals_text(category, Case::Sensitive))
         });
+        let reasons = self.conditions.reasons.len();
         let condition = self.conditions.condition(&event.condition).yes;
-        if condition == Predicate::Constant(false) {
+        if condition == Predicate::Constant(false) && self.conditions.reasons.len() == reasons {
             let span = event.condition.span;
             let warning = Diagnostic::warning("eql-never-true", "this condition is never true").at(span, "never true");
             self.report(warning, "null and constants are folded: ask whether a field is missing with `field == null`");

@@ -16,6 +16,8 @@ use crate::syntax::{Depth, Token, Tokens, closest};
 
 /// The most often that `with runs` may repeat a term.
 const MAX_RUNS: i64 = 100;
+/// After so many faults the text is probably no query at all.
+const MAX_FAULTS: usize = 50;
 /// The pipes that other versions of the language have.
 const PYTHON_PIPES: [&str; 6] = ["count", "unique", "unique_count", "filter", "sort", "window"];
 
@@ -109,6 +111,9 @@ impl Parser<'_> {
         }
         let diagnostic = Diagnostic::error(code, message).in_file(self.file).at(span, label);
         self.diagnostics.push(if help.is_empty() { diagnostic } else { diagnostic.with_help(help) });
+        if self.diagnostics.len() >= MAX_FAULTS {
+            self.give_up();
+        }
     }
 
     /// Reads everything that is left and reports nothing more.
@@ -251,7 +256,7 @@ impl Parser<'_> {
     }
 
     fn until(&mut self) -> Option<Term> {
-        if !self.at_symbol("[") {
+        if !self.at_symbol("[") && !self.at_symbol("![") {
             self.expected("`[`", "what ends a sequence stands in brackets: `until [process where …]`");
             return None;
         }
@@ -281,8 +286,9 @@ impl Parser<'_> {
         }
         let fork = self.span();
         if self.eat_word("fork") {
-            self.eat_symbol("=");
-            self.bump();
+            if self.eat_symbol("=") {
+                self.bump();
+            }
             self.error("eql-python-only", "`fork` is known to python-eql only", fork, "not supported", "leave it out");
         }
         Term { query, missing, by, runs, span: start.to(self.tokens.last_span()) }

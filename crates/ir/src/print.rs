@@ -1,0 +1,386 @@
+//! The textual form of rule bodies, for people: goldens of the front ends, `explain`, debugging. One thing a line,
+//! what belongs to it indented below; no two different bodies read the same. It is not meant to be read back.
+//!
+//! `~` behind a word means that case does not count; a field stands with its taxonomy (`ecs:process.name`), a column
+//! of a row with a dollar sign (`$total`), values as in JSON.
+
+use std::fmt::{self, Display, Formatter, Write};
+
+use lurcher_schema::Value;
+
+use crate::{
+    Aggregate, Anomaly, Bound, Branch, Case, Expr, FieldRef, Function, Input, Key, Limit, Network, Pipeline, Predicate,
+    Quantifier, RuleBody, Sequence, Sink, Stage, Step, Tail, Test, ValueType, Window,
+};
+
+impl Display for RuleBody {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (i, filter) in self.filters.iter().enumerate() {
+            writeln!(f, "filter {i}")?;
+            predicate(f, filter, 1)?;
+        }
+        write!(f, "{}", self.tail)
+    }
+}
+
+impl Display for Predicate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        predicate(f, self, 0)
+    }
+}
+
+impl Display for FieldRef {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.taxonomy, self.path)
+    }
+}
+
+fn indent(f: &mut Formatter<'_>, depth: usize) -> fmt::Result {
+    write!(f, "{:width$}", "", width = depth * 2)
+}
+
+/// One predicate and what is below it, each line ended.
+fn predicate(f: &mut Formatter<'_>, predicate: &Predicate, depth: usize) -> fmt::Result {
+    indent(f, depth)?;
+    inner(f, predicate, depth)
+}
+
+fn inner(f: &mut Formatter<'_>, predicate_: &Predicate, depth: usize) -> fmt::Result {
+    let (word, parts) = match predicate_ {
+        Predicate::Constant(truth) => return writeln!(f, "{truth}"),
+        Predicate::Test { field, test } => return writeln!(f, "{field} {test}"),
+        Predicate::Holds { expr, fields: Quantifier::AnyValue } => return writeln!(f, "for any value {expr}"),
+        Predicate::Holds { expr, fields: Quantifier::Whole } => return writeln!(f, "for the whole {expr}"),
+        Predicate::Not(negated) => {
+            f.write_str("not ")?;
+            return inner(f, negated, depth);
+        }
+        Predicate::All(parts) => ("all", parts),
+        Predicate::Any(parts) => ("any", parts),
+    };
+    writeln!(f, "{word}")?;
+    parts.iter().try_for_each(|part| predicate(f, part, depth + 1))
+}
+
+fn tilde(case: Case) -> &'static str {
+    match case {
+        Case::Sensitive => "",
+        Case::Insensitive => "~",
+    }
+}
+
+struct Json<'a>(&'a Value);
+
+impl Display for Json<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.to_json())
+    }
+}
+
+fn text(text: &str) -> impl Display {
+    Value::text(text).to_json()
+}
+
+/// Items between commas.
+fn list<T: Display>(f: &mut Formatter<'_>, items: impl IntoIterator<Item = T>) -> fmt::Result {
+    for (i, item) in items.into_iter().enumerate() {
+        write!(f, "{}{item}", if i == 0 { "" } else { ", " })?;
+    }
+    Ok(())
+}
+
+impl Display for Test {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exists => f.write_str("exists"),
+            Self::Equals(value, case) => write!(f, "equals{} {}", tilde(*case), Json(value)),
+            Self::OneOf(values, case) => {
+                write!(f, "is one of{} [", tilde(*case))?;
+                list(f, values.iter().map(Json))?;
+                f.write_str("]")
+            }
+            Self::Prefix(prefix, case) => write!(f, "begins with{} {}", tilde(*case), text(prefix)),
+            Self::Suffix(suffix, case) => write!(f, "ends with{} {}", tilde(*case), text(suffix)),
+            Self::Contains(part, case) => write!(f, "contains{} {}", tilde(*case), text(part)),
+            Self::Wildcard(pattern, case) => write!(f, "is like{} {}", tilde(*case), text(&pattern.to_string())),
+            Self::Regex(regex) => write!(f, "matches /{}/", regex.pattern),
+            Self::InNetwork(networks) => {
+                f.write_str("lies in ")?;
+                blocks(f, networks)
+            }
+            Self::Range { low, high } => {
+                let low = low.as_ref().map(|bound| (if bound.inclusive { ">=" } else { ">" }, bound));
+                let high = high.as_ref().map(|bound| (if bound.inclusive { "<=" } else { "<" }, bound));
+                for (i, (sign, bound)) in low.into_iter().chain(high).enumerate() {
+                    write!(f, "{}{sign} {bound}", if i == 0 { "" } else { " and " })?;
+                }
+                Ok(())
+            }
+            Self::Length { min, max: None } => write!(f, "has length {min} or more"),
+            Self::Length { min, max: Some(max) } if min == max => write!(f, "has length {min}"),
+            Self::Length { min, max: Some(max) } => write!(f, "has length {min} to {max}"),
+        }
+    }
+}
+
+impl Display for Bound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.time {
+            Some(time) => write!(f, "time {time} ({})", Json(&self.value)),
+            None => write!(f, "{}", Json(&self.value)),
+        }
+    }
+}
+
+fn blocks(f: &mut Formatter<'_>, networks: &[Network]) -> fmt::Result {
+    f.write_str("[")?;
+    list(f, networks)?;
+    f.write_str("]")
+}
+
+// Expressions
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Literal(value) => write!(f, "{}", Json(value)),
+            Self::Field(field) => write!(f, "{field}"),
+            Self::Event(taxonomy) => write!(f, "{taxonomy}:*"),
+            Self::Column(name) => write!(f, "${name}"),
+            Self::Call(function, arguments) => {
+                write!(f, "{function}(")?;
+                list(f, arguments)?;
+                f.write_str(")")
+            }
+            Self::List(items) => {
+                f.write_str("[")?;
+                list(f, items)?;
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                list(f, members.iter().map(|(name, value)| format!("{}: {value}", text(name))))?;
+                f.write_str("}")
+            }
+            Self::ForEach { list, variable, body } => write!(f, "for ${variable} in {list} do {body}"),
+        }
+    }
+}
+
+impl Display for Function {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Equal(case) => write!(f, "equal{}", tilde(*case)),
+            Self::In(case) => write!(f, "in{}", tilde(*case)),
+            Self::IndexOf(case) => write!(f, "index_of{}", tilde(*case)),
+            Self::Between { case, greedy: false } => write!(f, "between{}", tilde(*case)),
+            Self::Between { case, greedy: true } => write!(f, "between_greedy{}", tilde(*case)),
+            Self::StartsWith(case) => write!(f, "starts_with{}", tilde(*case)),
+            Self::EndsWith(case) => write!(f, "ends_with{}", tilde(*case)),
+            Self::ContainsNonEmpty(case) => write!(f, "contains_non_empty{}", tilde(*case)),
+            Self::Like(pattern, case) => write!(f, "like{}[{}]", tilde(*case), text(&pattern.to_string())),
+            Self::Matches(regex) => write!(f, "matches[/{}/]", regex.pattern),
+            Self::Replace(regex) => write!(f, "replace[/{}/]", regex.pattern),
+            Self::Capture(regex, group) => write!(f, "capture[/{}/, {group}]", regex.pattern),
+            Self::InNetwork(networks) => {
+                f.write_str("in_network")?;
+                blocks(f, networks)
+            }
+            Self::Cast(to) => write!(f, "cast[{}]", type_name(*to)),
+            Self::Convert(to) => write!(f, "convert[{}]", type_name(*to)),
+            Self::Member(path) => write!(f, "member[{}]", text(path)),
+            // The rest carry nothing: their name in the form of the others.
+            plain => f.write_str(&snake_case(&format!("{plain:?}"))),
+        }
+    }
+}
+
+impl Display for Aggregate {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&snake_case(&format!("{self:?}")))
+    }
+}
+
+fn type_name(value_type: ValueType) -> String {
+    snake_case(&format!("{value_type:?}"))
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !snake.is_empty() && !snake.ends_with(['(', '_']) {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+// Tails
+
+impl Display for Tail {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Events { limits: kept } => {
+                writeln!(f, "events")?;
+                limits(f, kept)
+            }
+            Self::Sequence(sequence) => write!(f, "{sequence}"),
+            Self::Sample { steps, limits: kept } => {
+                writeln!(f, "sample")?;
+                steps.iter().try_for_each(|step| writeln!(f, "  {step}"))?;
+                limits(f, kept)
+            }
+            Self::Pipeline(pipeline) => write!(f, "{pipeline}"),
+        }
+    }
+}
+
+fn limits(f: &mut Formatter<'_>, limits: &[Limit]) -> fmt::Result {
+    limits.iter().try_for_each(|limit| match limit {
+        Limit::Head(count) => writeln!(f, "head {count}"),
+        Limit::Tail(count) => writeln!(f, "tail {count}"),
+    })
+}
+
+impl Display for Sequence {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.max_span {
+            Some(span) => writeln!(f, "sequence within {span:?}")?,
+            None => writeln!(f, "sequence")?,
+        }
+        self.steps.iter().try_for_each(|step| writeln!(f, "  {step}"))?;
+        self.until.iter().try_for_each(|step| writeln!(f, "until {step}"))?;
+        limits(f, &self.limits)
+    }
+}
+
+impl Display for Step {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}filter {}", if self.missing { "missing " } else { "" }, self.filter)?;
+        if !self.keys.is_empty() {
+            f.write_str(" by ")?;
+        }
+        list(f, &self.keys)
+    }
+}
+
+impl Display for Key {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.optional { "?" } else { "" }, self.field)
+    }
+}
+
+impl Display for Pipeline {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (i, branch) in self.branches.iter().enumerate() {
+            write!(f, "branch {i} from ")?;
+            write!(f, "{branch}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Branch {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let input = |input: &Input| match input {
+            Input::Filter(i) => format!("filter {i}"),
+            Input::Branch(i) => format!("branch {i}"),
+        };
+        list(f, self.inputs.iter().map(input))?;
+        f.write_char('\n')?;
+        self.stages.iter().try_for_each(|stage| write!(f, "{stage}"))?;
+        match &self.sink {
+            Some(Sink::Alerts(name)) => writeln!(f, "  into alerts {}", text(name)),
+            Some(Sink::Null) => writeln!(f, "  into nothing"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Display for Stage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let columns = |f: &mut Formatter<'_>, word: &str, columns: &[(std::sync::Arc<str>, Expr)]| {
+            writeln!(f, "  {word}")?;
+            columns.iter().try_for_each(|(name, value)| writeln!(f, "    ${name} = {value}"))
+        };
+        match self {
+            Self::Where(condition) => writeln!(f, "  where {condition}"),
+            Self::Eval(sets) => columns(f, "eval", sets),
+            Self::Project(sets) => columns(f, "project", sets),
+            Self::Keep(names) | Self::Drop(names) => {
+                f.write_str(if matches!(self, Self::Keep(_)) { "  keep " } else { "  drop " })?;
+                list(f, names.iter().map(|name| format!("${name}")))?;
+                f.write_char('\n')
+            }
+            Self::Rename(names) => {
+                f.write_str("  rename ")?;
+                list(f, names.iter().map(|(old, new)| format!("${old} to ${new}")))?;
+                f.write_char('\n')
+            }
+            Self::Window(window) => write!(f, "{window}"),
+            Self::Anomaly(anomaly) => writeln!(f, "  {anomaly}"),
+            Self::Head(count) => writeln!(f, "  head {count}"),
+            Self::Sort(keys) => {
+                f.write_str("  sort ")?;
+                let key = |(key, descending): &(Expr, bool)| format!("{}{key}", if *descending { "-" } else { "" });
+                list(f, keys.iter().map(key))?;
+                f.write_char('\n')
+            }
+            Self::Dedup(keys) => {
+                f.write_str("  dedup ")?;
+                list(f, keys)?;
+                f.write_char('\n')
+            }
+            Self::Expand(column) => writeln!(f, "  expand ${column}"),
+        }
+    }
+}
+
+impl Display for Window {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.span {
+            Some(span) => writeln!(f, "  window of {:?} every {:?} over {}", span.size, span.slide, span.time)?,
+            None => writeln!(f, "  window of everything")?,
+        }
+        for (name, key) in &self.keys {
+            writeln!(f, "    by ${name} = {key}")?;
+        }
+        for aggregate in &self.aggregates {
+            write!(f, "    ${} = {}(", aggregate.name, aggregate.function)?;
+            list(f, &aggregate.argument)?;
+            writeln!(f, ")")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Anomaly {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let history = |f: &mut Formatter<'_>, time: &Expr, window: &Option<i64>, threshold: f64| {
+            match window {
+                Some(millis) => write!(f, " within {millis}ms of {time}")?,
+                None => write!(f, " before {time}")?,
+            }
+            write!(f, ", threshold {threshold}")
+        };
+        match self {
+            Self::FirstSeen { inputs, output } => {
+                write!(f, "${output} = first_seen(")?;
+                list(f, inputs)?;
+                f.write_str(")")
+            }
+            Self::Quantile { value, entity, time, window, threshold } => {
+                write!(f, "quantile of {value} for {entity}")?;
+                history(f, time, window, *threshold)
+            }
+            Self::Gaussian { value, entity, time, window, threshold } => {
+                write!(f, "gaussian of {value} for {entity}")?;
+                history(f, time, window, *threshold)
+            }
+            Self::Conditional { condition, target, output } => {
+                write!(f, "${output} = conditional({condition}, {target})")
+            }
+        }
+    }
+}
