@@ -1,6 +1,9 @@
 //! The form that GitHub Actions turns into annotations on a pull request.
 
-use crate::{Diagnostic, Level, render::region};
+use crate::{
+    Diagnostic, Level,
+    render::{plain, region},
+};
 
 /// As a workflow command, one line. Source: GitHub's page on workflow commands.
 pub fn github(diagnostic: &Diagnostic) -> String {
@@ -22,14 +25,7 @@ pub fn github(diagnostic: &Diagnostic) -> String {
         }
     }
     properties.push(format!("title={}", property(diagnostic.code)));
-    let mut message = diagnostic.message.clone();
-    for note in &diagnostic.notes {
-        message.push_str(&format!("\nnote: {note}"));
-    }
-    if let Some(help) = &diagnostic.help {
-        message.push_str(&format!("\nhelp: {help}"));
-    }
-    format!("::{command} {}::{}", properties.join(","), data(&message))
+    format!("::{command} {}::{}", properties.join(","), data(&plain(diagnostic)))
 }
 
 fn data(text: &str) -> String {

@@ -13,7 +13,7 @@ pub use json::json;
 pub use sarif::sarif;
 pub use text::text;
 
-use crate::{Label, Level, SourceFile};
+use crate::{Diagnostic, Label, Level, SourceFile};
 
 /// The lower-case word for a level.
 pub(crate) fn level_name(level: Level) -> &'static str {
@@ -22,6 +22,13 @@ pub(crate) fn level_name(level: Level) -> &'static str {
         Level::Warning => "warning",
         Level::Note => "note",
     }
+}
+
+/// The message with its notes and help below, for forms that have one text.
+pub(crate) fn plain(diagnostic: &Diagnostic) -> String {
+    let notes = diagnostic.notes.iter().map(|note| format!("\nnote: {note}"));
+    let help = diagnostic.help.iter().map(|help| format!("\nhelp: {help}"));
+    std::iter::once(diagnostic.message.clone()).chain(notes).chain(help).collect()
 }
 
 /// Where a label begins and ends, as `[line, column, end line, end column]`, all from 1, the end just behind it.
@@ -35,7 +42,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{Diagnostic, Span};
+    use crate::Span;
 
     fn file() -> Arc<SourceFile> {
         SourceFile::new("rules/my rule.eql", "process where\n  proces.näme = \"a\"\n")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Diagnostic, Label, SourceFile,
-    render::{level_name, region},
+    render::{level_name, plain, region},
 };
 
 /// A SARIF log with one run. Codes are its rules, in alphabetical order.
@@ -29,18 +29,11 @@ pub fn sarif(diagnostics: &[Diagnostic]) -> Value {
 }
 
 fn result(diagnostic: &Diagnostic, codes: &[&str]) -> Value {
-    let mut text = diagnostic.message.clone();
-    for note in &diagnostic.notes {
-        text.push_str(&format!("\nnote: {note}"));
-    }
-    if let Some(help) = &diagnostic.help {
-        text.push_str(&format!("\nhelp: {help}"));
-    }
     let mut result = json!({
         "ruleId": diagnostic.code,
         "ruleIndex": codes.iter().position(|code| *code == diagnostic.code),
         "level": level_name(diagnostic.level),
-        "message": { "text": text },
+        "message": { "text": plain(diagnostic) },
     });
     if let Some(file) = &diagnostic.file {
         let mut labels = diagnostic.labels.iter();
@@ -76,8 +69,12 @@ fn uri(path: &str) -> String {
         match byte {
             b'\\' => uri.push('/'),
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(byte as char),
-            _ => uri.push_str(&format!("%{byte:02X}")),
+            _ => uri.extend(['%', hex(byte >> 4), hex(byte & 15)]),
         }
     }
     uri
+}
+
+fn hex(half: u8) -> char {
+    char::from_digit(u32::from(half), 16).unwrap_or('0').to_ascii_uppercase()
 }

@@ -86,7 +86,9 @@ impl Checker<'_> {
                 Kind::Boolean
             }
             NodeKind::And(parts) | NodeKind::Or(parts) => {
-                parts.iter().for_each(|part| self.condition(part));
+                for part in parts {
+                    self.condition(part);
+                }
                 Kind::Boolean
             }
             NodeKind::Negate(inner) => {
@@ -149,9 +151,9 @@ impl Checker<'_> {
 
     fn call(&mut self, name: &str, name_span: Span, insensitive: bool, arguments: &[Node], span: Span) -> Kind {
         let Some(spec) = functions::find(name) else {
-            arguments.iter().for_each(|argument| {
+            for argument in arguments {
                 self.kind(argument);
-            });
+            }
             self.unknown_function(name, name_span);
             return Kind::Boolean;
         };
@@ -164,9 +166,9 @@ impl Checker<'_> {
             let message = format!("`{}` takes {}, not {}", spec.name, spec.arity(), arguments.len());
             let error = Diagnostic::error("eql-argument-count", message).at(span, "wrong number of arguments");
             self.report(error, signature(spec));
-            arguments.iter().for_each(|argument| {
+            for argument in arguments {
                 self.kind(argument);
-            });
+            }
             return spec.returns;
         }
         for (place, argument) in arguments.iter().enumerate() {
@@ -207,13 +209,13 @@ impl Checker<'_> {
         }
         let error = Diagnostic::error("eql-unknown-function", format!("there is no function `{name}`"));
         let error = error.at(span, "unknown function");
-        match functions::suggestion(name) {
-            Some(near) => self.report(error, format!("did you mean `{near}`?")),
-            None => {
-                let all: Vec<&str> = functions::FUNCTIONS.iter().map(|spec| spec.name).collect();
-                self.report(error, format!("the functions are: {}", all.join(", ")));
-            }
-        }
+        let help = if let Some(near) = functions::suggestion(name) {
+            format!("did you mean `{near}`?")
+        } else {
+            let all: Vec<&str> = functions::FUNCTIONS.iter().map(|spec| spec.name).collect();
+            format!("the functions are: {}", all.join(", "))
+        };
+        self.report(error, help);
     }
 
     /// Checks one operand against what it must be.

@@ -175,17 +175,13 @@ impl Conditions<'_> {
         if values.is_empty() {
             return Truth::constant(None);
         }
-        match self.typed(subject) {
-            Some(typed) => {
-                let test = typed.one_of(&values, case, self.options.now);
-                self.dated(test, node)
-            }
-            None => {
-                let subject = self.expr(subject);
-                let arguments = std::iter::once(subject).chain(values.into_iter().map(Expr::Literal));
-                Truth::known(any_value(Expr::call(Function::In(case), arguments)))
-            }
+        if let Some(typed) = self.typed(subject) {
+            let test = typed.one_of(&values, case, self.options.now);
+            return self.dated(test, node);
         }
+        let subject = self.expr(subject);
+        let arguments = std::iter::once(subject).chain(values.into_iter().map(Expr::Literal));
+        Truth::known(any_value(Expr::call(Function::In(case), arguments)))
     }
 
     fn pattern(&mut self, subject: &Node, operator: PatternOperator, patterns: &[Node], node: &Node) -> Truth {
@@ -246,16 +242,16 @@ impl Conditions<'_> {
             return self.holds(node);
         };
         let case = case_of(insensitive);
-        let text: Arc<str> = match (constants.first(), case) {
+        let part: Arc<str> = match (constants.first(), case) {
             (Some(value), Case::Sensitive) => value.to_string().into(),
             (Some(value), Case::Insensitive) => lurcher_ir::fold_text(&value.to_string()).into(),
             (None, _) => return Truth::constant(None),
         };
         let test = match spec.id {
-            Id::StartsWith => Test::Prefix(text, case),
-            Id::EndsWith => Test::Suffix(text, case),
-            Id::StringContains if text.is_empty() => return Truth::known(Predicate::Constant(false)),
-            Id::StringContains => Test::Contains(text, case),
+            Id::StartsWith => Test::Prefix(part, case),
+            Id::EndsWith => Test::Suffix(part, case),
+            Id::StringContains if part.is_empty() => return Truth::known(Predicate::Constant(false)),
+            Id::StringContains => Test::Contains(part, case),
             Id::CidrMatch => Test::InNetwork(networks(&constants)),
             _ => return self.holds(node),
         };
@@ -291,14 +287,12 @@ impl Conditions<'_> {
     }
 
     fn dated(&mut self, test: Result<Predicate, DateError>, node: &Node) -> Truth {
-        match test {
-            Ok(predicate) => Truth::known(predicate),
-            Err(_) => {
-                let message = "a date counts from `now`, and the time of the run is not known when the rule is read";
-                self.reason(Verdict::Unsupported, "eql-now", message, node);
-                Truth::constant(None)
-            }
+        if let Ok(predicate) = test {
+            return Truth::known(predicate);
         }
+        let message = "a date counts from `now`, and the time of the run is not known when the rule is read";
+        self.reason(Verdict::Unsupported, "eql-now", message, node);
+        Truth::constant(None)
     }
 
     fn reason(&mut self, verdict: Verdict, code: &'static str, message: &str, node: &Node) {

@@ -451,7 +451,8 @@ impl Parser<'_> {
                     let help = format!("write `` `{n}` ``");
                     let message = "a part of a name that is a number stands in back-quotes";
                     self.error("eql-number-in-name", message, span, "a number", &help);
-                    path.push_str(&format!(".{n}"));
+                    path.push('.');
+                    path.push_str(&n.to_string());
                 }
                 _ => {
                     self.expected("a name after `.`", "names with other characters stand in back-quotes");

@@ -167,7 +167,7 @@ fn blocks(mut low: u128, high: u128) -> Vec<(u128, u32)> {
     while low <= high {
         let left = (high - low).saturating_add(1);
         let whole = low == 0 && high == u128::MAX;
-        let free = if whole { 128 } else { low.trailing_zeros().min(127 - left.leading_zeros()) };
+        let free = if whole { 128 } else { low.trailing_zeros().min(left.ilog2()) };
         blocks.push((low, free));
         match 1_u128.checked_shl(free).and_then(|size| low.checked_add(size)) {
             Some(next) => low = next,

@@ -111,22 +111,13 @@ impl Lexer<'_> {
 
     fn block_comment(&mut self, start: usize) {
         let rest = self.cursor.rest();
-        match rest.find("*/") {
-            Some(length) => {
-                self.cursor.eat(&rest[..length + 2]);
-            }
-            None => {
-                self.cursor.take_while(|_| true);
-                let span = Span::new(start, start + 2);
-                self.error(
-                    "eql-unterminated-comment",
-                    "this comment has no end",
-                    span,
-                    "begins here",
-                    "close it with `*/`",
-                );
-            }
+        if let Some(length) = rest.find("*/") {
+            self.cursor.eat(&rest[..length + 2]);
+            return;
         }
+        self.cursor.take_while(|_| true);
+        let span = Span::new(start, start + 2);
+        self.error("eql-unterminated-comment", "this comment has no end", span, "begins here", "close it with `*/`");
     }
 
     fn string(&mut self, start: usize) {

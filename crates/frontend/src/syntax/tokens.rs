@@ -14,7 +14,7 @@ pub struct Token<K> {
 /// Where a parser stands in its tokens.
 #[derive(Clone, Debug)]
 pub struct Tokens<K> {
-    tokens: Vec<Token<K>>,
+    all: Vec<Token<K>>,
     end: Token<K>,
     at: usize,
 }
@@ -22,7 +22,7 @@ pub struct Tokens<K> {
 impl<K> Tokens<K> {
     /// At the first token. `end` is what stands behind the last one.
     pub fn new(tokens: Vec<Token<K>>, end: Token<K>) -> Self {
-        Self { tokens, end, at: 0 }
+        Self { all: tokens, end, at: 0 }
     }
 
     /// The next token, which stays unread.
@@ -32,19 +32,19 @@ impl<K> Tokens<K> {
 
     /// The token `ahead` places after the next, which stays unread.
     pub fn peek_nth(&self, ahead: usize) -> &Token<K> {
-        self.tokens.get(self.at.saturating_add(ahead)).unwrap_or(&self.end)
+        self.all.get(self.at.saturating_add(ahead)).unwrap_or(&self.end)
     }
 
     /// Reads one token.
     pub fn bump(&mut self) -> &Token<K> {
-        let token = self.tokens.get(self.at).unwrap_or(&self.end);
-        self.at += usize::from(self.at < self.tokens.len());
+        let token = self.all.get(self.at).unwrap_or(&self.end);
+        self.at += usize::from(self.at < self.all.len());
         token
     }
 
     /// The span of the token that was read last; an empty one at the very start.
     pub fn last_span(&self) -> Span {
-        self.at.checked_sub(1).and_then(|i| self.tokens.get(i)).map_or(Span::default(), |t| t.span)
+        self.at.checked_sub(1).and_then(|i| self.all.get(i)).map_or(Span::default(), |t| t.span)
     }
 
     /// How many tokens were read. A parser that recovers compares it to see that it got on.
@@ -54,6 +54,6 @@ impl<K> Tokens<K> {
 
     /// Whether everything was read.
     pub fn at_end(&self) -> bool {
-        self.at >= self.tokens.len()
+        self.at >= self.all.len()
     }
 }
