@@ -1,6 +1,8 @@
 //! Every published EQL rule at hand is lowered without an error. Needs the rules beside the repository, and is
 //! skipped by name where they are not.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::path::{Path, PathBuf};
 
 use lurcher_diagnostics::{Level, SourceFile, render};

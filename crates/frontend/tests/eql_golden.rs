@@ -2,6 +2,8 @@
 //!
 //! Every `.eql` file in `eql_ir/` and `eql_errors/` has its snapshot, a `.snap` file of the same name, beside it.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     fmt::Write,
     path::Path,

@@ -55,7 +55,7 @@ impl Wildcard {
             match (joined.last_mut(), piece) {
                 (_, WildcardPiece::Literal(text)) if text.is_empty() => {}
                 (Some(WildcardPiece::Literal(before)), WildcardPiece::Literal(text)) => {
-                    *before = format!("{before}{text}").into()
+                    *before = format!("{before}{text}").into();
                 }
                 (Some(WildcardPiece::Any), WildcardPiece::Any) => {}
                 (_, piece) => joined.push(piece),

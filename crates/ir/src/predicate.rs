@@ -178,6 +178,7 @@ impl Predicate {
 impl Test {
     /// The cheapest test that a whole-value wildcard pattern amounts to: `abc` equals, `abc*` begins with, `*abc*`
     /// contains, `*` exists.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make the pattern for this")]
     pub fn from_wildcard(pattern: Wildcard, case: Case) -> Self {
         use WildcardPiece::{Any, Literal};
         match pattern.pieces.as_ref() {
