@@ -1,7 +1,7 @@
 //! Files and folders to a [`Pack`] of rules.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{
@@ -75,6 +75,9 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     for path in paths {
         find(path, true, 0, &mut files, &mut pack.problems);
     }
+    // A file that is reached twice (a folder, and a file in it) is one file.
+    let mut seen = HashSet::new();
+    files.retain(|file: &Found| seen.insert(fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone())));
     let threads = options.threads.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     let mut drafts = Vec::new();
     for read in parallel(files, threads, |file| read(&file)) {
@@ -189,7 +192,10 @@ fn read(found: &Found) -> Read {
     };
     let kind = recognise(&text);
     // Byte-order marks would shift every position by one character.
-    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
     let file = SourceFile::new(name.clone(), text);
     let read = parse(&file, kind);
     if found.named && read.drafts.is_empty() && read.macros.is_empty() && read.problem.is_none() {
