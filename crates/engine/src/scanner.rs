@@ -108,6 +108,7 @@ impl Scanner {
             self.match_rows(&mut state, batch, &active, sink);
             self.collector.drain(sink);
         }
+        self.collector.drain(sink);
         self.shapes.insert(shape.id(), state);
     }
 
