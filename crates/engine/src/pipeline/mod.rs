@@ -173,6 +173,3 @@ pub(crate) fn distinct_events(rows: impl IntoIterator<Item = EventId>) -> Vec<Ev
     let mut seen = rustc_hash::FxHashSet::default();
     rows.into_iter().filter(|id| seen.insert(*id)).collect()
 }
-
-#[cfg(test)]
-mod tests;
