@@ -11,3 +11,8 @@ mod plan;
 mod sorting;
 
 pub use plan::DataFusion;
+
+/// The relational engine of a run, with its default limit of memory.
+pub fn relational() -> std::sync::Arc<dyn lurcher_engine::Relational> {
+    std::sync::Arc::new(DataFusion::default())
+}
