@@ -204,3 +204,12 @@ fn files_that_the_user_names_must_be_rules() {
     assert_eq!(problems.len(), 2);
     assert!(problems.contains(&"it is no rule file of a kind that is known"), "{problems:?}");
 }
+
+#[test]
+fn the_bundled_examples_run_exactly() {
+    let pack = read(&[PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../examples")], &LoadOptions::default());
+    assert!(pack.rules.len() >= 2);
+    for check in &pack.checks {
+        assert_eq!((check.verdict, check.reasons.as_slice()), ("exact", [].as_slice()), "{}", check.path);
+    }
+}
