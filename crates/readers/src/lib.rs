@@ -25,10 +25,25 @@
 //!
 //! [`EventBatch`]: lurcher_schema::EventBatch
 
+mod container;
+mod detect;
+mod dialect;
+mod evtx;
+mod flat;
 mod input;
+mod json;
+mod names;
+mod nested;
 mod options;
+mod reader;
 mod report;
+mod rows;
+mod table;
+mod text;
 mod unit;
+mod window;
+mod windows;
+mod xml;
 
 pub use input::{Discovery, Input, discover};
 pub use options::{ReadOptions, Wanted};

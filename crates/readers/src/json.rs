@@ -1,0 +1,530 @@
+//! JSON documents: to members, to fields, and on to the dialect that they speak.
+//!
+//! The text is checked once as a whole; then each level is walked lazily, so that strings without escapes and the
+//! text of numbers stay borrowed from the input. A wrapped event (`_source`, `result`, `_raw`, XML in a text field) is
+//! unwrapped and read as what it is.
+
+use std::borrow::Cow;
+
+use lurcher_schema::Timestamp;
+use sonic_rs::LazyValue;
+
+use crate::{
+    dialect::{Dialect, Marks},
+    flat,
+    names::{self, Name},
+    nested,
+    reader::Reader,
+    rows::{Field, Place, Raw},
+    windows::Desk,
+};
+
+/// Values within values, at most; deeper documents are refused before a recursive parser sees them.
+pub(crate) const DEPTH: usize = 128;
+
+/// Events wrapped in events, at most.
+const WRAPPINGS: usize = 4;
+
+/// A member of a document.
+#[derive(Debug)]
+pub(crate) enum Member<'a> {
+    Null,
+    /// Text, a number or a boolean.
+    Plain(Raw<'a>),
+    /// An array or object.
+    Nested(LazyValue<'a>),
+}
+
+impl<'a> Member<'a> {
+    pub(crate) fn of(desk: &mut Desk, value: LazyValue<'a>) -> Self {
+        let raw = raw(&value);
+        match raw.as_bytes().first() {
+            Some(b'"') => Self::Plain(string(desk, raw)),
+            Some(b'{' | b'[') => Self::Nested(value),
+            Some(b'n') | None => Self::Null,
+            Some(_) => Self::Plain(Raw::Json(raw)),
+        }
+    }
+}
+
+/// The JSON text of a value.
+pub(crate) fn raw<'a>(value: &LazyValue<'a>) -> &'a str {
+    match value.as_raw_cow() {
+        Cow::Borrowed(text) => text,
+        // Values made from borrowed text are borrowed.
+        Cow::Owned(_) => "",
+    }
+}
+
+/// The text of a JSON string literal.
+fn string<'a>(desk: &mut Desk, literal: &'a str) -> Raw<'a> {
+    let inner = literal.get(1..literal.len().saturating_sub(1)).unwrap_or("");
+    let Some(first) = memchr::memchr(b'\\', inner.as_bytes()) else { return Raw::Text(inner) };
+    let from = desk.scratch.len() as u32;
+    unescape(&mut desk.scratch, inner, first);
+    Raw::Scratch(from, desk.scratch.len() as u32)
+}
+
+/// Adds the text of `inner`, whose first backslash is at `at`. Halves of surrogate pairs become U+FFFD.
+fn unescape(out: &mut String, inner: &str, mut at: usize) {
+    let mut done = 0;
+    loop {
+        out.push_str(&inner[done..at]);
+        let escape = inner.as_bytes().get(at + 1).copied();
+        done = at + 2;
+        match escape {
+            Some(b'n') => out.push('\n'),
+            Some(b'r') => out.push('\r'),
+            Some(b't') => out.push('\t'),
+            Some(b'b') => out.push('\u{8}'),
+            Some(b'f') => out.push('\u{c}'),
+            Some(b'u') => {
+                let unit = |at: usize| inner.get(at..at + 4).and_then(|hex| u16::from_str_radix(hex, 16).ok());
+                let first = unit(done).unwrap_or(0xfffd);
+                done += 4;
+                let second = (inner.as_bytes().get(done..done + 2) == Some(b"\\u")).then(|| unit(done + 2)).flatten();
+                let pair = second.and_then(|second| char::decode_utf16([first, second]).next()?.ok());
+                match pair {
+                    Some(c) if c as u32 > 0xffff => {
+                        out.push(c);
+                        done += 6;
+                    }
+                    _ => out.push(char::from_u32(first.into()).unwrap_or(char::REPLACEMENT_CHARACTER)),
+                }
+            }
+            Some(_) => done = at + 1,
+            None => done = at,
+        }
+        // What follows a plain escape begins with the escaped character itself.
+        let search = if done == at + 1 { done + 1 } else { done };
+        if done >= inner.len() {
+            return;
+        }
+        match inner.as_bytes().get(search..).and_then(|rest| memchr::memchr(b'\\', rest)) {
+            Some(next) => at = search + next,
+            None => return out.push_str(inner.get(done..).unwrap_or("")),
+        }
+    }
+}
+
+/// Whether values are nested deeper than [`DEPTH`].
+pub(crate) fn too_deep(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    if memchr::memchr2_iter(b'{', b'[', bytes).nth(DEPTH).is_none() {
+        return false;
+    }
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b'"' => {
+                while let Some(next) = memchr::memchr2(b'"', b'\\', bytes.get(at + 1..).unwrap_or(&[])) {
+                    at += next + 1;
+                    if bytes[at] == b'"' {
+                        break;
+                    }
+                    at += 1;
+                }
+            }
+            _ => {}
+        }
+        if depth > DEPTH {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Checks a document and gives its value.
+pub(crate) fn parse(text: &str) -> Result<LazyValue<'_>, String> {
+    if too_deep(text) {
+        return Err(format!("values are nested deeper than {DEPTH}"));
+    }
+    sonic_rs::from_str::<LazyValue<'_>>(text).map_err(|error| {
+        let message = error.to_string();
+        let first = message.lines().next().unwrap_or("no JSON");
+        let what = first.split(" at line ").next().unwrap_or(first);
+        format!("{} at byte {}", lower_first(what), error.offset())
+    })
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// The members of an object, by top-level name, and what their keys say.
+#[derive(Default)]
+pub(crate) struct Document<'a> {
+    pub(crate) members: Vec<(Name, Member<'a>)>,
+    pub(crate) marks: Marks,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn of(desk: &mut Desk, value: LazyValue<'a>) -> Option<Self> {
+        let mut document = Self { members: Vec::with_capacity(48), marks: Marks::default() };
+        for member in value.into_object_iter()? {
+            let (key, value) = member.ok()?;
+            let member = Member::of(desk, value);
+            document.add(desk, &key, member);
+        }
+        Some(document)
+    }
+
+    pub(crate) fn add(&mut self, desk: &mut Desk, key: &str, member: Member<'a>) {
+        let name = desk.names.root(key);
+        self.marks = self.marks.with(desk.names.marks(name));
+        self.members.push((name, member));
+    }
+
+    fn take(&mut self, name: Name) -> Option<Member<'a>> {
+        let at = self.members.iter().position(|member| member.0 == name)?;
+        Some(self.members.swap_remove(at).1)
+    }
+
+    fn text<'s>(&self, name: Name, scratch: &'s str) -> Option<&'s str>
+    where
+        'a: 's,
+    {
+        self.members.iter().find_map(|(known, member)| match member {
+            Member::Plain(raw) if *known == name => Some(raw.text(scratch)),
+            _ => None,
+        })
+    }
+}
+
+/// What is known of an event from what it was wrapped in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wrapping {
+    index: Option<String>,
+    sourcetype: Option<String>,
+    source: Option<String>,
+    depth: usize,
+}
+
+/// Calls `each` with the key and value of each member of an object.
+pub(crate) fn each_member<'a>(desk: &mut Desk, value: LazyValue<'a>, mut each: impl FnMut(&mut Desk, &str, Member<'a>)) {
+    for member in value.into_object_iter().into_iter().flatten() {
+        let Ok((key, value)) = member else { return };
+        let member = Member::of(desk, value);
+        each(desk, &key, member);
+    }
+}
+
+/// Calls `each` with each element of an array.
+pub(crate) fn each_element<'a>(desk: &mut Desk, value: LazyValue<'a>, mut each: impl FnMut(&mut Desk, Member<'a>)) {
+    for element in value.into_array_iter().into_iter().flatten() {
+        let Ok(value) = element else { return };
+        let member = Member::of(desk, value);
+        each(desk, member);
+    }
+}
+
+/// Whether a nested value is an object.
+pub(crate) fn is_object(value: &LazyValue<'_>) -> bool {
+    raw(value).starts_with('{')
+}
+
+/// Fields of a member with their JSON types: objects by dotted path, arrays as one value each, nulls not at all.
+pub(crate) fn flatten<'a>(desk: &mut Desk, fields: &mut Vec<Field<'a>>, name: Name, member: Member<'a>) {
+    match member {
+        Member::Null => {}
+        Member::Plain(value) => fields.push((name, value)),
+        Member::Nested(value) if is_object(&value) => each_member(desk, value, |desk, key, member| {
+            let name = desk.names.child(name, key);
+            flatten(desk, fields, name, member);
+        }),
+        Member::Nested(value) => fields.push((name, Raw::Json(raw(&value)))),
+    }
+}
+
+impl Reader<'_> {
+    /// Reads one JSON document, which must be an object.
+    pub(crate) fn json(&mut self, text: &str, place: Place) -> Result<(), String> {
+        self.start_event();
+        self.json_wrapped(text, place, Wrapping::default())
+    }
+
+    fn json_wrapped(&mut self, text: &str, place: Place, wrapping: Wrapping) -> Result<(), String> {
+        let value = parse(text)?;
+        let Some(document) = Document::of(&mut self.desk, value) else {
+            return Err("an event must be a JSON object".to_owned());
+        };
+        self.document(document, place, wrapping)
+    }
+
+    /// Reads a document of which the members are known: a JSON object, or a row of a table.
+    pub(crate) fn document(
+        &mut self,
+        mut document: Document<'_>,
+        place: Place,
+        mut wrapping: Wrapping,
+    ) -> Result<(), String> {
+        wrapping.depth += 1;
+        if wrapping.depth > WRAPPINGS {
+            return Err(format!("events are wrapped in events deeper than {WRAPPINGS}"));
+        }
+        match Dialect::of(document.marks) {
+            Dialect::Hit | Dialect::SplunkResult if !unwrappable(&document) => self.plain(document, place, &wrapping),
+            Dialect::Hit => {
+                let index = document.text(names::INDEX, &self.desk.scratch).map(str::to_owned);
+                wrapping.index = index.or(wrapping.index);
+                self.unwrap(document.take(names::SOURCE_DOCUMENT), place, wrapping)
+            }
+            Dialect::SplunkResult => self.unwrap(document.take(names::RESULT), place, wrapping),
+            Dialect::SplunkRaw => self.splunk_raw(document, place, wrapping),
+            Dialect::WindowsNested => match nested::root(&mut self.desk, document) {
+                Ok(event) => self.windows(event, place),
+                Err(document) => self.plain(document, place, &wrapping),
+            },
+            Dialect::WindowsParts => match nested::parts(&mut self.desk, document) {
+                Ok(event) => self.windows(event, place),
+                Err(document) => self.plain(document, place, &wrapping),
+            },
+            Dialect::WindowsFlat => {
+                let event = flat::flat(&mut self.desk, document);
+                self.windows(event, place)
+            }
+            Dialect::Winlogbeat6 => {
+                let event = flat::winlogbeat6(&mut self.desk, document);
+                self.windows(event, place)
+            }
+            Dialect::Ecs => self.ecs(document, place, &wrapping),
+            Dialect::Cim => self.cim(document, place, &wrapping),
+            Dialect::Ocsf => self.ocsf(document, place),
+            Dialect::Unknown => match wrapped_xml(&document, &self.desk.scratch) {
+                Some(xml) if self.xml_wrapped(&xml, place).is_ok() => Ok(()),
+                _ => self.plain(document, place, &wrapping),
+            },
+        }
+    }
+
+    fn unwrap(&mut self, inner: Option<Member<'_>>, place: Place, wrapping: Wrapping) -> Result<(), String> {
+        let Some(Member::Nested(value)) = inner else { return Err("an event must be a JSON object".to_owned()) };
+        let Some(document) = Document::of(&mut self.desk, value) else {
+            return Err("an event must be a JSON object".to_owned());
+        };
+        self.document(document, place, wrapping)
+    }
+
+    fn windows(&mut self, event: crate::windows::WindowsEvent<'_>, place: Place) -> Result<(), String> {
+        event.finish(&self.desk, &mut self.rows, place);
+        self.count("windows");
+        Ok(())
+    }
+
+    /// A Splunk export: read from `_raw` where that is an event in XML or JSON, else from its extracted fields.
+    fn splunk_raw(&mut self, document: Document<'_>, place: Place, mut wrapping: Wrapping) -> Result<(), String> {
+        let text = |name| document.text(name, &self.desk.scratch).map(str::to_owned);
+        wrapping.sourcetype = text(names::SOURCETYPE).or(wrapping.sourcetype);
+        wrapping.source = text(names::SOURCE).or(wrapping.source);
+        let raw = text(names::RAW).unwrap_or_default();
+        let begin = raw.trim_start();
+        if begin.starts_with('<')
+            && let Some(start) = crate::xml::find_start(begin.as_bytes(), 0)
+            && self.xml_wrapped(&begin[start..], place).is_ok()
+        {
+            return Ok(());
+        }
+        if begin.starts_with('{') {
+            if self.json_wrapped(&raw, place, wrapping.clone()).is_ok() {
+                return Ok(());
+            }
+        }
+        self.cim(document, place, &wrapping)
+    }
+
+    fn fields<'a>(&mut self, document: Document<'a>) -> Vec<Field<'a>> {
+        let mut fields = Vec::with_capacity(document.members.len() + 16);
+        for (name, member) in document.members {
+            flatten(&mut self.desk, &mut fields, name, member);
+        }
+        fields
+    }
+
+    /// The value of a field, by its full name, however the document wrote it.
+    fn value<'s>(&'s self, fields: &[Field<'s>], name: Name) -> Option<&'s str> {
+        let full = self.desk.names.text(name);
+        fields
+            .iter()
+            .find(|field| field.0 == name || self.desk.names.text(field.0) == full)
+            .map(|field| field.1.text(&self.desk.scratch))
+    }
+
+    fn emit(&mut self, attributes: &[(&'static str, &str)], fields: &[Field<'_>], place: Place, time: Option<Timestamp>) {
+        let named: Vec<(&'static str, &str)> = attributes.iter().copied().filter(|a| !a.1.is_empty()).collect();
+        self.rows.push(&self.desk.names, &named, place, time, fields, &self.desk.scratch);
+    }
+
+    fn ecs(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) -> Result<(), String> {
+        let fields = self.fields(document);
+        let get = |name| self.value(&fields, name).unwrap_or("").to_owned();
+        let time = Timestamp::parse(&get(names::TIMESTAMP));
+        let stream = [get(names::STREAM_TYPE), get(names::STREAM_DATASET), get(names::STREAM_NAMESPACE)];
+        let dataset = if stream[1].is_empty() { get(names::EVENT_DATASET) } else { stream[1].clone() };
+        let index = match &wrapping.index {
+            Some(index) => data_stream(index).to_owned(),
+            None if stream.iter().all(|part| !part.is_empty()) => stream.join("-"),
+            None => match [get(names::AGENT_TYPE), get(names::METADATA_BEAT)].into_iter().find(|beat| !beat.is_empty()) {
+                Some(beat) => format!("{beat}-default"),
+                None => String::new(),
+            },
+        };
+        let attributes = [
+            ("dialect", "ecs"),
+            ("dataset", &dataset),
+            ("module", &get(names::EVENT_MODULE)),
+            ("index", &index),
+            ("channel", &get(names::WINLOG_CHANNEL)),
+            ("provider", &get(names::WINLOG_PROVIDER)),
+            ("event_id", &get(names::WINLOG_EVENT_ID)),
+        ];
+        self.emit(&attributes, &fields, place, time);
+        self.count("ecs");
+        Ok(())
+    }
+
+    fn cim(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) -> Result<(), String> {
+        let fields = self.fields(document);
+        let get = |name, wrapped: &Option<String>| {
+            self.value(&fields, name).map(str::to_owned).or_else(|| wrapped.clone()).unwrap_or_default()
+        };
+        let time = loose_time(&get(names::SPLUNK_TIME, &None)).or_else(|| loose_time(&get(names::TIMESTAMP, &None)));
+        let attributes = [
+            ("dialect", "cim"),
+            ("sourcetype", &*get(names::SOURCETYPE, &wrapping.sourcetype)),
+            ("source", &*get(names::SOURCE, &wrapping.source)),
+        ];
+        self.emit(&attributes, &fields, place, time);
+        self.count("cim");
+        Ok(())
+    }
+
+    fn ocsf(&mut self, document: Document<'_>, place: Place) -> Result<(), String> {
+        let fields = self.fields(document);
+        let time = self.value(&fields, names::TIME).and_then(|time| match time.parse::<i64>() {
+            Ok(millis) => Some(Timestamp::from_millis(millis)),
+            Err(_) => loose_time(time),
+        });
+        let class = self.value(&fields, names::CLASS_UID).unwrap_or("").to_owned();
+        self.emit(&[("dialect", "ocsf"), ("class_uid", &class)], &fields, place, time);
+        self.count("ocsf");
+        Ok(())
+    }
+
+    /// A document of no known dialect, as it is.
+    fn plain(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) -> Result<(), String> {
+        let fields = self.fields(document);
+        let time = [
+            names::TIMESTAMP,
+            names::TIMESTAMP_PLAIN,
+            names::TIMESTAMP_CAPITAL,
+            names::TIME,
+            names::SPLUNK_TIME,
+            names::TIME_GENERATED,
+            names::EVENT_TIME_AWS,
+        ]
+        .into_iter()
+        .find_map(|name| loose_time(self.value(&fields, name)?));
+        let index = wrapping.index.as_deref().map(data_stream).unwrap_or_default().to_owned();
+        let source = wrapping.sourcetype.clone().unwrap_or_default();
+        self.emit(&[("dialect", "unknown"), ("index", &index), ("sourcetype", &source)], &fields, place, time);
+        self.count("unknown");
+        Ok(())
+    }
+}
+
+/// Whether the wrapping of a document holds another one.
+fn unwrappable(document: &Document<'_>) -> bool {
+    document.members.iter().any(|(name, member)| {
+        matches!(*name, names::SOURCE_DOCUMENT | names::RESULT) && matches!(member, Member::Nested(v) if is_object(v))
+    })
+}
+
+/// An event in XML that a text member holds.
+fn wrapped_xml(document: &Document<'_>, scratch: &str) -> Option<String> {
+    document.members.iter().find_map(|(_, member)| {
+        let Member::Plain(raw) = member else { return None };
+        let text = raw.text(scratch);
+        let head = text.get(..text.floor_char_boundary(512)).unwrap_or("");
+        // Only a text that is the event, or a line with a short header before it.
+        let start = crate::xml::find_start(head.as_bytes(), 0)?;
+        text.trim_end().ends_with("</Event>").then(|| text[start..].to_owned())
+    })
+}
+
+/// The data stream that a backing index belongs to (`.ds-NAME-2026.01.31-000001`); any other index itself.
+fn data_stream(index: &str) -> &str {
+    let Some(name) = index.strip_prefix(".ds-") else { return index };
+    let Some((name, generation)) = name.rsplit_once('-') else { return index };
+    let Some((name, date)) = name.rsplit_once('-') else { return index };
+    if generation.bytes().all(|b| b.is_ascii_digit()) && date.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        name
+    } else {
+        index
+    }
+}
+
+/// A time as text, or as seconds (with a fraction) or milliseconds since 1970.
+pub(crate) fn loose_time(text: &str) -> Option<Timestamp> {
+    if text.is_empty() {
+        return None;
+    }
+    if let Ok(number) = text.parse::<f64>() {
+        // Seconds reach this in the year 5138, milliseconds did in 1973.
+        return match number {
+            n if (0.0..1e11).contains(&n) => Some(Timestamp::from_seconds(n)),
+            n if (1e11..1e14).contains(&n) => Some(Timestamp::from_millis(n as i64)),
+            _ => None,
+        };
+    }
+    Timestamp::parse(text).or_else(|| Timestamp::parse(text.strip_suffix(" UTC")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Names;
+
+    #[test]
+    fn strings_are_unescaped() {
+        let mut desk = Desk { names: Names::new(None), scratch: String::new() };
+        for (literal, text) in [
+            (r#""a""#, "a"),
+            (r#""a\\b\"c\/""#, "a\\b\"c/"),
+            (r#""\r\n\t\b\f""#, "\r\n\t\u{8}\u{c}"),
+            (r#""\u00e9\ud83d\ude00x""#, "é😀x"),
+            (r#""\ud83dx\ude00\\""#, "\u{fffd}x\u{fffd}\\"),
+            (r#""\\\\n""#, "\\\\n"),
+            (r#""""#, ""),
+        ] {
+            desk.scratch.clear();
+            assert_eq!(string(&mut desk, literal).text(&desk.scratch), text, "{literal}");
+        }
+    }
+
+    #[test]
+    fn depth_is_counted_outside_strings() {
+        assert!(!too_deep(&format!("{{\"a\":\"{}\"}}", "[".repeat(200))));
+        assert!(!too_deep(&"[]".repeat(200)));
+        assert!(too_deep(&"[".repeat(DEPTH + 1)));
+        assert!(parse(&"[".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn backing_indices_are_their_data_stream() {
+        assert_eq!(data_stream(".ds-logs-endpoint.events.process-default-2026.01.31-000001"), "logs-endpoint.events.process-default");
+        assert_eq!(data_stream("winlogbeat-7.17.0-2021.05.01-000001"), "winlogbeat-7.17.0-2021.05.01-000001");
+    }
+
+    #[test]
+    fn times_are_taken_as_shippers_write_them() {
+        for text in ["1600000000.5", "1600000000500", "2020-09-13T12:26:40.500Z", "2020-09-13 12:26:40.500 UTC"] {
+            assert_eq!(loose_time(text).map(|t| t.to_string()).as_deref(), Some("2020-09-13T12:26:40.500Z"), "{text}");
+        }
+        assert_eq!(loose_time("12"), Some(Timestamp(12_000_000)));
+        assert_eq!(loose_time("-5"), None);
+    }
+}

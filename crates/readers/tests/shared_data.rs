@@ -1,0 +1,93 @@
+//! Recorded events that are too large, or not ours, to keep in the repository: counted against their manifest, and
+//! EVTX against JSON of the same events. Each test says so and ends where the data is absent.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use lurcher_readers::{Gravity, Input, ReadOptions, Report, read};
+use lurcher_schema::Event;
+
+fn data() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if folder.join("MANIFEST.csv").exists() {
+        return Some(folder);
+    }
+    eprintln!("skipped: ../shared/data is not there");
+    None
+}
+
+fn events(path: &Path) -> (Vec<Event>, Report) {
+    let mut events = Vec::new();
+    let report = read(&Input::File(path.to_owned()), &ReadOptions::default(), &mut |batch| {
+        events.extend((0..batch.rows()).map(|row| batch.event(row)));
+    });
+    events.sort_by(|a, b| a.reference.cmp(&b.reference));
+    (events, report)
+}
+
+/// Every file of the manifest has as many Windows events as the manifest says.
+#[test]
+fn every_event_of_the_manifest_is_read() {
+    let Some(data) = data() else { return };
+    let mut manifest = csv::Reader::from_path(data.join("MANIFEST.csv")).unwrap();
+    let columns: BTreeMap<String, usize> =
+        manifest.headers().unwrap().iter().enumerate().map(|(at, name)| (name.to_owned(), at)).collect();
+    let (mut wrong, mut total) = (Vec::new(), Report::default());
+    for row in manifest.records() {
+        let row = row.unwrap();
+        let file = &row[columns["file"]];
+        let expected: u64 = row[columns["events"]].parse().unwrap_or(0);
+        let path = [file.to_owned(), format!("{file}.gz")].map(|file| data.join(file)).into_iter().find(|p| p.exists());
+        let Some(path) = path else { continue };
+        // The large ones take minutes in a debug build.
+        if fs::metadata(&path).unwrap().len() > 256 << 10 && std::env::var_os("LURCHER_ALL_DATA").is_none() {
+            continue;
+        }
+        let report = read(&Input::File(path), &ReadOptions::default(), &mut |_| {});
+        let windows = report.dialects.get("windows").copied().unwrap_or(0);
+        // From a damaged file more may be had than the manifest's maker got.
+        let fits = if report.errors() > 0 { windows >= expected } else { windows == expected || expected == 0 };
+        if !fits {
+            wrong.push(format!("{file}: {windows} events, not {expected}"));
+        }
+        total.merge(report);
+    }
+    eprintln!("{} events, {} bytes, {:?}", total.events, total.bytes, total.dialects);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// EVTX and the JSON that `evtx_dump` made of it come out as the same raw fields.
+#[test]
+fn evtx_and_json_of_the_same_events_are_equal() {
+    let Some(data) = data() else { return };
+    let mut pairs = 0;
+    let mut todo = vec![data.join("sigma_regression")];
+    while let Some(folder) = todo.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let json = path.with_extension("json");
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|e| e == "evtx") && json.exists() {
+                let (evtx, report) = events(&path);
+                assert!(report.problems.iter().all(|p| p.gravity != Gravity::Error), "{:?}", report.problems);
+                let (json, _) = events(&json);
+                assert_eq!(evtx.len(), json.len(), "{}", path.display());
+                for (a, b) in evtx.iter().zip(&json) {
+                    let sorted = |event: &Event| {
+                        event.raw.iter().map(|(k, v)| format!("{k} = {v:?}")).collect::<std::collections::BTreeSet<_>>()
+                    };
+                    let (left, right) = (sorted(a), sorted(b));
+                    let only: Vec<_> = left.symmetric_difference(&right).collect();
+                    assert!(only.is_empty(), "{}: {only:#?}", path.display());
+                    assert_eq!((&a.shape, a.time), (&b.shape, b.time));
+                }
+                pairs += 1;
+            }
+        }
+    }
+    assert!(pairs > 100);
+}
