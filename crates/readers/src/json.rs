@@ -50,7 +50,8 @@ impl<'a> Member<'a> {
 /// The JSON text of a value.
 pub(crate) fn raw<'a>(value: &LazyValue<'a>) -> &'a str {
     match value.as_raw_cow() {
-        Cow::Borrowed(text) => text,
+        // The text of a number may come with the white space behind it.
+        Cow::Borrowed(text) => text.trim_ascii(),
         // Values made from borrowed text are borrowed.
         Cow::Owned(_) => "",
     }

@@ -59,11 +59,13 @@ fn every_event_of_the_manifest_is_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// EVTX and the JSON that `evtx_dump` made of it come out as the same raw fields.
+/// EVTX and the JSON that `evtx_dump` made of it come out as the same raw fields, but for blanks at the end of values,
+/// which the maker of the JSON cut off.
 #[test]
 fn evtx_and_json_of_the_same_events_are_equal() {
     let Some(data) = data() else { return };
     let mut pairs = 0;
+    let mut different = Vec::new();
     let mut todo = vec![data.join("sigma_regression")];
     while let Some(folder) = todo.pop() {
         for entry in fs::read_dir(folder).unwrap() {
@@ -78,11 +80,13 @@ fn evtx_and_json_of_the_same_events_are_equal() {
                 assert_eq!(evtx.len(), json.len(), "{}", path.display());
                 for (a, b) in evtx.iter().zip(&json) {
                     let sorted = |event: &Event| {
-                        event.raw.iter().map(|(k, v)| format!("{k} = {v:?}")).collect::<std::collections::BTreeSet<_>>()
+                        event.raw.iter().map(|(k, v)| format!("{k} = {}", v.to_string().trim_end())).collect::<std::collections::BTreeSet<_>>()
                     };
                     let (left, right) = (sorted(a), sorted(b));
                     let only: Vec<_> = left.symmetric_difference(&right).collect();
-                    assert!(only.is_empty(), "{}: {only:#?}", path.display());
+                    if !only.is_empty() {
+                        different.push(format!("{}: {only:#?}", path.display()));
+                    }
                     assert_eq!((&a.shape, a.time), (&b.shape, b.time));
                 }
                 pairs += 1;
@@ -90,4 +94,5 @@ fn evtx_and_json_of_the_same_events_are_equal() {
         }
     }
     assert!(pairs > 100);
+    assert!(different.is_empty(), "{}", different.join("\n"));
 }
