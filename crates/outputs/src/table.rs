@@ -10,6 +10,8 @@ use crate::{
     writer::Settings,
 };
 
+/// How many lines a value may take: the end of a command line is evidence too.
+const LINES: usize = 3;
 /// How many hosts are named in the line of a rule.
 const HOSTS: usize = 3;
 
@@ -30,6 +32,38 @@ impl Pen {
             writeln!(self.text, "{blanks}{shown}")
         };
     }
+
+    /// A field: its name, and its value beside it over a few lines.
+    fn field(&mut self, indent: usize, name: &str, label: usize, value: &str) {
+        let room = self.columns.saturating_sub(indent + label + 2).max(20);
+        for (row, part) in wrap(value, room).into_iter().enumerate() {
+            let name = if row == 0 { name } else { "" };
+            let pad = " ".repeat(label - width(name) + 2);
+            let _ = writeln!(self.text, "{}{name}{pad}{part}", " ".repeat(indent));
+        }
+    }
+}
+
+/// The text in lines of so many columns, at most [`LINES`] of them.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while lines.len() + 1 < LINES && width(rest) > columns {
+        let mut used = 0;
+        let end = rest
+            .char_indices()
+            .find(|(_, character)| {
+                used += width(character.encode_utf8(&mut [0; 4]));
+                used > columns
+            })
+            .map_or(rest.len(), |(at, _)| at);
+        // At a blank if there is one in the second half: words stay whole, long paths are broken.
+        let blank = rest[..end].rfind(' ').filter(|at| *at > end / 2).unwrap_or(end);
+        lines.push(rest[..blank].to_owned());
+        rest = rest[blank..].trim_start();
+    }
+    lines.push(cut(rest, columns));
+    lines
 }
 
 /// The whole table.
@@ -43,7 +77,7 @@ pub(crate) fn render(report: &Report, settings: &Settings) -> String {
             let name = rule.severity.0.name().to_uppercase();
             pen.line(0, style(rule.severity.0), &format!("{name}  {count} alert{}", if count == 1 { "" } else { "s" }));
         }
-        section(&mut pen, rule, group);
+        section(&mut pen, rule, group, report.is_ambiguous(rule));
         pen.text.push('\n');
     }
     pen.line(0, "1", &report.summary());
@@ -60,7 +94,7 @@ fn style(severity: Severity) -> &'static str {
     }
 }
 
-fn section(pen: &mut Pen, rule: &RuleView, group: &Group) {
+fn section(pen: &mut Pen, rule: &RuleView, group: &Group, ambiguous: bool) {
     pen.line(2, "1", &rule.name);
     let mut facts = vec![format!("{}×", group.count)];
     if !rule.techniques.is_empty() {
@@ -85,6 +119,9 @@ fn section(pen: &mut Pen, rule: &RuleView, group: &Group) {
         facts.push("building block".to_owned());
     }
     pen.line(4, "90", &facts.join(" · "));
+    if ambiguous {
+        pen.line(4, "90", &rule.path);
+    }
     for alert in &group.alerts {
         evidence(pen, alert);
     }
@@ -103,7 +140,9 @@ fn evidence(pen: &mut Pen, alert: &AlertView) {
         head.push(event.place.clone());
     }
     pen.line(4, "", &head.join("  "));
-    pen.line(6, "1", &alert.message);
+    if !alert.message.is_empty() {
+        pen.line(6, "1", &alert.message);
+    }
     for event in &alert.events {
         let indent = if alert.events.len() > 1 {
             pen.line(6, "90", &format!("{}  {}", clock(event.time), event.place));
@@ -113,8 +152,7 @@ fn evidence(pen: &mut Pen, alert: &AlertView) {
         };
         let label = event.fields.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
         for (name, value) in &event.fields {
-            let pad = " ".repeat(label - width(name));
-            pen.line(indent, "", &format!("{name}{pad}  {value}"));
+            pen.field(indent, name, label, value);
         }
     }
     let more = alert.event_count.saturating_sub(alert.events.len() as u64);
@@ -123,5 +161,17 @@ fn evidence(pen: &mut Pen, alert: &AlertView) {
     }
     if alert.suppressed > 0 {
         pen.line(6, "90", &format!("… stands for {} further alerts", alert.suppressed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_values_are_wrapped_at_blanks_and_cut_in_the_end() {
+        assert_eq!(wrap("one two", 20), ["one two"]);
+        assert_eq!(wrap("one two three four", 10), ["one two", "three four"]);
+        assert_eq!(wrap("abcdefghijklmnopqrstuvwxyzabcdef", 10), ["abcdefghij", "klmnopqrst", "uvwxyzabc…"]);
     }
 }

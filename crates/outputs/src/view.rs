@@ -104,7 +104,8 @@ impl AlertView {
             time: alert.time,
             host,
             user,
-            message: plain(&alert.message),
+            // Where the rule has no message, the engine's sentence only repeats the rule's name.
+            message: if alert.rule.meta.message.template.is_empty() { String::new() } else { plain(&alert.message) },
             events: views,
             event_count: alert.event_count,
             suppressed: alert.suppressed,
@@ -249,6 +250,11 @@ impl Report {
 
     pub(crate) fn of_severity(&self, severity: Severity) -> u64 {
         self.groups.iter().filter(|(rule, _)| rule.severity.0 == severity).map(|(_, group)| group.count).sum()
+    }
+
+    /// Whether another rule has the same name: then the file must tell them apart.
+    pub(crate) fn is_ambiguous(&self, rule: &RuleView) -> bool {
+        self.groups.keys().any(|other| other.name == rule.name && other.path != rule.path)
     }
 
     /// `12 alerts: 1 critical, 11 high · 3 rules · 2 hosts`.
