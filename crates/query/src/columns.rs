@@ -162,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    fn values(json: serde_json::Value) -> Vec<Value> {
+    fn values(json: &serde_json::Value) -> Vec<Value> {
         json.as_array().unwrap().iter().map(Value::from_json).collect()
     }
 
@@ -176,7 +176,7 @@ mod tests {
             json!([1, "1", 1.0, true, null, ["a", 2], {"k": [1]}]),
             json!([null, null]),
         ] {
-            let column = values(column);
+            let column = values(&column);
             let encoding = Encoding::exact(&column);
             let array = encoding.array(column.iter());
             let back: Vec<Value> = (0..array.len()).map(|row| encoding.value(&array, row)).collect();
@@ -186,12 +186,12 @@ mod tests {
 
     #[test]
     fn numbers_are_taken_as_numbers_where_they_are_meant() {
-        assert_eq!(Encoding::numeric(&values(json!(["1", 2, "x"]))), Encoding::Integer);
-        assert_eq!(Encoding::numeric(&values(json!(["1.5", 2]))), Encoding::Float);
-        assert_eq!(Encoding::numeric(&values(json!([i64::MAX, 1]))), Encoding::Float);
-        assert_eq!(Encoding::ordered(&values(json!([1, 2.5, null]))), Encoding::Float);
-        assert_eq!(Encoding::ordered(&values(json!(["10", 9]))), Encoding::Float);
-        assert_eq!(Encoding::ordered(&values(json!(["10", "9"]))), Encoding::Text);
-        assert_eq!(Encoding::ordered(&values(json!(["x", 9]))), Encoding::Json);
+        assert_eq!(Encoding::numeric(&values(&json!(["1", 2, "x"]))), Encoding::Integer);
+        assert_eq!(Encoding::numeric(&values(&json!(["1.5", 2]))), Encoding::Float);
+        assert_eq!(Encoding::numeric(&values(&json!([i64::MAX, 1]))), Encoding::Float);
+        assert_eq!(Encoding::ordered(&values(&json!([1, 2.5, null]))), Encoding::Float);
+        assert_eq!(Encoding::ordered(&values(&json!(["10", 9]))), Encoding::Float);
+        assert_eq!(Encoding::ordered(&values(&json!(["10", "9"]))), Encoding::Text);
+        assert_eq!(Encoding::ordered(&values(&json!(["x", 9]))), Encoding::Json);
     }
 }

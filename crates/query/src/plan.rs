@@ -77,6 +77,7 @@ impl Relational for DataFusion {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 pub(crate) fn error(error: DataFusionError) -> RelationalError {
     RelationalError { message: error.strip_backtrace() }
 }

@@ -123,7 +123,9 @@ fn compile_regexes(expr: &Expr, regexes: &mut Regexes) {
             {
                 regexes.insert(Arc::clone(&regex.pattern), compiled);
             }
-            arguments.iter().for_each(|argument| compile_regexes(argument, regexes));
+            for argument in arguments {
+                compile_regexes(argument, regexes);
+            }
         }
         Expr::List(items) => items.iter().for_each(|item| compile_regexes(item, regexes)),
         Expr::Object(members) => members.iter().for_each(|(_, value)| compile_regexes(value, regexes)),
@@ -250,10 +252,8 @@ impl Evaluation<'_> {
             Function::If | Function::Case => {
                 for pair in arguments.chunks(2) {
                     match pair {
-                        [condition, then] => {
-                            if truth(&self.value(condition)) == Some(true) {
-                                return Some(self.value(then));
-                            }
+                        [condition, then] if truth(&self.value(condition)) == Some(true) => {
+                            return Some(self.value(then));
                         }
                         [otherwise] => return Some(self.value(otherwise)),
                         _ => {}

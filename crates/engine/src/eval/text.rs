@@ -81,13 +81,7 @@ fn slice(text: &str, start: i64, end: Option<i64>) -> Value {
 /// A position of zero means the first character, as one does; a negative length is none.
 fn substring(text: &str, start: i64, length: Option<i64>) -> Option<Value> {
     let characters = text.chars().count();
-    let start = if start > 0 {
-        clip(start - 1, characters)
-    } else if start == 0 {
-        0
-    } else {
-        clip(start, characters)
-    };
+    let start = clip(if start > 0 { start - 1 } else { start }, characters);
     let length = length.map_or(Some(characters), |length| usize::try_from(length).ok())?;
     Some(Value::text(text.chars().skip(start).take(length).collect::<String>()))
 }

@@ -233,26 +233,21 @@ impl StepHits {
             if keys.is_empty() {
                 continue;
             }
-            let place = match &place {
-                Some(place) => place,
-                None => match order.place(hand) {
-                    Some(found) => place.insert(found),
-                    None => {
-                        taken.undated += 1;
-                        return;
-                    }
-                },
+            if place.is_none() {
+                place = order.place(hand);
+            }
+            let Some(place) = &place else {
+                taken.undated += 1;
+                return;
             };
             let event = hand.id();
             for key in keys {
-                let key = match self.keys.get(key.as_slice()) {
-                    Some(known) => Arc::clone(known),
-                    None => {
-                        let key: KeyTuple = key.into();
-                        self.keys.insert(Arc::clone(&key));
-                        key
-                    }
-                };
+                let known = self.keys.get(key.as_slice()).map(Arc::clone);
+                let key = known.unwrap_or_else(|| {
+                    let key: KeyTuple = key.into();
+                    self.keys.insert(Arc::clone(&key));
+                    key
+                });
                 self.hits.push(StepHit { place: place.clone(), step: number, key, event });
             }
         }

@@ -97,14 +97,14 @@ fn run(tail: Tail, events: &[Spec]) -> Vec<String> {
 fn show(alert: &Alert) -> String {
     let events: Vec<String> =
         alert.events.iter().map(|e| e.as_ref().map_or("-".to_owned(), |e| e.reference.to_string())).collect();
-    let mut text = events.join(" ");
+    let mut parts = vec![events.join(" ")];
     if !alert.join_keys.is_empty() {
-        text += &format!(" {}", Value::list(alert.join_keys.clone()));
+        parts.push(Value::list(alert.join_keys.clone()).to_string());
     }
     if !alert.values.is_empty() {
-        text += &format!(" {}", alert.values.to_json());
+        parts.push(alert.values.to_json().to_string());
     }
-    text
+    parts.join(" ")
 }
 
 #[test]

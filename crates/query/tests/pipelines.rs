@@ -1,0 +1,160 @@
+//! Pipelines that need a relational engine, from events to alerts: windows, duplicates, sorts, and the events behind
+//! each row.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
+use lurcher_ir::{
+    Aggregate, Branch, Case, Expr, FieldRef, Function, Input, Pipeline, Predicate, Rule, RuleBody, RuleMeta, Sink,
+    Stage, Support, Tail, Test, Window, WindowAggregate, WindowSpan,
+};
+use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
+
+static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().unwrap_or_else(|e| panic!("{e:?}")));
+
+/// Log-ons: time in seconds, host, user, and whether they failed.
+const LOGONS: [(i64, &str, &str, &str); 8] = [
+    (0, "h1", "ann", "no"),
+    (10, "h1", "bob", "no"),
+    (50, "h2", "ann", "no"),
+    (61, "h1", "ann", "no"),
+    (62, "h1", "ann", "yes"),
+    (65, "h1", "ann", "no"),
+    (119, "h2", "bob", "no"),
+    (121, "h1", "eve", "no"),
+];
+
+fn field(name: &str) -> Expr {
+    Expr::Field(FieldRef::new(Taxonomy::Raw, name))
+}
+
+fn time() -> Expr {
+    Expr::call(Function::ParseInteger, [field("millis")])
+}
+
+fn column(name: &str) -> Expr {
+    Expr::Column(name.into())
+}
+
+fn rule(stages: Vec<Stage>) -> Arc<Rule> {
+    let failed = Predicate::test(FieldRef::new(Taxonomy::Raw, "success"), Test::equals_text("no", Case::Sensitive));
+    let sink = Some(Sink::Alerts("alerts".into()));
+    let branches = vec![Branch { inputs: vec![Input::Filter(0)], stages, sink }];
+    let body = RuleBody { filters: vec![failed], tail: Tail::Pipeline(Pipeline { branches }) };
+    let meta = RuleMeta { id: "r".into(), name: "R".to_owned(), ..RuleMeta::default() };
+    Arc::new(Rule { meta, body: Some(body), support: Support::default() })
+}
+
+/// Runs the rule over the log-ons, as they stand or backwards; each alert as its events' numbers and its values.
+fn run_with(stages: Vec<Stage>, backwards: bool, max_evidence: usize) -> Vec<String> {
+    let mut builder = BatchBuilder::new(Shape::new([("dialect", "unknown")]), Origin::new("logons"));
+    let mut order: Vec<usize> = (0..LOGONS.len()).collect();
+    if backwards {
+        order.reverse();
+    }
+    for (ordinal, number) in order.into_iter().enumerate() {
+        let (seconds, host, user, success) = LOGONS[number];
+        let millis = (seconds * 1000).to_string();
+        let fields = [("millis", millis.as_str()), ("host", host), ("user", user), ("success", success)];
+        let fields = fields.map(|(name, value)| (name, RawField::Text(value)));
+        builder.push(ordinal as u64, number as u64, Some(Timestamp::from_millis(seconds * 1000)), fields);
+    }
+    let batch = builder.finish().unwrap_or_else(|e| panic!("{e}"));
+    let rules = Compiler::new(Arc::clone(&SCHEMAS)).route(Route::Any).add(rule(stages)).build();
+    let relational = Some(lurcher_query::relational());
+    let settings = Arc::new(Settings { relational, max_evidence, ..Settings::default() });
+    let mut scanner = Scanner::new(rules, settings);
+    let mut alerts: Vec<Alert> = Vec::new();
+    scanner.scan(&batch, &mut alerts);
+    let stats = Scanner::finish(vec![scanner], &mut alerts);
+    assert_eq!(stats.tails.failed, []);
+    let show = |alert: &Alert| {
+        let events: Vec<u64> = alert.events.iter().flatten().map(|event| event.reference.record).collect();
+        format!("{events:?} of {} {}", alert.event_count, alert.values.to_json())
+    };
+    alerts.iter().map(show).collect()
+}
+
+#[track_caller]
+fn check(stages: &[Stage], expected: &[&str]) {
+    assert_eq!(run_with(stages.to_vec(), false, 100), expected);
+    assert_eq!(run_with(stages.to_vec(), true, 100), expected, "the order of the file must not matter");
+}
+
+fn window(size: u64, slide: u64) -> Stage {
+    let span = WindowSpan { time: time(), size: Duration::from_secs(size), slide: Duration::from_secs(slide) };
+    let count = WindowAggregate { name: "failures".into(), function: Aggregate::Count, argument: None };
+    let users = WindowAggregate { name: "users".into(), function: Aggregate::Values, argument: Some(field("user")) };
+    Stage::Window(Window {
+        keys: vec![("host".into(), field("host"))],
+        aggregates: vec![count, users],
+        span: Some(span),
+    })
+}
+
+fn at_least(count: i64) -> Stage {
+    let threshold = Expr::Literal(Value::Int(count));
+    Stage::Where(Expr::call(Function::LessOrEqual, [threshold, column("failures")]))
+}
+
+#[test]
+fn a_tumbling_window_counts_and_remembers_its_events() {
+    check(
+        &[window(60, 60), at_least(2)],
+        &[
+            r#"[0, 1] of 2 {"host":"h1","failures":2,"users":["ann","bob"],"window_start":0,"window_end":60000}"#,
+            r#"[3, 5] of 2 {"host":"h1","failures":2,"users":["ann"],"window_start":60000,"window_end":120000}"#,
+        ],
+    );
+}
+
+#[test]
+fn a_row_counts_in_every_sliding_window_that_it_lies_in() {
+    check(
+        &[window(90, 30), at_least(4), Stage::Keep(vec!["window_start".into()])],
+        &[r#"[0, 1, 3, 5] of 4 {"window_start":0}"#],
+    );
+    check(
+        &[window(120, 60), at_least(4), Stage::Keep(vec!["host".into(), "window_start".into()])],
+        &[r#"[0, 1, 3, 5] of 4 {"host":"h1","window_start":0}"#],
+    );
+}
+
+#[test]
+fn without_a_window_there_is_one_group_for_each_key() {
+    let last = WindowAggregate { name: "last".into(), function: Aggregate::Last, argument: Some(field("user")) };
+    let stage = Window { keys: vec![("host".into(), field("host"))], aggregates: vec![last], span: None };
+    check(
+        &[Stage::Window(stage)],
+        &[r#"[0, 1, 3, 5, 7] of 5 {"host":"h1","last":"eve"}"#, r#"[2, 6] of 2 {"host":"h2","last":"bob"}"#],
+    );
+}
+
+#[test]
+fn a_kept_duplicate_carries_the_events_of_those_that_fell_away() {
+    let user = Stage::Eval(vec![("user".into(), field("user"))]);
+    check(
+        &[user, Stage::Dedup(vec![column("user")])],
+        &[r#"[0, 2, 3, 5] of 4 {"user":"ann"}"#, r#"[1, 6] of 2 {"user":"bob"}"#, r#"[7] of 1 {"user":"eve"}"#],
+    );
+}
+
+#[test]
+fn a_sort_decides_which_rows_are_the_first() {
+    let columns = Stage::Eval(vec![("user".into(), field("user")), ("at".into(), time())]);
+    let sort = Stage::Sort(vec![(column("user"), true), (column("at"), false)]);
+    check(
+        &[columns, sort, Stage::Head(2), Stage::Drop(vec!["at".into()])],
+        &[r#"[7] of 1 {"user":"eve"}"#, r#"[1] of 1 {"user":"bob"}"#],
+    );
+}
+
+#[test]
+fn evidence_is_cut_and_its_number_told() {
+    let total = WindowAggregate { name: "n".into(), function: Aggregate::Count, argument: None };
+    let all = Stage::Window(Window { keys: Vec::new(), aggregates: vec![total], span: None });
+    assert_eq!(run_with(vec![all], false, 2), [r#"[0, 1] of 7 {"n":7}"#]);
+}
