@@ -81,7 +81,9 @@ pub(super) fn body(finding: &Finding, columns: &Columns) -> Expr {
     let or_null = |expr: Option<Expr>| expr.unwrap_or(Expr::Literal(Value::Null));
     let text = |text: &str| Expr::Literal(Value::text(text));
     let list = |items: &[String]| Expr::Literal(Value::list(items.iter().map(|item| Value::text(item.as_str()))));
-    let number = |number: f64| Expr::Literal(Value::Float(number));
+    let number = |number: f64| {
+        Expr::Literal(if number.fract() == 0.0 { Value::Int(number as i64) } else { Value::Float(number) })
+    };
     let mut members: Vec<(Arc<str>, Expr)> =
         columns.iter().filter(|(name, _)| name.as_ref() != "body").cloned().collect();
     let mut set = |name: &str, value: Expr| {
