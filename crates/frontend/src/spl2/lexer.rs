@@ -134,15 +134,14 @@ impl<'a> Lexer<'a> {
             if rest.starts_with("//") && self.after_operand_or_start() {
                 self.at += rest.find('\n').unwrap_or(rest.len());
             } else if rest.starts_with("/*") {
-                match rest.find("*/") {
-                    Some(end) => self.at += end + 2,
-                    None => {
-                        let start = self.at;
-                        self.at = self.text.len();
-                        self.error("spl2-unterminated-comment", "the comment never ends", start, "begins here").help =
-                            Some("end it with `*/`".into());
-                    }
+                if let Some(end) = rest.find("*/") {
+                    self.at += end + 2;
+                    continue;
                 }
+                let start = self.at;
+                self.at = self.text.len();
+                self.error("spl2-unterminated-comment", "the comment never ends", start, "begins here").help =
+                    Some("end it with `*/`".into());
             } else if blanks == 0 {
                 return;
             }

@@ -110,7 +110,7 @@ impl<'a> Predicates<'a> {
         self.budget -= 1;
         match expr {
             Expr::Literal(value) => Predicate::Constant(value.is_missing()),
-            Expr::Object(_) | Expr::Event(_) => Predicate::Constant(false),
+            Expr::Object(_) | Expr::Event(_) | Expr::Call(Function::IsNull, _) => Predicate::Constant(false),
             Expr::Field(field) if !self.is_object(field) => Predicate::test(field.clone(), Test::Exists).negate(),
             // Null exactly where their argument is.
             Expr::Call(Function::Lower | Function::Upper | Function::Trim | Function::ToText, arguments) => {
@@ -123,7 +123,6 @@ impl<'a> Predicates<'a> {
                 let parts: Vec<_> = arguments.iter().map(|argument| self.absent(argument)).collect();
                 Predicate::all(parts)
             }
-            Expr::Call(Function::IsNull, _) => Predicate::Constant(false),
             expr if is_condition(expr) => {
                 let parts = [self.holds(expr).negate(), self.fails(expr).negate()];
                 Predicate::all(parts)

@@ -5,7 +5,7 @@
 //! look-around and back references have no counterpart. `.` and `(?i)` keep the crate's meaning: they differ from
 //! Java's only on rare line ends and on letters beyond ASCII.
 
-use std::sync::Arc;
+use std::{fmt::Write, sync::Arc};
 
 use lurcher_ir::Regex;
 
@@ -39,7 +39,7 @@ pub(crate) fn translate(pattern: &str) -> Result<Translated, Refusal> {
     translator.multi_line = pattern
         .split("(?")
         .skip(1)
-        .any(|flags| flags.chars().take_while(|c| c.is_ascii_alphabetic()).any(|flag| flag == 'm'));
+        .any(|flags| flags.chars().take_while(char::is_ascii_alphabetic).any(|flag| flag == 'm'));
     translator.run()?;
     let Translator { out, approximate, .. } = translator;
     match regex_syntax::Parser::new().parse(&out) {
@@ -317,7 +317,8 @@ impl Translator {
         if digits == 0 {
             return Err(Refusal::Faulty("`\\0` needs octal digits".into()));
         }
-        self.out.push_str(&format!("\\x{{{code:X}}}"));
+        // Writing to a string cannot fail.
+        let _ = write!(self.out, "\\x{{{code:X}}}");
         Ok(())
     }
 
@@ -339,7 +340,7 @@ mod tests {
     use super::*;
 
     fn pattern(from: &str) -> String {
-        translate(from).map(|t| t.regex.pattern.to_string()).unwrap_or_else(|e| panic!("{from}: {e:?}"))
+        translate(from).map_or_else(|e| panic!("{from}: {e:?}"), |t| t.regex.pattern.to_string())
     }
 
     #[test]

@@ -110,7 +110,8 @@ fn deep_and_long_queries_end() {
     survives(&format!("from source | eval a = x {} | where a = 1 | into sink", "| eval a = a + a ".repeat(60)));
     survives(&format!("from source | eval a = x {} | where a = 1 | into sink", "| eval a = lower(a) ".repeat(2_000)));
     // A union that doubles with each step.
-    let doubling: String = (1..40).map(|n| format!("$v{n} = from $v{} | union $v{};", n - 1, n - 1)).collect();
+    let doubling: Vec<_> = (1..40).map(|n| format!("$v{n} = from $v{} | union $v{};", n - 1, n - 1)).collect();
+    let doubling = doubling.concat();
     survives(&format!("$v0 = from source; {doubling} from $v39 | into sink"));
     // Conditions whose truth and falsity are both needed.
     survives(&format!("from source | where {}a{}", "(a and (".repeat(30), ") is null)".repeat(30)));

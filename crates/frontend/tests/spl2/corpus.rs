@@ -134,8 +134,7 @@ fn the_founding_query_is_lowered_exactly() {
     for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
         let text = std::fs::read_to_string(entry.path()).unwrap();
         // A page of documentation: the query is the run of lines that begin with a bar.
-        let query: String =
-            text.lines().filter(|line| line.starts_with("| ")).map(|line| format!("{line}\n")).collect();
+        let query = text.lines().filter(|line| line.starts_with("| ")).collect::<Vec<_>>().join("\n");
         if !query.contains("read_ssa_enriched_events") {
             continue;
         }

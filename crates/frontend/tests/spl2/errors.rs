@@ -1,6 +1,6 @@
 //! A folder of faulty queries, each with what is said about it.
 
-use std::{fmt::Write, path::Path};
+use std::path::Path;
 
 use lurcher_diagnostics::{SourceFile, render};
 use lurcher_frontend::spl2::{Options, lower};
@@ -8,15 +8,12 @@ use lurcher_frontend::spl2::{Options, lower};
 fn said_about(name: &str, query: &str) -> String {
     let file = SourceFile::new(name, query);
     let lowered = lower(&file, &Options::default(), crate::schemas());
-    let mut said = String::new();
-    for diagnostic in &lowered.diagnostics {
-        writeln!(said, "{}", render::text(diagnostic, false)).unwrap();
-    }
-    for reason in &lowered.reasons {
-        let place = reason.span.map(|span| file.slice(span).to_owned()).unwrap_or_default();
-        writeln!(said, "{} [{}]: {} (`{place}`)", reason.verdict.name(), reason.code, reason.message).unwrap();
-    }
-    said
+    let diagnostics = lowered.diagnostics.iter().map(|diagnostic| render::text(diagnostic, false) + "\n");
+    let reasons = lowered.reasons.iter().map(|reason| {
+        let place = reason.span.map(|span| file.slice(span)).unwrap_or_default();
+        format!("{} [{}]: {} (`{place}`)\n", reason.verdict.name(), reason.code, reason.message)
+    });
+    diagnostics.chain(reasons).collect()
 }
 
 #[test]

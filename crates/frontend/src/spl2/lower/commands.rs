@@ -144,7 +144,9 @@ impl Lowerer<'_> {
                     arm.environment = Environment::only(columns);
                 }
                 CommandKind::Fields { drop: true, names } => {
-                    names.iter().for_each(|name| arm.environment.remove(&name.text));
+                    for name in names {
+                        arm.environment.remove(&name.text);
+                    }
                 }
                 CommandKind::Fields { drop: false, names } => {
                     let found = names

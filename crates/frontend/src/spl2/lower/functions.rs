@@ -371,15 +371,15 @@ impl Lowerer<'_> {
 
     /// `cidrmatch(cidr, ip)`, or with names in any order.
     fn network_match(&mut self, arguments: &[Argument], names: &Environment) -> Result<Expr, Said> {
-        let named = |wanted: &[&str]| {
+        let by_name = |wanted: &[&str]| {
             let fits =
                 |argument: &&Argument| argument.name.as_ref().is_some_and(|name| wanted.contains(&name.text.as_ref()));
             arguments.iter().find(fits).map(|argument| &argument.value)
         };
         let plain =
             |at: usize| arguments.get(at).filter(|argument| argument.name.is_none()).map(|argument| &argument.value);
-        let block = named(&["cidr_range", "cidr"]).or(plain(0));
-        let address = named(&["ip"]).or(plain(1));
+        let block = by_name(&["cidr_range", "cidr"]).or(plain(0));
+        let address = by_name(&["ip"]).or(plain(1));
         let (Some(block), Some(address)) = (block, address) else {
             let span = arguments.first().map_or(Span::default(), |argument| argument.value.span);
             return Err(self.report(

@@ -281,7 +281,7 @@ impl Lowerer<'_> {
         let empty = !self.branches.iter().any(|branch| branch.sink.is_some());
         let runs = !faulty && !refused && !empty;
         let body = runs
-            .then(|| RuleBody { filters: self.filters, tail: Tail::Pipeline(Pipeline { branches: self.branches }) });
+            .then_some(RuleBody { filters: self.filters, tail: Tail::Pipeline(Pipeline { branches: self.branches }) });
         Lowered { body, reasons: self.reasons, diagnostics: self.diagnostics }
     }
 

@@ -101,7 +101,7 @@ impl Parser<'_> {
             "into" => self.into(),
             "thru" => Ok(CommandKind::Into { sink: self.dataset()?, go_on: true }),
             "branch" => Ok(CommandKind::Branch(self.separated(Self::bracketed_pipeline)?)),
-            "head" | "limit" => self.head(),
+            "head" | "limit" => Ok(self.head()),
             "sort" => self.sort(),
             "dedup" => self.dedup(name),
             "mvexpand" => Ok(CommandKind::Unfold { field: self.field_name("a field")?, rows: true, members: false }),
@@ -277,11 +277,11 @@ impl Parser<'_> {
         None
     }
 
-    fn head(&mut self) -> Parsed<CommandKind> {
+    fn head(&mut self) -> CommandKind {
         if self.at_word("limit") && self.mark_at(1) == Some("=") {
             self.at += 2;
         }
-        Ok(CommandKind::Head(self.count().unwrap_or(10)))
+        CommandKind::Head(self.count().unwrap_or(10))
     }
 
     fn sort(&mut self) -> Parsed<CommandKind> {
