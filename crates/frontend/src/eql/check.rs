@@ -13,6 +13,8 @@ use lurcher_schema::Schemas;
 use super::{
     Options,
     ast::{Arithmetic, Literal, Node, NodeKind, PatternOperator, Query, QueryKind},
+    dates::{self, DateError},
+    fold,
     functions::{self, Id, Kind, Spec},
     regexp::{self, RegexpError},
 };
@@ -105,12 +107,15 @@ impl Checker<'_> {
                 if is_field(left) && is_field(right) {
                     self.field_comparison(*operator_span);
                 }
+                self.constant(left, right);
+                self.constant(right, left);
                 Kind::Boolean
             }
             NodeKind::In { subject, items, .. } => {
                 self.kind(subject);
                 for item in items {
                     self.kind(item);
+                    self.constant(subject, item);
                     if is_field(subject) && is_field(item) {
                         self.field_comparison(item.span);
                     }
@@ -121,6 +126,31 @@ impl Checker<'_> {
                 self.pattern(subject, *operator, *operator_span, patterns);
                 Kind::Boolean
             }
+        }
+    }
+
+    /// A constant that a field of its type cannot hold.
+    fn constant(&mut self, field: &Node, constant: &Node) {
+        let (NodeKind::Field { path, .. }, NodeKind::Literal(literal)) = (&field.kind, &constant.kind) else {
+            return;
+        };
+        let kind = Kind::of_field(self.schemas.field_type(self.options.taxonomy, path));
+        let fits = match (kind, literal) {
+            (_, Literal::Null) | (Kind::Any | Kind::Text, _) => true,
+            (Kind::Number, Literal::Text(text)) => fold::number_of(text).is_some(),
+            (Kind::Number, literal) => matches!(literal, Literal::Int(_) | Literal::Float(_)),
+            (Kind::Boolean, Literal::Text(text)) => text.parse::<bool>().is_ok(),
+            (Kind::Boolean, literal) => matches!(literal, Literal::Bool(_)),
+            (Kind::Ip, Literal::Text(text)) => Network::parse(text).is_some(),
+            (Kind::Date, Literal::Text(text)) => dates::parse(text, self.options.now) != Err(DateError::Malformed),
+            (Kind::Date, literal) => matches!(literal, Literal::Int(_)),
+            (Kind::Ip, _) => false,
+        };
+        if !fits {
+            let found = kind.described();
+            let message = format!("`{path}` is mapped as {found}, and this is none");
+            let warning = Diagnostic::warning("eql-type", message).at(constant.span, format!("not {found}"));
+            self.report(warning, "no value of the field equals it; Elasticsearch refuses such a query");
         }
     }
 
