@@ -3,7 +3,10 @@
 
 #![no_main]
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use generate::{batches, documents, predicate, rule};
 use libfuzzer_sys::fuzz_target;
@@ -17,12 +20,15 @@ use proptest::{
 #[path = "../../crates/engine/tests/generate/mod.rs"]
 mod generate;
 
+/// Read once: the packs are large.
+static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().expect("the built-in packs are tested"));
+
 fuzz_target!(|data: &[u8]| {
     let rng = TestRng::from_seed(RngAlgorithm::PassThrough, data);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let Ok(input) = (proptest::collection::vec(predicate(), 1..4), documents()).new_tree(&mut runner) else { return };
     let (predicates, documents) = input.current();
-    let Ok(schemas) = Schemas::builtin() else { return };
+    let schemas = Arc::clone(&SCHEMAS);
 
     let rules = predicates.iter().enumerate().map(|(number, p)| rule(&number.to_string(), p.clone()));
     let set = Compiler::new(Arc::clone(&schemas)).route(Route::Any).add_all(rules).build();

@@ -5,7 +5,10 @@
 
 mod generate;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use generate::{Document, batches, documents, predicate, rule};
 use lurcher_engine::{Alert, Compiler, Route, RuleSet, Scanner, Settings, naive};
@@ -13,8 +16,11 @@ use lurcher_ir::{Predicate, Rule};
 use lurcher_schema::{EventBatch, Schemas, Timestamp};
 use proptest::prelude::*;
 
+/// Read once: the packs are large.
+static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().unwrap());
+
 fn schemas() -> Arc<Schemas> {
-    Schemas::builtin().unwrap()
+    Arc::clone(&SCHEMAS)
 }
 
 fn compile(rules: &[Arc<Rule>]) -> Arc<RuleSet> {
