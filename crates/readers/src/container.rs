@@ -146,7 +146,7 @@ impl Reader<'_> {
     pub(crate) fn zip_member<R: Read + Seek>(&mut self, archive: &mut ZipArchive<R>, index: usize, depth: usize) {
         match archive.by_index(index) {
             Ok(mut member) if member.is_file() => {
-                let name = member.name().map_or_else(|_| format!("member {index}"), |name| name.into_owned());
+                let name = member.name().map_or_else(|_| format!("member {index}"), std::borrow::Cow::into_owned);
                 self.member(&name, &mut member, depth);
             }
             Ok(_) => {}

@@ -52,7 +52,8 @@ pub(crate) fn detect(head: &[u8]) -> Kind {
     if head.is_empty() {
         return Kind::Empty;
     }
-    magic(head).unwrap_or_else(|| if looks_binary(head) { Kind::NoEvents("unrecognised format (binary)") } else { text(head) })
+    magic(head)
+        .unwrap_or_else(|| if looks_binary(head) { Kind::NoEvents("unrecognised format (binary)") } else { text(head) })
 }
 
 fn magic(head: &[u8]) -> Option<Kind> {

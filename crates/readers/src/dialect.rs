@@ -49,7 +49,7 @@ impl Marks {
         CIM_COMMON = 15,
         /// `EventData`.
         EVENT_DATA = 16,
-        /// NXLog's own fields.
+        /// `NXLog`'s own fields.
         NXLOG = 17,
     }
 
@@ -62,19 +62,51 @@ impl Marks {
             "event_id" => Self::BEAT_EVENT_ID,
             "log_name" => Self::BEAT_LOG,
             "@timestamp" => Self::TIMESTAMP,
-            "ecs" | "agent" | "winlog" | "data_stream" | "event" | "ecs.version" | "agent.type" | "event.kind"
-            | "event.category" | "event.dataset" | "event.module" | "event.action" | "event.code" | "winlog.channel"
-            | "winlog.event_id" | "data_stream.dataset" => Self::ECS,
+            "ecs"
+            | "agent"
+            | "winlog"
+            | "data_stream"
+            | "event"
+            | "ecs.version"
+            | "agent.type"
+            | "event.kind"
+            | "event.category"
+            | "event.dataset"
+            | "event.module"
+            | "event.action"
+            | "event.code"
+            | "winlog.channel"
+            | "winlog.event_id"
+            | "data_stream.dataset" => Self::ECS,
             "class_uid" => Self::CLASS_UID,
             "metadata" | "metadata.version" | "time" | "category_uid" | "activity_id" | "type_uid" => Self::OCSF,
             "_source" => Self::HIT,
             "result" => Self::RESULT,
             "_raw" => Self::RAW,
             "sourcetype" | "_time" | "_indextime" | "_bkt" | "_cd" | "splunk_server" => Self::SPLUNK,
-            "process_name" | "parent_process_name" | "process_path" | "parent_process_path" | "parent_process"
-            | "process_exec" | "parent_process_exec" | "process_guid" | "parent_process_guid" | "process_hash"
-            | "registry_path" | "registry_key_name" | "registry_value_name" | "registry_value_data" | "file_create_time"
-            | "src_user" | "dest_port" | "src_port" | "dest_ip" | "src_ip" | "dvc" | "vendor_product" | "user_category"
+            "process_name"
+            | "parent_process_name"
+            | "process_path"
+            | "parent_process_path"
+            | "parent_process"
+            | "process_exec"
+            | "parent_process_exec"
+            | "process_guid"
+            | "parent_process_guid"
+            | "process_hash"
+            | "registry_path"
+            | "registry_key_name"
+            | "registry_value_name"
+            | "registry_value_data"
+            | "file_create_time"
+            | "src_user"
+            | "dest_port"
+            | "src_port"
+            | "dest_ip"
+            | "src_ip"
+            | "dvc"
+            | "vendor_product"
+            | "user_category"
             | "EventCode" => Self::CIM,
             "dest" | "src" | "user" | "process" | "file_name" | "file_path" | "app" | "action" | "signature"
             | "signature_id" | "process_id" | "parent_process_id" => Self::CIM_COMMON,

@@ -1,4 +1,4 @@
-//! Windows events as flat JSON, as NXLog, Logstash, the OTRF collectors and Azure write them, and as winlogbeat wrote
+//! Windows events as flat JSON, as `NXLog`, Logstash, the OTRF collectors and Azure write them, and as winlogbeat wrote
 //! them before version 7.
 //!
 //! A key that is not known as part of the envelope is event data. Where a key can be either, what stands beside it
@@ -35,15 +35,37 @@ fn place(desk: &mut Desk, key: Name) -> Name {
         "ExecutionThreadID" => names::THREAD_ID,
         "OpcodeValue" => names::OPCODE,
         "EventLevel" => names::LEVEL,
-        "EventReceivedTime" | "SourceModuleName" | "SourceModuleType" | "EventTypeOrignal" | "ERROR_EVT_UNRESOLVED"
-        | "SeverityValue" | "@version" | "host" | "port" | "tags" | "type" | "@metadata" | "beat" | "agent" | "input"
-        | "log" | "offset" | "TenantId" | "SourceSystem" | "EventLevelName" | "EventOriginId"
-        | "ManagementGroupName" | "MG" | "_ResourceId" | "_id" | "_index" | "_type" | "_score" => {
-            desk.names.child(names::SHIPPER, &text)
-        }
-        "Provider" | "ProviderName" | "Level" | "Task" | "Opcode" | "Keywords" | "EventType" | "Severity" | "Category"
-        | "Domain" | "AccountName" | "AccountType" | "UserID" | "ThreadID" | "ProcessID" | "EventData" | "UserData"
-        | "EventTime" | "TimeCreated" | "TimeGenerated" | "@timestamp" | "Type" => BESIDE,
+        "EventReceivedTime"
+        | "SourceModuleName"
+        | "SourceModuleType"
+        | "EventTypeOrignal"
+        | "ERROR_EVT_UNRESOLVED"
+        | "SeverityValue"
+        | "@version"
+        | "host"
+        | "port"
+        | "tags"
+        | "type"
+        | "@metadata"
+        | "beat"
+        | "agent"
+        | "input"
+        | "log"
+        | "offset"
+        | "TenantId"
+        | "SourceSystem"
+        | "EventLevelName"
+        | "EventOriginId"
+        | "ManagementGroupName"
+        | "MG"
+        | "_ResourceId"
+        | "_id"
+        | "_index"
+        | "_type"
+        | "_score" => desk.names.child(names::SHIPPER, &text),
+        "Provider" | "ProviderName" | "Level" | "Task" | "Opcode" | "Keywords" | "EventType" | "Severity"
+        | "Category" | "Domain" | "AccountName" | "AccountType" | "UserID" | "ThreadID" | "ProcessID" | "EventData"
+        | "UserData" | "EventTime" | "TimeCreated" | "TimeGenerated" | "@timestamp" | "Type" => BESIDE,
         // The canonical names themselves.
         _ if key < names::EVENT_DATA => key,
         text => match text.split_once('.') {
@@ -59,9 +81,10 @@ fn place(desk: &mut Desk, key: Name) -> Name {
 
 /// What else a document says, as far as a key's place depends on it.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // Four independent facts, each with its name.
 struct Beside<'a> {
     nxlog: bool,
-    /// NXLog resolved the user of the system part into `Domain`, `AccountName` and `AccountType`.
+    /// `NXLog` resolved the user of the system part into `Domain`, `AccountName` and `AccountType`.
     resolved_user: bool,
     source_name: bool,
     execution: bool,
@@ -95,7 +118,9 @@ pub(crate) fn flat<'a>(desk: &mut Desk, document: Document<'a>) -> WindowsEvent<
         let name = place(desk, key);
         match member {
             Member::Null => {}
-            member if name == BESIDE => by_neighbours(desk, &mut event, &mut beside, key, member),
+            member @ (Member::Plain(_) | Member::Nested(_)) if name == BESIDE => {
+                by_neighbours(desk, &mut event, &mut beside, key, member);
+            }
             Member::Plain(value) if name < names::EVENT_DATA => event.system(desk, name, value),
             Member::Plain(value) if desk.names.text(name).starts_with("Shipper.") => event.shipper(desk, name, value),
             Member::Plain(value) => event.put(desk, name, value),
@@ -214,13 +239,15 @@ fn time<'a>(desk: &mut Desk, event: &mut WindowsEvent<'a>, beside: &Beside<'a>) 
     }
 }
 
-/// NXLog's `EventTime` is the host's local time without its offset. Where a UTC stamp of the shipper is beside it,
+/// Microseconds.
+const QUARTER: i64 = 15 * 60 * 1_000_000;
+
+/// `EventTime` of `NXLog` is the host's local time without its offset. Where a UTC stamp of the shipper is beside it,
 /// at most a few minutes later, the offset is the difference in whole quarters of an hour.
 fn event_time(local: &str, stamp: Option<Timestamp>) -> Option<Timestamp> {
     let time = loose_time(local)?;
     let has_offset = local.ends_with('Z') || local.rfind(['+', '-']).is_some_and(|at| at > 10);
     let Some(stamp) = stamp.filter(|_| !has_offset) else { return Some(time) };
-    const QUARTER: i64 = 15 * 60 * 1_000_000;
     let quarters = (stamp.0 - time.0 + QUARTER / 2).div_euclid(QUARTER);
     // Offsets from UTC lie between -14 and +12 hours; anything else is a stamp of another day.
     if (-56..=56).contains(&quarters) { Some(Timestamp(time.0 + quarters * QUARTER)) } else { Some(time) }

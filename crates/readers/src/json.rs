@@ -206,7 +206,11 @@ pub(crate) struct Wrapping {
 }
 
 /// Calls `each` with the key and value of each member of an object.
-pub(crate) fn each_member<'a>(desk: &mut Desk, value: LazyValue<'a>, mut each: impl FnMut(&mut Desk, &str, Member<'a>)) {
+pub(crate) fn each_member<'a>(
+    desk: &mut Desk,
+    value: LazyValue<'a>,
+    mut each: impl FnMut(&mut Desk, &str, Member<'a>),
+) {
     for member in value.into_object_iter().into_iter().flatten() {
         let Ok((key, value)) = member else { return };
         let member = Member::of(desk, value);
@@ -272,9 +276,9 @@ impl Reader<'_> {
             Dialect::Hit => {
                 let index = document.text(names::INDEX, &self.desk.scratch).map(str::to_owned);
                 wrapping.index = index.or(wrapping.index);
-                self.unwrap(document.take(names::SOURCE_DOCUMENT), place, wrapping)
+                return self.unwrap(document.take(names::SOURCE_DOCUMENT), place, wrapping);
             }
-            Dialect::SplunkResult => self.unwrap(document.take(names::RESULT), place, wrapping),
+            Dialect::SplunkResult => return self.unwrap(document.take(names::RESULT), place, wrapping),
             Dialect::SplunkRaw => self.splunk_raw(document, place, wrapping),
             Dialect::WindowsNested => match nested::root(&mut self.desk, document) {
                 Ok(event) => self.windows(event, place),
@@ -286,20 +290,23 @@ impl Reader<'_> {
             },
             Dialect::WindowsFlat => {
                 let event = flat::flat(&mut self.desk, document);
-                self.windows(event, place)
+                self.windows(event, place);
             }
             Dialect::Winlogbeat6 => {
                 let event = flat::winlogbeat6(&mut self.desk, document);
-                self.windows(event, place)
+                self.windows(event, place);
             }
             Dialect::Ecs => self.ecs(document, place, &wrapping),
             Dialect::Cim => self.cim(document, place, &wrapping),
             Dialect::Ocsf => self.ocsf(document, place),
-            Dialect::Unknown => match wrapped_xml(&document, &self.desk.scratch) {
-                Some(xml) if self.xml_wrapped(&xml, place).is_ok() => Ok(()),
-                _ => self.plain(document, place, &wrapping),
-            },
+            Dialect::Unknown => {
+                let xml = wrapped_xml(&document, &self.desk.scratch);
+                if xml.is_none_or(|xml| self.xml_wrapped(&xml, place).is_err()) {
+                    self.plain(document, place, &wrapping);
+                }
+            }
         }
+        Ok(())
     }
 
     fn unwrap(&mut self, inner: Option<Member<'_>>, place: Place, wrapping: Wrapping) -> Result<(), String> {
@@ -310,31 +317,32 @@ impl Reader<'_> {
         self.document(document, place, wrapping)
     }
 
-    fn windows(&mut self, event: crate::windows::WindowsEvent<'_>, place: Place) -> Result<(), String> {
+    fn windows(&mut self, event: crate::windows::WindowsEvent<'_>, place: Place) {
         event.finish(&self.desk, &mut self.rows, place);
         self.count("windows");
-        Ok(())
     }
 
     /// A Splunk export: read from `_raw` where that is an event in XML or JSON, else from its extracted fields.
-    fn splunk_raw(&mut self, document: Document<'_>, place: Place, mut wrapping: Wrapping) -> Result<(), String> {
+    fn splunk_raw(&mut self, document: Document<'_>, place: Place, mut wrapping: Wrapping) {
         let text = |name| document.text(name, &self.desk.scratch).map(str::to_owned);
         wrapping.sourcetype = text(names::SOURCETYPE).or(wrapping.sourcetype);
         wrapping.source = text(names::SOURCE).or(wrapping.source);
         let raw = text(names::RAW).unwrap_or_default();
         let begin = raw.trim_start();
-        if begin.starts_with('<')
-            && let Some(start) = crate::xml::find_start(begin.as_bytes(), 0)
+        let is_xml = begin.starts_with('<');
+        if let Some(start) = crate::xml::find_start(begin.as_bytes(), 0).filter(|_| is_xml)
             && self.xml_wrapped(&begin[start..], place).is_ok()
         {
-            return Ok(());
+            return;
         }
-        if begin.starts_with('{') {
-            if self.json_wrapped(&raw, place, wrapping.clone()).is_ok() {
-                return Ok(());
-            }
+        if begin.starts_with('{') && self.json_wrapped(&raw, place, wrapping.clone()).is_ok() {
+            return;
         }
-        self.cim(document, place, &wrapping)
+        if is_xml {
+            let place = format!("record {}", place.record);
+            self.warning("xml-syntax", place, "the event in `_raw` cannot be read; read from the fields beside it");
+        }
+        self.cim(document, place, &wrapping);
     }
 
     fn fields<'a>(&mut self, document: Document<'a>) -> Vec<Field<'a>> {
@@ -354,12 +362,18 @@ impl Reader<'_> {
             .map(|field| field.1.text(&self.desk.scratch))
     }
 
-    fn emit(&mut self, attributes: &[(&'static str, &str)], fields: &[Field<'_>], place: Place, time: Option<Timestamp>) {
+    fn emit(
+        &mut self,
+        attributes: &[(&'static str, &str)],
+        fields: &[Field<'_>],
+        place: Place,
+        time: Option<Timestamp>,
+    ) {
         let named: Vec<(&'static str, &str)> = attributes.iter().copied().filter(|a| !a.1.is_empty()).collect();
         self.rows.push(&self.desk.names, &named, place, time, fields, &self.desk.scratch);
     }
 
-    fn ecs(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) -> Result<(), String> {
+    fn ecs(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
         let fields = self.fields(document);
         let get = |name| self.value(&fields, name).unwrap_or("").to_owned();
         let time = Timestamp::parse(&get(names::TIMESTAMP));
@@ -368,7 +382,8 @@ impl Reader<'_> {
         let index = match &wrapping.index {
             Some(index) => data_stream(index).to_owned(),
             None if stream.iter().all(|part| !part.is_empty()) => stream.join("-"),
-            None => match [get(names::AGENT_TYPE), get(names::METADATA_BEAT)].into_iter().find(|beat| !beat.is_empty()) {
+            None => match [get(names::AGENT_TYPE), get(names::METADATA_BEAT)].into_iter().find(|beat| !beat.is_empty())
+            {
                 Some(beat) => format!("{beat}-default"),
                 None => String::new(),
             },
@@ -384,10 +399,9 @@ impl Reader<'_> {
         ];
         self.emit(&attributes, &fields, place, time);
         self.count("ecs");
-        Ok(())
     }
 
-    fn cim(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) -> Result<(), String> {
+    fn cim(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
         let fields = self.fields(document);
         let get = |name, wrapped: &Option<String>| {
             self.value(&fields, name).map(str::to_owned).or_else(|| wrapped.clone()).unwrap_or_default()
@@ -400,10 +414,9 @@ impl Reader<'_> {
         ];
         self.emit(&attributes, &fields, place, time);
         self.count("cim");
-        Ok(())
     }
 
-    fn ocsf(&mut self, document: Document<'_>, place: Place) -> Result<(), String> {
+    fn ocsf(&mut self, document: Document<'_>, place: Place) {
         let fields = self.fields(document);
         let time = self.value(&fields, names::TIME).and_then(|time| match time.parse::<i64>() {
             Ok(millis) => Some(Timestamp::from_millis(millis)),
@@ -412,11 +425,10 @@ impl Reader<'_> {
         let class = self.value(&fields, names::CLASS_UID).unwrap_or("").to_owned();
         self.emit(&[("dialect", "ocsf"), ("class_uid", &class)], &fields, place, time);
         self.count("ocsf");
-        Ok(())
     }
 
     /// A document of no known dialect, as it is.
-    fn plain(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) -> Result<(), String> {
+    fn plain(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
         let fields = self.fields(document);
         let time = [
             names::TIMESTAMP,
@@ -433,7 +445,6 @@ impl Reader<'_> {
         let source = wrapping.sourcetype.clone().unwrap_or_default();
         self.emit(&[("dialect", "unknown"), ("index", &index), ("sourcetype", &source)], &fields, place, time);
         self.count("unknown");
-        Ok(())
     }
 }
 
@@ -516,7 +527,10 @@ mod tests {
 
     #[test]
     fn backing_indices_are_their_data_stream() {
-        assert_eq!(data_stream(".ds-logs-endpoint.events.process-default-2026.01.31-000001"), "logs-endpoint.events.process-default");
+        assert_eq!(
+            data_stream(".ds-logs-endpoint.events.process-default-2026.01.31-000001"),
+            "logs-endpoint.events.process-default"
+        );
         assert_eq!(data_stream("winlogbeat-7.17.0-2021.05.01-000001"), "winlogbeat-7.17.0-2021.05.01-000001");
     }
 

@@ -73,9 +73,12 @@ impl<'s> Reader<'s> {
             self.report.dialects.insert(dialect.to_owned(), 1);
         }
         if dialect == "unknown" && self.report.problems.iter().all(|p| p.code != UNKNOWN || p.path != self.path) {
-            let problem = Problem::error(UNKNOWN, self.path.clone(), "the dialect is not known; fields are read as they are")
-                .as_bad_as(Gravity::Note)
-                .with_help("a mapping pack for the dialect `unknown` can give the fields their names in a taxonomy");
+            let problem =
+                Problem::error(UNKNOWN, self.path.clone(), "the dialect is not known; fields are read as they are")
+                    .as_bad_as(Gravity::Note)
+                    .with_help(
+                        "a mapping pack for the dialect `unknown` can give the fields their names in a taxonomy",
+                    );
             self.report.problem(problem);
         }
     }

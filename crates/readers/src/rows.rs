@@ -61,7 +61,7 @@ struct Slot {
 /// Collects events and hands over full batches.
 pub(crate) struct Rows<'s> {
     sink: &'s mut dyn FnMut(EventBatch),
-    batch_rows: usize,
+    max_events: usize,
     batch_bytes: usize,
     open_bytes: usize,
     origin: Arc<Origin>,
@@ -78,7 +78,7 @@ impl<'s> Rows<'s> {
     pub(crate) fn new(options: &ReadOptions, origin: Arc<Origin>, sink: &'s mut dyn FnMut(EventBatch)) -> Self {
         Self {
             sink,
-            batch_rows: options.batch_rows.max(1),
+            max_events: options.batch_rows.max(1),
             batch_bytes: options.batch_bytes,
             open_bytes: options.open_bytes,
             origin,
@@ -132,7 +132,8 @@ impl<'s> Rows<'s> {
         });
         let slots = &self.slots;
         self.table.insert_unique(hash, self.last as u32, |at| {
-            let attributes: Vec<(&str, &str)> = slots[*at as usize].attributes.iter().map(|(k, v)| (*k, &**v)).collect();
+            let attributes: Vec<(&str, &str)> =
+                slots[*at as usize].attributes.iter().map(|(k, v)| (*k, &**v)).collect();
             FxBuildHasher.hash_one(&attributes[..])
         });
         self.last
@@ -176,7 +177,7 @@ impl<'s> Rows<'s> {
         }
         self.events += 1;
         self.open += builder.bytes() - before;
-        if builder.rows() >= self.batch_rows || builder.bytes() >= self.batch_bytes {
+        if builder.rows() >= self.max_events || builder.bytes() >= self.batch_bytes {
             self.hand_over(at);
         } else if self.open >= self.open_bytes {
             let size = |slot: &Slot| slot.builder.as_ref().map_or(0, BatchBuilder::bytes);

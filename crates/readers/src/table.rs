@@ -158,7 +158,9 @@ mod tests {
         assert_eq!(delimiter("dest,process_name\nA,b.exe\n"), Some(b','));
         assert_eq!(delimiter("emp_no:integer,name:keyword"), Some(b','));
         assert_eq!(delimiter("a\tb\n1\t2\n"), Some(b'\t'));
-        for text in ["Jan  1 00:00:00 host app: a, b\n", "type=SYSCALL msg=audit(1.2:3): a=1, b=2", "one name\n", "a,a\n1,2"] {
+        for text in
+            ["Jan  1 00:00:00 host app: a, b\n", "type=SYSCALL msg=audit(1.2:3): a=1, b=2", "one name\n", "a,a\n1,2"]
+        {
             assert_eq!(delimiter(text), None, "{text}");
         }
     }

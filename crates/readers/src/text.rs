@@ -214,7 +214,8 @@ impl Reader<'_> {
         let mut index = 0;
         let mut in_array = false;
         loop {
-            let skip = window.data().iter().take_while(|b| b.is_ascii_whitespace() || matches!(b, b',' | 0xef | 0xbb | 0xbf));
+            let skip =
+                window.data().iter().take_while(|b| b.is_ascii_whitespace() || matches!(b, b',' | 0xef | 0xbb | 0xbf));
             let skip = skip.count();
             self.report.bytes += skip as u64;
             window.consume(skip);

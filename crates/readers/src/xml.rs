@@ -115,7 +115,6 @@ impl<'a> Walk<'a, '_> {
             };
         }
         let target = match (self.part, depth) {
-            (_, 0) => Target::None,
             (Part::System, 2) => {
                 self.system_attributes(tag, text, local);
                 Target::System
@@ -133,7 +132,7 @@ impl<'a> Walk<'a, '_> {
                 Target::Named(self.desk.names.child(info, local))
             }
             (Part::Other, 1) => Target::Named(self.desk.names.child(names::SHIPPER, local)),
-            (_, 1) => Target::None,
+            (_, 0 | 1) => Target::None,
             _ => match parent {
                 Some(Target::Named(parent)) => Target::Named(self.desk.names.child(parent, local)),
                 _ => Target::None,
@@ -191,7 +190,8 @@ impl<'a> Walk<'a, '_> {
 
 /// The name in the `Name` attribute of a `Data` element.
 fn data_name(tag: &BytesStart<'_>, text: &str, desk: &mut Desk) -> Option<Name> {
-    let attribute = tag.attributes().with_checks(false).flatten().find(|a| a.key.local_name().into_inner() == "Name")?;
+    let attribute =
+        tag.attributes().with_checks(false).flatten().find(|a| a.key.local_name().into_inner() == "Name")?;
     let value = unescape(within(text, &attribute.value), desk);
     let name = value.text(&desk.scratch);
     if name.is_empty() {

@@ -1,6 +1,8 @@
 //! Recorded events that are too large, or not ours, to keep in the repository: counted against their manifest, and
 //! EVTX against JSON of the same events. Each test says so and ends where the data is absent.
 
+#![allow(clippy::unwrap_used)] // Data that is there but cannot be read fails the test.
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -80,7 +82,11 @@ fn evtx_and_json_of_the_same_events_are_equal() {
                 assert_eq!(evtx.len(), json.len(), "{}", path.display());
                 for (a, b) in evtx.iter().zip(&json) {
                     let sorted = |event: &Event| {
-                        event.raw.iter().map(|(k, v)| format!("{k} = {}", v.to_string().trim_end().to_lowercase())).collect::<std::collections::BTreeSet<_>>()
+                        event
+                            .raw
+                            .iter()
+                            .map(|(k, v)| format!("{k} = {}", v.to_string().trim_end().to_lowercase()))
+                            .collect::<std::collections::BTreeSet<_>>()
                     };
                     let (left, right) = (sorted(a), sorted(b));
                     let only: Vec<_> = left.symmetric_difference(&right).collect();

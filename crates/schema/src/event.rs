@@ -23,7 +23,8 @@ impl Origin {
 pub struct EventRef {
     /// The file.
     pub origin: Arc<Origin>,
-    /// The place in the file: 0 for its first event, 1 for the next, and so on. Unique within the origin.
+    /// The place in the file: unique within the origin and growing along it, whatever pieces it was read in. What it
+    /// counts (events, lines, bytes) depends on the format.
     pub ordinal: u64,
     /// The number that the user knows the event by: the `EventRecordID` of Windows events from EVTX or XML, the
     /// 1-based line in line formats, the 0-based index in arrays, the 1-based row in tables.
