@@ -67,7 +67,7 @@ pub(crate) struct Hunt {
 pub(crate) struct Check {
     /// Rule files and folders.
     #[arg(required = true, value_name = "RULES")]
-    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Further rule files and folders.
     #[arg(short = 'r', long = "rules", value_name = "RULES")]
     pub(crate) more: Vec<PathBuf>,
@@ -160,7 +160,7 @@ pub(crate) struct Input {
 pub(crate) struct Rules {
     /// Rule files and folders, in the vendors' own formats.
     #[arg(short = 'r', long = "rules", value_name = "RULES", num_args = 1..)]
-    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) selection: Selection,
 }

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
     let config = rules::config(&arguments.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
-    let paths: Vec<PathBuf> = arguments.paths.iter().chain(&arguments.more).cloned().collect();
+    let paths: Vec<PathBuf> = arguments.files.iter().chain(&arguments.more).cloned().collect();
     let pack = rules::pack(&paths, &config, &schemas);
     let selection = rules::selection(&arguments.selection)?;
     let checks: Vec<&CheckRecord> =

@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let span = Span::new(arguments)?;
     let config = rules::config(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
-    let pack = rules::pack(&arguments.rules.paths, &config, &schemas);
+    let pack = rules::pack(&arguments.rules.files, &config, &schemas);
     let selection = rules::selection(&arguments.rules.selection)?;
     let chosen: Vec<Arc<Rule>> = pack.rules.iter().filter(|rule| selection.selects_rule(rule)).cloned().collect();
     let rule_faults = rules::tell_unrun(&pack, &chosen) || pack_faults;
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
 }
 
 fn no_rules(arguments: &Hunt, loaded: usize, chosen: usize) -> String {
-    if arguments.rules.paths.is_empty() && loaded == 0 {
+    if arguments.rules.files.is_empty() && loaded == 0 {
         return "no rules: name rule files or folders with -r, or set `rules` in lurcher.toml".into();
     }
     format!("no rules to run: {} found, {chosen} chosen, none of them can be run", count(loaded as u64, "rule"))
