@@ -230,6 +230,18 @@ pub fn read(input: &Input, options: &ReadOptions, sink: &mut dyn FnMut(EventBatc
     report
 }
 
+/// Reads a stream, whatever is in it, under a name that events and problems show for it.
+pub fn read_stream(
+    name: &str,
+    source: &mut dyn Read,
+    options: &ReadOptions,
+    sink: &mut dyn FnMut(EventBatch),
+) -> Report {
+    let mut reader = Reader::new(name.to_owned(), options, sink);
+    reader.stream(source, 0);
+    reader.finish()
+}
+
 /// Finds the events with this record number (see [`lurcher_schema::EventRef::record`]) in an input. `member` narrows
 /// the search to one member of an archive: the part of the event's path after `!`.
 pub fn read_one(input: &Input, member: Option<&str>, record: u64, options: &ReadOptions) -> (Vec<Event>, Report) {

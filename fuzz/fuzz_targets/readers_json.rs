@@ -1,0 +1,11 @@
+//! JSON: lines, documents, arrays, and every dialect. Reading ends and never panics.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lurcher_readers::{ReadOptions, read_stream};
+
+fuzz_target!(|data: &[u8]| {
+    let bytes = &[b"{\"".as_slice(), data].concat()[..];
+    read_stream("fuzz", &mut &*bytes, &ReadOptions::default(), &mut |_| {});
+});

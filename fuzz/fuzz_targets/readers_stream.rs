@@ -1,0 +1,11 @@
+//! Whatever it is, containers and all. Reading ends and never panics.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use lurcher_readers::{ReadOptions, read_stream};
+
+fuzz_target!(|data: &[u8]| {
+    let bytes = data;
+    read_stream("fuzz", &mut &*bytes, &ReadOptions::default(), &mut |_| {});
+});
