@@ -6,10 +6,11 @@
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read,
     path::{Path, PathBuf},
 };
 
-use lurcher_readers::{Gravity, Input, ReadOptions, Report, read};
+use lurcher_readers::{Gravity, Input, ReadOptions, Report, read, read_stream};
 use lurcher_schema::Event;
 
 fn data() -> Option<PathBuf> {
@@ -101,4 +102,65 @@ fn evtx_and_json_of_the_same_events_are_equal() {
     }
     assert!(pairs > 100);
     assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+/// An EVTX file of many chunks.
+fn many_chunks() -> Option<Vec<u8>> {
+    let folder = data()?.join("events/nolicense/Yamato-Security_hayabusa-sample-evtx/DeepBlueCLI");
+    let compressed = fs::read(folder.join("many-events-application.evtx.gz")).ok()?;
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut bytes).unwrap();
+    Some(bytes)
+}
+
+/// Chunks read apart make the same events, under the same numbers, as the file read whole.
+#[test]
+fn evtx_chunks_read_apart_make_the_whole() {
+    let Some(bytes) = many_chunks() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    fs::write(&path, bytes).unwrap();
+    let read = |piece_bytes| {
+        let mut events = Vec::new();
+        read(&Input::File(path.clone()), &ReadOptions { piece_bytes, ..ReadOptions::default() }, &mut |batch| {
+            for event in (0..batch.rows()).map(|row| batch.event(row)) {
+                // The order of columns is an accident of the batch.
+                let mut fields: Vec<_> = event.raw.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+                fields.sort_by(|a, b| a.0.cmp(&b.0));
+                events.push((event.reference, fields));
+            }
+        });
+        events.sort_by(|a, b| a.0.cmp(&b.0));
+        events
+    };
+    assert!(read(1 << 16) == read(1 << 30));
+}
+
+/// Damage to an EVTX file is said, and costs the records that it hits, not the file.
+#[test]
+fn a_damaged_evtx_file_is_read_as_far_as_can_be() {
+    let Some(bytes) = many_chunks() else { return };
+    let count = |bytes: &[u8]| read_stream("x", &mut &*bytes, &ReadOptions::default(), &mut |_| {});
+    let whole = count(&bytes).events;
+    let mut state = 1_u64;
+    for _ in 0..20 {
+        let mut damaged = bytes.clone();
+        for _ in 0..30 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let bit = (state >> 20) as usize % (damaged.len() * 8);
+            damaged[bit / 8] ^= 1 << (bit % 8);
+        }
+        let events = count(&damaged).events;
+        assert!(events * 10 > whole * 8, "{events} of {whole}");
+    }
+    // The head of the second chunk is gone: its records are found without it.
+    let mut damaged = bytes.clone();
+    damaged[4096 + 65536..4096 + 65536 + 128].fill(0xff);
+    let report = count(&damaged);
+    assert_eq!(report.problems[0].code, "evtx-chunk");
+    assert!(report.events + 5 >= whole, "{} of {whole}", report.events);
+    // The file ends in the middle of a chunk.
+    let report = count(&bytes[..4096 + 65536 * 3 + 30000]);
+    assert!(report.problems.iter().any(|p| p.code == "evtx-truncated"), "{:?}", report.problems);
+    assert!(report.events > 0);
 }
