@@ -9,36 +9,36 @@ use std::{
 use serde_json::Value;
 
 /// The root of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// The bundled example.
-pub fn example(path: &str) -> String {
+pub(crate) fn example(path: &str) -> String {
     root().join("examples/bits").join(path).to_string_lossy().into_owned()
 }
 
 /// Real telemetry and published rules beside the repository, if they are there.
-pub fn shared(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let path = root().join("../shared").join(path);
     path.exists().then_some(path)
 }
 
 /// Runs `lurcher` in an empty folder of its own, so that no settings of the machine's matter.
-pub fn lurcher(arguments: &[&str]) -> Output {
+pub(crate) fn lurcher(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     Command::new(env!("CARGO_BIN_EXE_lurcher")).args(arguments).current_dir(folder.path()).output().unwrap()
 }
 
 /// Runs `lurcher hunt --format jsonl` and returns the exit code, the alerts, and what was said on standard error.
-pub fn hunt(arguments: &[&str]) -> (i32, Vec<Value>, String) {
+pub(crate) fn hunt(arguments: &[&str]) -> (i32, Vec<Value>, String) {
     let output = lurcher(&[&["hunt", "--format", "jsonl"], arguments].concat());
     let alerts = String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (output.status.code().unwrap(), alerts, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// The alerts as sorted lines without what names the file, so that runs over different files can be compared.
-pub fn without_files(alerts: &[Value]) -> Vec<String> {
+pub(crate) fn without_files(alerts: &[Value]) -> Vec<String> {
     let mut lines: Vec<String> = alerts
         .iter()
         .map(|alert| {
