@@ -11,7 +11,8 @@ use lurcher_schema::{Event, Schemas, Taxonomy, Timestamp, Value};
 
 use crate::eval::{CompiledExpr, Row};
 
-/// Whether the predicate holds for the event. `now` is the time of the run.
+/// Whether the predicate holds for the event. `now` is the time of the run, for an event without a
+/// time.
 pub fn holds(predicate: &Predicate, event: &Event, schemas: &Schemas, now: Timestamp) -> bool {
     match predicate {
         Predicate::Constant(truth) => *truth,
@@ -23,6 +24,7 @@ pub fn holds(predicate: &Predicate, event: &Event, schemas: &Schemas, now: Times
             passes(test, &value)
         }
         Predicate::Holds { expr, fields } => {
+            let now = event.time.unwrap_or(now);
             CompiledExpr::new(expr).holds(*fields, &mut EventRow { event, schemas }, now)
         }
     }

@@ -236,7 +236,8 @@ impl Scanner {
         for filter in open {
             let holds = state.memo.settle(&state.program, *filter, &mut |number| {
                 let residual = &self.rules.graph().residuals[number as usize];
-                residual.expr.holds(residual.quantifier, row, self.settings.now)
+                let now = row.batch.times()[row.row].unwrap_or(self.settings.now);
+                residual.expr.holds(residual.quantifier, row, now)
             });
             if holds {
                 hits.push(*filter);

@@ -160,7 +160,9 @@ pub enum Function {
     Case,
     /// The first argument that is not null.
     Coalesce,
-    /// The time of the run as milliseconds since 1970, from the injected clock.
+    /// The time as milliseconds since 1970, from the injected clock. A sweep over files runs on a virtual clock that
+    /// stands at the time of the row it looks at, as a live stream's does, so that a run can be repeated; only a row
+    /// without a time sees the time of the run.
     Now,
 }
 

@@ -18,8 +18,13 @@ pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
     let paths: Vec<PathBuf> = arguments.files.iter().chain(&arguments.more).cloned().collect();
     let pack = rules::pack(&paths, &config, &schemas);
     let selection = rules::selection(&arguments.selection)?;
-    let checks: Vec<&CheckRecord> =
-        pack.rules.iter().zip(&pack.checks).filter(|(rule, _)| selection.selects_rule(rule)).map(|(_, check)| check).collect();
+    let checks: Vec<&CheckRecord> = pack
+        .rules
+        .iter()
+        .zip(&pack.checks)
+        .filter(|(rule, _)| selection.selects_rule(rule))
+        .map(|(_, check)| check)
+        .collect();
     match arguments.format {
         CheckFormat::Text => text(&pack, &checks, arguments.verbose),
         CheckFormat::Json => {
@@ -29,7 +34,9 @@ pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
             rules::tell(&errors(&pack));
         }
         CheckFormat::Sarif => println!("{}", render::sarif(&pack.diagnostics)),
-        CheckFormat::Github => pack.diagnostics.iter().for_each(|diagnostic| println!("{}", render::github(diagnostic))),
+        CheckFormat::Github => {
+            pack.diagnostics.iter().for_each(|diagnostic| println!("{}", render::github(diagnostic)))
+        }
     }
     for problem in &pack.problems {
         eprintln!("error: {}: {}", problem.path, problem.message);
@@ -57,7 +64,10 @@ fn text(pack: &Pack, checks: &[&CheckRecord], verbose: bool) {
     for check in checks {
         *tally.entry((check.vendor, check.language)).or_default().entry(check.verdict).or_default() += 1;
     }
-    println!("{:10} {:8} {:>7} {:>12} {:>12} {:>7}", "vendor", "language", "exact", "approximate", "unsupported", "error");
+    println!(
+        "{:10} {:8} {:>7} {:>12} {:>12} {:>7}",
+        "vendor", "language", "exact", "approximate", "unsupported", "error"
+    );
     for ((vendor, language), verdicts) in &tally {
         let of = |verdict| verdicts.get(verdict).copied().unwrap_or(0);
         let figures = (of("exact"), of("approximate"), of("unsupported"), of("error"));

@@ -43,7 +43,8 @@ pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for event in &events {
         let json = schemas.normalise(event, taxonomy).to_json();
-        let text = if arguments.compact { json.to_string() } else { serde_json::to_string_pretty(&json).unwrap_or_default() };
+        let text =
+            if arguments.compact { json.to_string() } else { serde_json::to_string_pretty(&json).unwrap_or_default() };
         if writeln!(out, "{text}").is_err() {
             break; // The reader of our output has gone.
         }

@@ -237,7 +237,9 @@ struct Output<'s> {
 fn open<'s>(arguments: &Hunt, schemas: &'s Schemas) -> Result<Output<'s>, String> {
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
     let out: Box<dyn Write + Send> = match &arguments.output {
-        Some(path) => Box::new(BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?)),
+        Some(path) => {
+            Box::new(BufWriter::new(File::create(path).map_err(|error| format!("{}: {error}", path.display()))?))
+        }
         None => Box::new(BufWriter::new(io::stdout())),
     };
     let format = match arguments.format {
@@ -265,7 +267,10 @@ fn open<'s>(arguments: &Hunt, schemas: &'s Schemas) -> Result<Output<'s>, String
 /// How many columns the terminal has; 110 where there is none.
 pub(crate) fn width() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    asked.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))).unwrap_or(110).clamp(60, 400)
+    asked
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .unwrap_or(110)
+        .clamp(60, 400)
 }
 
 impl Output<'_> {

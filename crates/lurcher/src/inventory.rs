@@ -56,7 +56,9 @@ fn take(kinds: &mut Kinds, batch: &EventBatch) {
     let attribute = |name| shape.attribute(name).unwrap_or_default();
     let name = match shape.attribute("channel") {
         Some(channel) => format!("{} {channel} {}", shape.dialect(), attribute("event_id")),
-        None => format!("{} {}{}{}", shape.dialect(), attribute("dataset"), attribute("sourcetype"), attribute("class_uid")),
+        None => {
+            format!("{} {}{}{}", shape.dialect(), attribute("dataset"), attribute("sourcetype"), attribute("class_uid"))
+        }
     };
     let times = || batch.times().iter().flatten().copied();
     let kind = Kind {
@@ -85,7 +87,13 @@ fn table(kinds: &Kinds) -> Table {
     let mut sorted: Vec<_> = kinds.iter().collect();
     sorted.sort_by_key(|(name, kind)| (std::cmp::Reverse(kind.events), name.as_str()));
     for (name, kind) in sorted {
-        table.add_row([kind.events.to_string(), kind.files.len().to_string(), time(kind.first), time(kind.last), name.clone()]);
+        table.add_row([
+            kind.events.to_string(),
+            kind.files.len().to_string(),
+            time(kind.first),
+            time(kind.last),
+            name.clone(),
+        ]);
     }
     table
 }

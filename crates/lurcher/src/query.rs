@@ -27,16 +27,16 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let tables: Vec<String> = arguments.table.iter().map(|table| table_file(table)).collect::<Result<_, _>>()?;
     let plan = Plan::new(&arguments.input, &tables)?;
     let rule_set = hunt::compile(vec![Arc::clone(&rule)], &schemas, Route::Any);
-    let settings = Arc::new(Settings {
-        now: hunt::now(),
-        relational: Some(lurcher_query::relational()),
-        ..Settings::default()
-    });
+    let settings =
+        Arc::new(Settings { now: hunt::now(), relational: Some(lurcher_query::relational()), ..Settings::default() });
     let worker = || (Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings)), Vec::new());
-    let (workers, report) = plan.run(worker, |(scanner, alerts): &mut (Scanner, Vec<Alert>), batch| scanner.scan(batch, alerts));
+    let (workers, report) =
+        plan.run(worker, |(scanner, alerts): &mut (Scanner, Vec<Alert>), batch| scanner.scan(batch, alerts));
     let (scanners, found): (Vec<Scanner>, Vec<Vec<Alert>>) = workers.into_iter().unzip();
     let mut at_once: Vec<Alert> = found.into_iter().flatten().collect();
-    let key = |alert: &Alert| alert.events.first().and_then(|event| event.as_ref().map(|event| (event.time, event.reference.clone())));
+    let key = |alert: &Alert| {
+        alert.events.first().and_then(|event| event.as_ref().map(|event| (event.time, event.reference.clone())))
+    };
     at_once.sort_by_cached_key(key);
     let mut alerts = at_once;
     let scan = Scanner::finish(scanners, &mut alerts);
@@ -60,8 +60,11 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, 
     let file = SourceFile::new(name, text);
     let Lowered { body, reasons, diagnostics } = match arguments.language.to_lowercase().as_str() {
         "eql" => {
-            let options =
-                eql::Options { category_field: arguments.category_field.clone(), now: Some(hunt::now()), ..eql::Options::default() };
+            let options = eql::Options {
+                category_field: arguments.category_field.clone(),
+                now: Some(hunt::now()),
+                ..eql::Options::default()
+            };
             eql::lower(&file, &options, schemas)
         }
         "spl2" => spl2::lower(&file, &spl2::Options::default(), schemas),

@@ -35,7 +35,8 @@ pub(crate) fn pack(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pac
 /// The flags as the content crate understands them.
 pub(crate) fn selection(flags: &Selection) -> Result<lurcher_content::Selection, String> {
     let severity = |word: &String| {
-        Severity::from_name(word).ok_or_else(|| format!("--severity {word}: informational, low, medium, high or critical"))
+        Severity::from_name(word)
+            .ok_or_else(|| format!("--severity {word}: informational, low, medium, high or critical"))
     };
     Ok(lurcher_content::Selection {
         vendors: flags.vendor.clone(),
@@ -84,7 +85,11 @@ pub(crate) fn tell_unrun(pack: &Pack, chosen: &[Arc<Rule>]) -> bool {
     }
     let unrun: usize = by_reason.values().map(Vec::len).sum();
     if unrun > 0 {
-        eprintln!("rules: {} of {} will not run; `lurcher check` says why for each", unrun, count(chosen.len() as u64, "rule"));
+        eprintln!(
+            "rules: {} of {} will not run; `lurcher check` says why for each",
+            unrun,
+            count(chosen.len() as u64, "rule")
+        );
     }
     unrun > 0 || !pack.problems.is_empty()
 }

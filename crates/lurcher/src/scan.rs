@@ -49,7 +49,11 @@ impl Plan {
     }
 
     /// Reads everything; each thread's batches go to its own worker. Returns the workers and the report.
-    pub(crate) fn run<W: Send>(self, worker: impl Fn() -> W + Sync, take: impl Fn(&mut W, &EventBatch) + Sync) -> (Vec<W>, Report) {
+    pub(crate) fn run<W: Send>(
+        self,
+        worker: impl Fn() -> W + Sync,
+        take: impl Fn(&mut W, &EventBatch) + Sync,
+    ) -> (Vec<W>, Report) {
         let next = AtomicUsize::new(0);
         let report = Mutex::new(self.report);
         let bar = progress::bar(self.units.iter().map(Unit::bytes).sum(), self.quiet);

@@ -14,8 +14,12 @@ fn office() -> String {
 fn a_good_sweep_exits_with_0_and_finds_both_attacks() {
     let (code, alerts, said) = hunt(&[&example("events"), "-r", &example("rules")]);
     assert_eq!(code, 0, "{said}");
-    let names: std::collections::BTreeSet<&str> = alerts.iter().map(|alert| alert["rule"]["name"].as_str().unwrap()).collect();
-    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["Bitsadmin Fetches a File", "Program Started When a BITS Job Ended"]);
+    let names: std::collections::BTreeSet<&str> =
+        alerts.iter().map(|alert| alert["rule"]["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names.into_iter().collect::<Vec<_>>(),
+        ["Bitsadmin Fetches a File", "Program Started When a BITS Job Ended"]
+    );
 }
 
 #[test]
@@ -60,7 +64,10 @@ fn a_flipped_bit_in_an_archive_is_an_error_with_the_archives_name() {
     let (code, alerts, said) = hunt(&[&folder.path().to_string_lossy(), "-r", &example("rules")]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("office.xml.gz"), "{said}");
-    assert!(alerts.iter().any(|alert| alert["events"][0]["file"].as_str().unwrap().ends_with("tuesday.jsonl")), "{said}");
+    assert!(
+        alerts.iter().any(|alert| alert["events"][0]["file"].as_str().unwrap().ends_with("tuesday.jsonl")),
+        "{said}"
+    );
 }
 
 #[test]

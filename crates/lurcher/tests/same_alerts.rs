@@ -47,7 +47,9 @@ fn the_format_does_not_matter() {
 #[test]
 fn ids_are_the_same_in_every_run_and_differ_between_events() {
     let run = || hunt(&[&example("events"), "-r", &example("rules")]).1;
-    let ids = |alerts: &[serde_json::Value]| alerts.iter().map(|alert| alert["id"].as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>();
+    let ids = |alerts: &[serde_json::Value]| {
+        alerts.iter().map(|alert| alert["id"].as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
     let (first, second) = (run(), run());
     assert_eq!(ids(&first), ids(&second));
     assert_eq!(ids(&first).len(), first.len());

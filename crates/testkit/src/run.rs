@@ -51,10 +51,15 @@ pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) ->
     let meta = RuleMeta { id: "spec".into(), name: "spec".into(), ..RuleMeta::default() };
     let rule = Arc::new(Rule { meta, body, support: Support { reasons } });
     let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).add(rule).build();
-    let mut scanner = Scanner::new(rules, Arc::new(Settings { relational: Some(lurcher_query::relational()), ..Settings::default() }));
+    let mut scanner = Scanner::new(
+        rules,
+        Arc::new(Settings { relational: Some(lurcher_query::relational()), ..Settings::default() }),
+    );
     let mut input = tempfile::Builder::new().suffix(".jsonl").tempfile().map_err(|error| error.to_string())?;
     input.write_all(events.as_bytes()).map_err(|error| error.to_string())?;
-    let report = read(&Input::File(input.path().to_owned()), &ReadOptions::default(), &mut |batch| scanner.scan(&batch, &mut outcome.alerts));
+    let report = read(&Input::File(input.path().to_owned()), &ReadOptions::default(), &mut |batch| {
+        scanner.scan(&batch, &mut outcome.alerts)
+    });
     if let Some(problem) = report.problems.iter().find(|problem| problem.gravity == lurcher_readers::Gravity::Error) {
         return Err(format!("the events: {problem}"));
     }
@@ -64,7 +69,9 @@ pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) ->
 
 /// The numbers of an alert's events, `-` for an absent one.
 fn numbers(alert: &Alert) -> String {
-    let number = |event: &Option<lurcher_schema::Event>| event.as_ref().map_or("-".to_owned(), |event| event.reference.record.to_string());
+    let number = |event: &Option<lurcher_schema::Event>| {
+        event.as_ref().map_or("-".to_owned(), |event| event.reference.record.to_string())
+    };
     alert.events.iter().map(number).collect::<Vec<_>>().join(" ")
 }
 
@@ -88,7 +95,8 @@ fn rows(wanted: &[String], outcome: &Outcome) -> Result<(), String> {
     }
     let mut left: Vec<usize> = (0..got.len()).collect();
     for line in wanted {
-        let (row, events) = line.rsplit_once("<-").map_or((line.as_str(), None), |(row, events)| (row, Some(events.trim())));
+        let (row, events) =
+            line.rsplit_once("<-").map_or((line.as_str(), None), |(row, events)| (row, Some(events.trim())));
         let row: serde_json::Value = serde_json::from_str(row.trim()).map_err(|error| format!("{line}: {error}"))?;
         let fits = |at: &usize| {
             let columns = row.as_object().into_iter().flatten();

@@ -47,9 +47,12 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
             cases.push(Case { name: name.trim().to_owned(), line: number + 1, ..Case::default() });
         }
         let Some(kind) = line.strip_prefix("```") else { continue };
-        let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
+        let body: Vec<&str> =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
         let Some(case) = cases.last_mut() else { continue };
-        let filled = |body: &[&str]| body.iter().filter(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned()).collect();
+        let filled = |body: &[&str]| {
+            body.iter().filter(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned()).collect()
+        };
         match kind.trim() {
             "eql" | "spl2" => {
                 case.language = kind.trim().to_owned();
@@ -75,7 +78,9 @@ mod tests {
 
     #[test]
     fn a_case_is_a_heading_and_its_fences() {
-        let cases = parse("# T\n\nprose\n\n## One\n\n```eql\nany where true\n```\n```events\n{}\n```\n```matches\n1\n```\n").unwrap();
+        let cases =
+            parse("# T\n\nprose\n\n## One\n\n```eql\nany where true\n```\n```events\n{}\n```\n```matches\n1\n```\n")
+                .unwrap();
         assert_eq!(cases.len(), 1);
         assert_eq!((cases[0].name.as_str(), cases[0].line), ("One", 5));
         assert_eq!(cases[0].expected, Some(Expected::Matches(vec!["1".into()])));
@@ -83,6 +88,9 @@ mod tests {
 
     #[test]
     fn a_case_without_an_expectation_is_refused() {
-        assert_eq!(parse("## One\n```eql\nx\n```\n").unwrap_err(), "line 1: `One` needs a query and what must come out");
+        assert_eq!(
+            parse("## One\n```eql\nx\n```\n").unwrap_err(),
+            "line 1: `One` needs a query and what must come out"
+        );
     }
 }

@@ -10,9 +10,15 @@ fn spec(path: &Path, text: String) -> datatest_stable::Result<()> {
     let cases = parse(&text)?;
     let failed: Vec<String> = cases
         .iter()
-        .filter_map(|case| Some(format!("{}:{}: {}\n{}", path.display(), case.line, case.name, check(case, &schemas).err()?)))
+        .filter_map(|case| {
+            Some(format!("{}:{}: {}\n{}", path.display(), case.line, case.name, check(case, &schemas).err()?))
+        })
         .collect();
-    if failed.is_empty() { Ok(()) } else { Err(format!("{} of {} cases failed\n\n{}", failed.len(), cases.len(), failed.join("\n\n")).into()) }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("{} of {} cases failed\n\n{}", failed.len(), cases.len(), failed.join("\n\n")).into())
+    }
 }
 
 datatest_stable::harness! {

@@ -133,6 +133,7 @@ impl PipelinePlan {
 impl StagePlan {
     /// Applies a stage that looks at one row; false if the row is dropped.
     fn apply(&self, row: &mut PipelineRow, source: &mut dyn RowSource, now: Timestamp) -> bool {
+        let now = row.place.time.unwrap_or(now);
         match self {
             Self::Where(condition) => {
                 let value = condition.evaluate(&mut RowView { source, columns: &row.columns }, now);

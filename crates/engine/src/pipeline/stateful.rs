@@ -32,7 +32,7 @@ impl Seat<'_> {
     }
 
     fn value(&mut self, row: &PipelineRow, expr: &CompiledExpr) -> Value {
-        let now = self.now;
+        let now = row.place.time.unwrap_or(self.now);
         expr.evaluate(&mut RowView { source: &mut self.source(row.own), columns: &row.columns }, now)
     }
 

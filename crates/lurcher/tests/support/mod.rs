@@ -33,7 +33,8 @@ pub(crate) fn lurcher(arguments: &[&str]) -> Output {
 /// Runs `lurcher hunt --format jsonl` and returns the exit code, the alerts, and what was said on standard error.
 pub(crate) fn hunt(arguments: &[&str]) -> (i32, Vec<Value>, String) {
     let output = lurcher(&[&["hunt", "--format", "jsonl"], arguments].concat());
-    let alerts = String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let alerts =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (output.status.code().unwrap(), alerts, String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
