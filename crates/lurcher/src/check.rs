@@ -35,7 +35,9 @@ pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
         }
         CheckFormat::Sarif => println!("{}", render::sarif(&pack.diagnostics)),
         CheckFormat::Github => {
-            pack.diagnostics.iter().for_each(|diagnostic| println!("{}", render::github(diagnostic)))
+            for diagnostic in &pack.diagnostics {
+                println!("{}", render::github(diagnostic));
+            }
         }
     }
     for problem in &pack.problems {

@@ -169,11 +169,11 @@ fn sweep(plan: Plan, rules: &Arc<RuleSet>, settings: &Arc<Settings>, span: &Span
         worker.alerts.flush();
     }
     let mut last = Pending { kept: Vec::new(), out };
-    let scan = Scanner::finish(scanners, &mut last);
+    let total = Scanner::finish(scanners, &mut last);
     last.flush();
     Swept {
         report,
-        scan,
+        scan: total,
         alerts: out.count.load(Ordering::Relaxed),
         read_nanos: busy.saturating_sub(scanned),
         output_nanos: out.nanos.load(Ordering::Relaxed),
@@ -227,9 +227,12 @@ pub(crate) fn tell_tails(rules: &RuleSet, scan: &ScanStats) -> bool {
     !tails.dropped.is_empty() || !tails.failed.is_empty() || tails.unreadable > 0
 }
 
+/// The writer, and what went wrong with it first.
+type Sink<'s> = (Writer<'s, Box<dyn Write + Send>>, Option<io::Error>);
+
 /// Where all threads' alerts go.
 struct Output<'s> {
-    writer: Mutex<(Writer<'s, Box<dyn Write + Send>>, Option<io::Error>)>,
+    writer: Mutex<Sink<'s>>,
     count: AtomicU64,
     nanos: AtomicU64,
 }

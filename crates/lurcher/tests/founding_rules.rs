@@ -20,12 +20,12 @@ fn the_founding_rules_raise_exactly_the_expected_alerts() {
     command
         .args(["hunt", "--format", "jsonl", "--quiet"])
         .args(["events", "sigma_regression"].map(|name| data.join(name)));
-    folders.iter().for_each(|folder| {
+    for folder in &folders {
         command.arg("-r").arg(folder);
-    });
-    IDS.iter().for_each(|id| {
+    }
+    for id in IDS {
         command.args(["--id", id]);
-    });
+    }
     let output = command.output().unwrap();
     let expected = std::fs::read_to_string(data.join("bits_expected.csv")).unwrap();
     let want: BTreeSet<[String; 3]> = expected.lines().skip(1).map(columns).collect();

@@ -7,7 +7,7 @@ use std::fs;
 use support::{example, hunt, lurcher};
 
 fn office() -> String {
-    fs::read_to_string(example("events/office-monday.xml")).unwrap()
+    fs::read_to_string(example("events/office-monday.xml")).expect("the example is part of the repository")
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) ->
     let mut input = tempfile::Builder::new().suffix(".jsonl").tempfile().map_err(|error| error.to_string())?;
     input.write_all(events.as_bytes()).map_err(|error| error.to_string())?;
     let report = read(&Input::File(input.path().to_owned()), &ReadOptions::default(), &mut |batch| {
-        scanner.scan(&batch, &mut outcome.alerts)
+        scanner.scan(&batch, &mut outcome.alerts);
     });
     if let Some(problem) = report.problems.iter().find(|problem| problem.gravity == lurcher_readers::Gravity::Error) {
         return Err(format!("the events: {problem}"));

@@ -55,7 +55,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
         };
         match kind.trim() {
             "eql" | "spl2" => {
-                case.language = kind.trim().to_owned();
+                kind.trim().clone_into(&mut case.language);
                 case.query = body.join("\n");
             }
             "events" => case.events = body.join("\n"),

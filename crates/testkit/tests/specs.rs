@@ -5,6 +5,7 @@ use std::path::Path;
 use lurcher_schema::Schemas;
 use lurcher_testkit::{check, parse};
 
+#[expect(clippy::needless_pass_by_value, reason = "the harness hands texts over")]
 fn spec(path: &Path, text: String) -> datatest_stable::Result<()> {
     let schemas = Schemas::builtin().map_err(|diagnostics| format!("{diagnostics:?}"))?;
     let cases = parse(&text)?;

@@ -1,5 +1,6 @@
 //! Runs the binary as a user would.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
 use std::{
     path::{Path, PathBuf},
