@@ -1,6 +1,6 @@
 //! Judging a row by the rows before it: never seen, at the edge of the distribution, far from the mean, improbable.
 //!
-//! The models are those that the IR documents, one [`Judge`] per stage. They see rows in order of time and remember
+//! The models are those that the IR documents, one judge per stage. They see rows in order of time and remember
 //! exactly; nothing is sketched or sampled. An entity's history counts as far back as the stage's window says, its older
 //! end included. Source: Splunk's `first_time_event`, `adaptive_threshold` and `conditional_anomaly`, whose exact
 //! numbers are not published.

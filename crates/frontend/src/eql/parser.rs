@@ -1,4 +1,4 @@
-//! Tokens to the tree: statements, sequences, samples and pipes. Expressions are read in [`super::expression`].
+//! Tokens to the tree: statements, sequences, samples and pipes. Expressions are read in the module beside it, `expression`.
 //!
 //! Recursive descent that never fails as a whole. What is wrong is reported once, at the place where it stands, and
 //! taken for what was probably meant; where nothing can be guessed the parser goes on behind the bracket. Rules that
