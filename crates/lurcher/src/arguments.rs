@@ -52,7 +52,7 @@ pub(crate) struct Hunt {
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
     /// At most so many events in one alert; their full number is in `event_count`.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
     pub(crate) max_evidence: usize,
     /// Exit with 3 if there are alerts.
     #[arg(long)]
@@ -143,12 +143,12 @@ pub(crate) struct Input {
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<String>,
     /// How many threads read and scan.
-    #[arg(long, value_name = "N", default_value_t = default_threads())]
+    #[arg(long, value_name = "N", default_value_t = default_threads(), value_parser = at_least_one)]
     pub(crate) threads: usize,
     /// Write figures of the run to this file as JSON.
     #[arg(long, value_name = "FILE")]
     pub(crate) stats: Option<PathBuf>,
-    /// No progress bar, no closing summary.
+    /// No progress bar, no notes, no closing summary; faults are still named.
     #[arg(short, long)]
     pub(crate) quiet: bool,
     #[command(flatten)]
@@ -212,7 +212,7 @@ pub(crate) struct Site {
     /// A folder of mapping packs to add to those that come with Lurcher.
     #[arg(long, value_name = "FOLDER", help_heading = "This site")]
     pub(crate) packs: Vec<PathBuf>,
-    /// A macro of this site, such as `my_rule_filter=user != "backup"`.
+    /// A macro of this site, such as `my_rule_filter=user != "backup"`; as often as needed.
     #[arg(long = "macro", value_name = "NAME=TEXT", help_heading = "This site")]
     pub(crate) macros: Vec<String>,
 }
@@ -283,6 +283,10 @@ pub(crate) enum TaxonomyName {
     Cim,
     /// OCSF.
     Ocsf,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "a number from 1 on is needed".into())
 }
 
 fn default_threads() -> usize {

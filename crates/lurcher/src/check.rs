@@ -1,13 +1,17 @@
 //! `lurcher check`: whether each rule runs as at its vendor's.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use lurcher_content::{CheckRecord, Pack};
 use lurcher_diagnostics::{Diagnostic, Level, render};
 
 use crate::{
     arguments::{Check, CheckFormat},
-    outcome::{Outcome, count},
+    outcome::{Outcome, count, written},
     rules,
 };
 
@@ -26,20 +30,11 @@ pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
         .map(|(_, check)| check)
         .collect();
     match arguments.format {
-        CheckFormat::Text => text(&pack, &checks, arguments.verbose),
-        CheckFormat::Json => {
-            for check in &checks {
-                println!("{}", serde_json::to_string(check).map_err(|error| error.to_string())?);
-            }
-            rules::tell(&errors(&pack));
-        }
-        CheckFormat::Sarif => println!("{}", render::sarif(&pack.diagnostics)),
-        CheckFormat::Github => {
-            for diagnostic in &pack.diagnostics {
-                println!("{}", render::github(diagnostic));
-            }
-        }
+        CheckFormat::Text => rules::tell(&pack.diagnostics),
+        CheckFormat::Json => rules::tell(&errors(&pack)),
+        CheckFormat::Sarif | CheckFormat::Github => {}
     }
+    written(write(&mut io::BufWriter::new(io::stdout().lock()), arguments, &pack, &checks))?;
     for problem in &pack.problems {
         eprintln!("error: {}: {}", problem.path, problem.message);
     }
@@ -50,30 +45,52 @@ pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
     Ok(Outcome::of(faulty || pack_faults || !pack.problems.is_empty()))
 }
 
+fn write(out: &mut impl Write, arguments: &Check, pack: &Pack, checks: &[&CheckRecord]) -> io::Result<()> {
+    match arguments.format {
+        CheckFormat::Text => text(out, pack, checks, arguments.verbose)?,
+        CheckFormat::Json => {
+            for check in checks {
+                writeln!(out, "{}", serde_json::to_string(check)?)?;
+            }
+        }
+        CheckFormat::Sarif => writeln!(out, "{}", render::sarif(&pack.diagnostics))?,
+        CheckFormat::Github => {
+            for diagnostic in &pack.diagnostics {
+                writeln!(out, "{}", render::github(diagnostic))?;
+            }
+        }
+    }
+    out.flush()
+}
+
 fn errors(pack: &Pack) -> Vec<Diagnostic> {
     pack.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error).cloned().collect()
 }
 
-fn text(pack: &Pack, checks: &[&CheckRecord], verbose: bool) {
-    rules::tell(&pack.diagnostics);
+fn text(out: &mut impl Write, pack: &Pack, checks: &[&CheckRecord], verbose: bool) -> io::Result<()> {
     for check in checks.iter().filter(|check| verbose || check.verdict != "exact") {
-        println!("{:12} {}  {}", check.verdict, check.path, check.name);
+        writeln!(out, "{:12} {}  {}", check.verdict, check.path, check.name)?;
         for reason in &check.reasons {
-            println!("{:12} {}:{}: {}", "", reason.line, reason.column, reason.message);
+            writeln!(out, "{:12} {}:{}: {}", "", reason.line, reason.column, reason.message)?;
         }
     }
     let mut tally: BTreeMap<(&str, &str), BTreeMap<&str, u64>> = BTreeMap::new();
     for check in checks {
         *tally.entry((check.vendor, check.language)).or_default().entry(check.verdict).or_default() += 1;
     }
-    println!(
+    writeln!(
+        out,
         "{:10} {:8} {:>7} {:>12} {:>12} {:>7}",
         "vendor", "language", "exact", "approximate", "unsupported", "error"
-    );
+    )?;
     for ((vendor, language), verdicts) in &tally {
         let of = |verdict| verdicts.get(verdict).copied().unwrap_or(0);
         let figures = (of("exact"), of("approximate"), of("unsupported"), of("error"));
-        println!("{vendor:10} {language:8} {:>7} {:>12} {:>12} {:>7}", figures.0, figures.1, figures.2, figures.3);
+        writeln!(
+            out,
+            "{vendor:10} {language:8} {:>7} {:>12} {:>12} {:>7}",
+            figures.0, figures.1, figures.2, figures.3
+        )?;
     }
-    println!("{} in {}", count(checks.len() as u64, "rule"), count(pack.files as u64, "file"));
+    writeln!(out, "{} in {}", count(checks.len() as u64, "rule"), count(pack.files as u64, "file"))
 }

@@ -28,7 +28,7 @@ const PENDING: usize = 256;
 
 /// Loads rules, sweeps, writes alerts.
 pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
-    let mut stats = Stats::start();
+    let mut stats = Stats::start_for(arguments.input.stats.as_deref())?;
     let span = Span::new(arguments)?;
     let config = rules::config(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
@@ -60,6 +60,9 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     if let Some(error) = failed.filter(|error| error.kind() != io::ErrorKind::BrokenPipe) {
         return Err(format!("writing alerts: {error}"));
     }
+    if swept.report.events == 0 {
+        eprintln!("lurcher: nothing ran: there are no events in this input");
+    }
     Ok(match () {
         () if swept.report.events == 0 => Outcome::NothingRan,
         () if arguments.fail_on_alert && swept.alerts > 0 => Outcome::Alerts,
@@ -71,7 +74,12 @@ fn no_rules(arguments: &Hunt, loaded: usize, chosen: usize) -> String {
     if arguments.rules.files.is_empty() && loaded == 0 {
         return "no rules: name rule files or folders with -r, or set `rules` in lurcher.toml".into();
     }
-    format!("no rules to run: {} found, {chosen} chosen, none of them can be run", count(loaded as u64, "rule"))
+    let found = count(loaded as u64, "rule");
+    match (loaded, chosen) {
+        (0, _) => "no rules found in what -r names".into(),
+        (_, 0) => format!("no rules to run: {found} found, none of them fits the flags that choose rules"),
+        _ => format!("no rules to run: {found} found, {chosen} chosen, none of them can be run"),
+    }
 }
 
 pub(crate) fn compile(rules: Vec<Arc<Rule>>, schemas: &Arc<Schemas>, route: Route) -> Arc<RuleSet> {
@@ -113,7 +121,11 @@ impl Span {
                 .map(Some)
                 .ok_or_else(|| format!("{flag} {text}: write a time as 2026-03-02T06:00:00Z, or a date")),
         };
-        Ok(Self { from: parse("--from", &arguments.from)?, to: parse("--to", &arguments.to)? })
+        let span = Self { from: parse("--from", &arguments.from)?, to: parse("--to", &arguments.to)? };
+        match (span.from, span.to) {
+            (Some(from), Some(to)) if from >= to => Err(format!("no time lies from {from} to {to}")),
+            _ => Ok(span),
+        }
     }
 
     fn is_open(&self) -> bool {

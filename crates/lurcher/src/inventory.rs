@@ -1,6 +1,9 @@
 //! `lurcher inventory`: what is in a folder of logs. Also the measure of reading alone, for the benchmark.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
 use comfy_table::{Table, presets};
 use lurcher_schema::{EventBatch, Timestamp};
@@ -8,12 +11,12 @@ use serde_json::json;
 
 use crate::{
     arguments::Inventory,
-    outcome::{Outcome, count, tell_input},
+    outcome::{Outcome, count, tell_input, written},
     scan::Plan,
     stats::Stats,
 };
 
-/// How many events of a kind, on how many hosts, from when to when.
+/// How many events of a kind, in which files, from when to when.
 #[derive(Clone, Debug, Default)]
 struct Kind {
     events: u64,
@@ -26,22 +29,14 @@ type Kinds = BTreeMap<String, Kind>;
 
 /// Counts events by kind.
 pub(crate) fn run(arguments: &Inventory) -> Result<Outcome, String> {
-    let mut stats = Stats::start();
+    let mut stats = Stats::start_for(arguments.input.stats.as_deref())?;
     let plan = Plan::new(&arguments.input, &[])?;
     let (workers, report) = plan.run(Kinds::new, take);
     let mut kinds = Kinds::new();
     for (name, kind) in workers.into_iter().flatten() {
         merge(kinds.entry(name).or_default(), kind);
     }
-    if arguments.json {
-        for (name, kind) in &kinds {
-            let line = json!({"kind": name, "events": kind.events, "files": kind.files.len(), "first": time(kind.first), "last": time(kind.last)});
-            println!("{line}");
-        }
-    } else {
-        println!("{}", table(&kinds));
-        println!("{} of {}", count(report.events, "event"), count(kinds.len() as u64, "kind"));
-    }
+    written(write(&mut io::BufWriter::new(io::stdout().lock()), arguments.json, &kinds, report.events))?;
     stats.set("events", report.events);
     stats.set("bytes", report.bytes);
     let faults = tell_input(&report, arguments.input.quiet);
@@ -49,6 +44,23 @@ pub(crate) fn run(arguments: &Inventory) -> Result<Outcome, String> {
         stats.write(path)?;
     }
     Ok(if report.events == 0 { Outcome::NothingRan } else { Outcome::of(faults) })
+}
+
+fn write(out: &mut impl Write, json: bool, kinds: &Kinds, events: u64) -> io::Result<()> {
+    if json {
+        for (name, kind) in kinds {
+            let (first, last) = (kind.first.map(|t| t.to_string()), kind.last.map(|t| t.to_string()));
+            let files = kind.files.len();
+            let line = json!({"kind": name, "events": kind.events, "files": files, "first": first, "last": last});
+            writeln!(out, "{line}")?;
+        }
+    } else {
+        for line in table(kinds).lines() {
+            writeln!(out, "{}", line.trim())?;
+        }
+        writeln!(out, "{} of {}", count(events, "event"), count(kinds.len() as u64, "kind"))?;
+    }
+    out.flush()
 }
 
 fn take(kinds: &mut Kinds, batch: &EventBatch) {

@@ -1,6 +1,10 @@
 //! How a command ended: its exit code, and what it says about faults on standard error.
 
-use std::process::ExitCode;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    process::ExitCode,
+};
 
 use lurcher_readers::{Gravity, Report};
 
@@ -35,14 +39,27 @@ impl From<Outcome> for ExitCode {
     }
 }
 
+/// What writing to standard output came to. That its reader has gone (`lurcher … | head`) is no fault.
+pub(crate) fn written(result: io::Result<()>) -> Result<(), String> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("writing: {error}")),
+        _ => Ok(()),
+    }
+}
+
 /// Names every fault of the input on standard error, with a closing count; returns whether events were lost.
+///
+/// Notes are no faults. They are told by reason, with the first few names, so that they do not bury the rest.
 pub(crate) fn tell_input(report: &Report, quiet: bool) -> bool {
+    let mut notes: BTreeMap<(&str, Option<&str>), BTreeSet<&str>> = BTreeMap::new();
     for problem in &report.problems {
         let word = match problem.gravity {
             Gravity::Error => "error",
             Gravity::Warning => "warning",
-            Gravity::Note if quiet => continue,
-            Gravity::Note => "note",
+            Gravity::Note => {
+                notes.entry((&problem.message, problem.help)).or_default().insert(&problem.path);
+                continue;
+            }
         };
         eprintln!("{word}: {problem}");
         if let Some(help) = problem.help {
@@ -50,6 +67,12 @@ pub(crate) fn tell_input(report: &Report, quiet: bool) -> bool {
         }
     }
     if !quiet {
+        for ((message, help), paths) in &notes {
+            eprintln!("note: {message} ({}):{}", count(paths.len() as u64, "file"), few(paths.iter().copied()));
+            if let Some(help) = help {
+                eprintln!("  help: {help}");
+            }
+        }
         tell_skipped(report);
     }
     let errors = report.errors();
@@ -62,15 +85,29 @@ pub(crate) fn tell_input(report: &Report, quiet: bool) -> bool {
 
 /// What was left out, by reason, with the first few names.
 fn tell_skipped(report: &Report) {
-    let mut by_reason: std::collections::BTreeMap<&str, Vec<&str>> = std::collections::BTreeMap::new();
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for skipped in &report.skipped {
         by_reason.entry(&skipped.reason).or_default().push(&skipped.path);
     }
     for (reason, paths) in by_reason {
-        let shown = paths.iter().take(3).copied().collect::<Vec<_>>().join(", ");
-        let more = if paths.len() > 3 { format!(" and {} more", paths.len() - 3) } else { String::new() };
-        eprintln!("skipped: {reason}: {shown}{more}");
+        eprintln!("skipped: {reason} ({}):{}", count(paths.len() as u64, "file"), few(paths.iter().copied()));
     }
+}
+
+/// How many names stand for a group.
+const FEW: usize = 3;
+
+/// The first few names, each on a line of its own, and how many more there are. A single name stays on the line. It goes
+/// right behind a colon.
+pub(crate) fn few<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+    let all = names.len();
+    let mut names: Vec<&str> = names.take(FEW).collect();
+    if let [only] = names.as_slice() {
+        return format!(" {only}");
+    }
+    names.insert(0, "");
+    let more = if all > FEW { format!("\n  … and {} more", all - FEW) } else { String::new() };
+    names.join("\n  ") + &more
 }
 
 /// `1 file`, `2 files`, `12,345 files`.
@@ -94,5 +131,12 @@ mod tests {
         assert_eq!(super::count(0, "file"), "0 files");
         assert_eq!(super::count(1_234_567, "event"), "1,234,567 events");
         assert_eq!(super::count(123, "event"), "123 events");
+    }
+
+    #[test]
+    fn a_few_names_stand_for_many() {
+        assert_eq!(super::few(["a"].into_iter()), " a");
+        assert_eq!(super::few(["a", "b"].into_iter()), "\n  a\n  b");
+        assert_eq!(super::few(["a", "b", "c", "d", "e"].into_iter()), "\n  a\n  b\n  c\n  … and 2 more");
     }
 }

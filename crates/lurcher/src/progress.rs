@@ -18,3 +18,10 @@ pub(crate) fn bar(bytes: u64, quiet: bool) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
+
+/// The last part of a path, safe to print: a bar has room for no more, and members of archives have names that
+/// somebody else chose.
+pub(crate) fn short(path: &str) -> String {
+    let last = path.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(path);
+    last.chars().filter(|character| !character.is_control()).take(60).collect()
+}

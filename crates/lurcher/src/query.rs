@@ -12,7 +12,7 @@ use lurcher_schema::Schemas;
 use crate::{
     arguments::{Query, QueryFormat, Route},
     hunt,
-    outcome::{Outcome, tell_input},
+    outcome::{self, Outcome, tell_input},
     rules,
     scan::Plan,
     stats::Stats,
@@ -20,7 +20,7 @@ use crate::{
 
 /// Runs the query and writes what it yields.
 pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
-    let mut stats = Stats::start();
+    let mut stats = Stats::start_for(arguments.input.stats.as_deref())?;
     let config = rules::config(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let Some(rule) = rule(arguments, &schemas)? else { return Ok(Outcome::NothingRan) };
@@ -70,7 +70,12 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, 
         "spl2" => spl2::lower(&file, &spl2::Options::default(), schemas),
         other => return Err(format!("{other} is not supported yet: eql and spl2 are")),
     };
-    let diagnostics: Vec<_> = diagnostics.into_iter().map(|diagnostic| diagnostic.in_file(&file)).collect();
+    // A rule must write its findings somewhere; of a query typed here the rows are the answer.
+    let diagnostics: Vec<_> = diagnostics
+        .into_iter()
+        .filter(|diagnostic| diagnostic.level == Level::Error || diagnostic.code != "spl2-missing-into")
+        .map(|diagnostic| diagnostic.in_file(&file))
+        .collect();
     rules::tell(&diagnostics);
     for reason in &reasons {
         eprintln!("{}: {}", reason.verdict.name(), reason.message);
@@ -110,8 +115,5 @@ fn write(arguments: &Query, rule: &Rule, alerts: Vec<Alert>, schemas: &Schemas) 
         QueryFormat::Csv => answers::write_csv(&mut out, &answers),
         QueryFormat::Table => answers::write_table(&mut out, &answers, hunt::width()),
     };
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("writing: {error}")),
-        _ => Ok(()),
-    }
+    outcome::written(written.and_then(|()| out.flush()))
 }

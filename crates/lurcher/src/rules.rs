@@ -10,7 +10,7 @@ use lurcher_schema::Schemas;
 use crate::{
     arguments::{Selection, Site},
     config::Config,
-    outcome::count,
+    outcome::{count, few},
 };
 
 /// The mapping packs: those that come with Lurcher and the site's own. Faults are told and do not stop it.
@@ -62,7 +62,7 @@ pub(crate) fn tell(diagnostics: &[Diagnostic]) {
 }
 
 /// Names every rule that will not run, by reason, and every file that could not be read; returns whether there were
-/// any.
+/// any. A terminal shows the first few of each reason, lest hundreds of names push everything else out of sight.
 pub(crate) fn tell_unrun(pack: &Pack, chosen: &[Arc<Rule>]) -> bool {
     let errors: Vec<Diagnostic> = pack.diagnostics.iter().filter(|d| d.level == Level::Error).cloned().collect();
     tell(&errors);
@@ -78,10 +78,12 @@ pub(crate) fn tell_unrun(pack: &Pack, chosen: &[Arc<Rule>]) -> bool {
         by_reason.entry(format!("{}: {message}", verdict.name())).or_default().push(&rule.meta.path);
     }
     for (reason, paths) in &by_reason {
-        eprintln!("not run: {reason} ({}):", count(paths.len() as u64, "rule"));
-        for path in paths {
-            eprintln!("  {path}");
-        }
+        let named = if std::io::stderr().is_terminal() {
+            few(paths.iter().copied())
+        } else {
+            paths.iter().flat_map(|path| ["\n  ", *path]).collect()
+        };
+        eprintln!("not run: {reason} ({}):{named}", count(paths.len() as u64, "rule"));
     }
     let unrun: usize = by_reason.values().map(Vec::len).sum();
     if unrun > 0 {

@@ -60,7 +60,7 @@ impl Plan {
         let work = || {
             let mut worker = worker();
             while let Some(unit) = self.units.get(next.fetch_add(1, Ordering::Relaxed)) {
-                bar.set_message(unit.name());
+                bar.set_message(progress::short(&unit.name()));
                 let read = unit.read(&self.options, &mut |batch| take(&mut worker, &batch));
                 report.lock().unwrap_or_else(PoisonError::into_inner).merge(read);
                 bar.inc(unit.bytes());

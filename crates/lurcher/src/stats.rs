@@ -12,9 +12,12 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
-    /// Starts the clock.
-    pub(crate) fn start() -> Self {
-        Self { start: Instant::now(), counts: BTreeMap::new() }
+    /// Starts the clock. Fails if the figures could not be written to this file, before any work is done for them.
+    pub(crate) fn start_for(path: Option<&Path>) -> Result<Self, String> {
+        if let Some(path) = path {
+            fs::File::create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        Ok(Self { start: Instant::now(), counts: BTreeMap::new() })
     }
 
     /// Sets a figure.

@@ -53,6 +53,8 @@ impl Answer {
             record: event.reference.record.to_string(),
         };
         match (tail, found.events.first()) {
+            // A pipeline that chose no columns passes the event on as it is.
+            (Tail::Pipeline(_), Some(Some(event))) if found.values.is_empty() => Self::Event(answer(event)),
             (Tail::Pipeline(_), _) => Self::Row { row: found.values.to_json() },
             (Tail::Events { .. }, Some(Some(event))) => Self::Event(answer(event)),
             _ => Self::Events {

@@ -15,15 +15,16 @@ const HEAD: &str = r#"<!doctype html>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>Lurcher report</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --dim: #777; --critical: #a3002c; --high: #c8431b; --medium: #b07a00; --low: #2b6cb0; --informational: #777 }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }
+:root { color-scheme: light dark; --line: #8884; --dim: #5f6368; --critical: #a3002c; --high: #c8431b; --medium: #b07a00; --low: #2b6cb0; --informational: #777 }
+@media (prefers-color-scheme: dark) { :root { --dim: #9aa0a6 } }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; overflow-wrap: anywhere }
 h1 { font-size: 1.4rem; margin-bottom: .2rem } h2 { font-size: 1rem; margin: 2rem 0 .4rem; text-transform: uppercase; letter-spacing: .06em }
 .dim { color: var(--dim) } .badge { color: #fff; border-radius: .3rem; padding: .1rem .5rem; font-size: .8rem }
 .critical { background: var(--critical) } .high { background: var(--high) } .medium { background: var(--medium) } .low { background: var(--low) } .informational { background: var(--informational) }
 details { border: 1px solid var(--line); border-radius: .5rem; margin: .5rem 0; padding: .5rem .9rem }
 summary { cursor: pointer; font-weight: 600 } summary .dim { font-weight: 400; font-size: .9rem }
 .alert { border-top: 1px solid var(--line); padding: .6rem 0 } .alert p { margin: .2rem 0 }
-table { border-collapse: collapse; width: 100%; font-size: .9rem } td { padding: .1rem .6rem .1rem 0; vertical-align: top } td:first-child { white-space: nowrap; color: var(--dim) }
+table { border-collapse: collapse; width: 100%; margin-top: .3rem; font-size: .9rem } td { padding: .1rem .6rem .1rem 0; vertical-align: top } td:first-child { white-space: nowrap; color: var(--dim) }
 td:last-child { font-family: ui-monospace, monospace; overflow-wrap: anywhere; width: 100% }
 @media print { details { break-inside: avoid } }
 </style>
@@ -96,12 +97,16 @@ fn evidence(page: &mut String, alert: &AlertView) {
     let head: Vec<String> = head.iter().filter(|text| !text.is_empty()).map(|text| escape(text)).collect();
     let _ = writeln!(
         page,
-        "<div class=\"alert\">\n<p class=\"dim\">{}</p>\n<p>{}</p>\n<table>",
+        "<div class=\"alert\">\n<p class=\"dim\">{}</p>\n{}<table>",
         head.join(" · "),
-        escape(&alert.message)
+        if alert.message.is_empty() { String::new() } else { format!("<p>{}</p>\n", escape(&alert.message)) }
     );
     for event in &alert.events {
-        let place = format!("{}  {}", clock(event.time), event.place);
+        // A single event has the time of its alert, which stands above.
+        let place = match alert.events.len() {
+            1 => event.place.clone(),
+            _ => format!("{}  {}", clock(event.time), event.place),
+        };
         let _ = writeln!(page, "<tr><td>event</td><td>{}</td></tr>", escape(&place));
         for (name, value) in &event.fields {
             let _ = writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escape(name), escape(value));
@@ -110,6 +115,9 @@ fn evidence(page: &mut String, alert: &AlertView) {
     page.push_str("</table>\n");
     if alert.event_count > alert.events.len() as u64 {
         let _ = writeln!(page, "<p class=\"dim\">{} events in all</p>", alert.event_count);
+    }
+    if alert.suppressed > 0 {
+        let _ = writeln!(page, "<p class=\"dim\">stands for {} further alerts</p>", alert.suppressed);
     }
     page.push_str("</div>\n");
 }

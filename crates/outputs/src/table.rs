@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use lurcher_ir::Severity;
 
 use crate::{
-    text::{cut, width},
+    text::{cut, cut_start, width},
     view::{AlertView, Group, Report, RuleView, clock},
     writer::Settings,
 };
@@ -31,6 +31,19 @@ impl Pen {
         } else {
             writeln!(self.text, "{blanks}{shown}")
         };
+    }
+
+    /// A text for people over a few lines.
+    fn prose(&mut self, indent: usize, style: &str, text: &str) {
+        for part in wrap(text, self.columns.saturating_sub(indent).max(20)) {
+            self.line(indent, style, &part);
+        }
+    }
+
+    /// A path, perhaps with words before it: it loses its beginning where room is short, never the file's name.
+    fn path(&mut self, indent: usize, before: &str, path: &str) {
+        let room = self.columns.saturating_sub(indent + width(before)).max(20);
+        self.line(indent, "90", &format!("{before}{}", cut_start(path, room)));
     }
 
     /// A field: its name, and its value beside it over a few lines.
@@ -105,6 +118,10 @@ fn section(pen: &mut Pen, rule: &RuleView, group: &Group, ambiguous: bool) {
         (first, last) if first.get(..10) == last.get(..10) => format!("{first} – {}", last.get(11..).unwrap_or("")),
         (first, last) => format!("{first} – {last}"),
     });
+    facts.push(format!("{} {}", rule.vendor, rule.language));
+    if rule.building_block {
+        facts.push("building block".to_owned());
+    }
     if !group.hosts.is_empty() {
         let named: Vec<&str> = group.hosts.keys().take(HOSTS).map(String::as_str).collect();
         let more = group.hosts.len().saturating_sub(HOSTS);
@@ -114,13 +131,9 @@ fn section(pen: &mut Pen, rule: &RuleView, group: &Group, ambiguous: bool) {
             if more > 0 { format!(" and {more} more") } else { String::new() }
         ));
     }
-    facts.push(format!("{} {}", rule.vendor, rule.language));
-    if rule.building_block {
-        facts.push("building block".to_owned());
-    }
     pen.line(4, "90", &facts.join(" · "));
     if ambiguous {
-        pen.line(4, "90", &rule.path);
+        pen.path(4, "", &rule.path);
     }
     for alert in &group.alerts {
         evidence(pen, alert);
@@ -134,18 +147,26 @@ fn section(pen: &mut Pen, rule: &RuleView, group: &Group, ambiguous: bool) {
 fn evidence(pen: &mut Pen, alert: &AlertView) {
     let mut head = vec![clock(alert.time)];
     head.extend([&alert.host, &alert.user].into_iter().filter(|text| !text.is_empty()).cloned());
-    if let [event] = alert.events.as_slice()
-        && !event.place.is_empty()
-    {
-        head.push(event.place.clone());
+    let place = match alert.events.as_slice() {
+        [event] => event.place.as_str(),
+        _ => "",
+    };
+    let shown = head.join("  ");
+    // The event beside its host and user where there is room for all of it, else below them.
+    let fits = 4 + width(&shown) + 2 + width(place) <= pen.columns;
+    if fits && !place.is_empty() {
+        head.push(place.to_owned());
     }
     pen.line(4, "", &head.join("  "));
+    if !fits && !place.is_empty() {
+        pen.path(6, "", place);
+    }
     if !alert.message.is_empty() {
-        pen.line(6, "1", &alert.message);
+        pen.prose(6, "1", &alert.message);
     }
     for event in &alert.events {
         let indent = if alert.events.len() > 1 {
-            pen.line(6, "90", &format!("{}  {}", clock(event.time), event.place));
+            pen.path(6, &format!("{}  ", clock(event.time)), &event.place);
             8
         } else {
             6

@@ -55,6 +55,20 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     kept
 }
 
+/// The text cut to so many columns at its beginning: what tells two paths apart stands at their ends.
+pub(crate) fn cut_start(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let kept = text.char_indices().rev().take_while(|(_, character)| {
+        used += character.width().unwrap_or(0);
+        used <= columns
+    });
+    let start = kept.last().map_or(text.len(), |(at, _)| at);
+    format!("…{}", &text[start..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +85,9 @@ mod tests {
         assert_eq!(cut("abcdefg", 6), "abcde…");
         assert_eq!(cut("漢字漢字", 6), "漢字…");
         assert_eq!(cut("abc", 0), "…");
+        assert_eq!(cut_start("abcdef", 6), "abcdef");
+        assert_eq!(cut_start("abcdefg", 6), "…cdefg");
+        assert_eq!(cut_start("漢字漢字", 6), "…漢字");
+        assert_eq!(cut_start("abc", 0), "…");
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use lurcher_engine::Alert;
 use lurcher_ir::{EntityType, FieldRef, Predicate, Rule, Severity};
-use lurcher_schema::{Event, Schemas, Taxonomy, Timestamp};
+use lurcher_schema::{Event, EventRef, Schemas, Taxonomy, Timestamp};
 
 use crate::{native, text::plain};
 
@@ -40,6 +40,8 @@ pub(crate) struct AlertView {
     pub(crate) user: String,
     pub(crate) message: String,
     pub(crate) events: Vec<EventView>,
+    /// What orders alerts of the same time: their events; the id where events are not enough.
+    pub(crate) order: (Vec<EventRef>, String),
     pub(crate) event_count: u64,
     pub(crate) suppressed: u64,
 }
@@ -106,6 +108,7 @@ impl AlertView {
             user,
             // Where the rule has no message, the engine's sentence only repeats the rule's name.
             message: if alert.rule.meta.message.template.is_empty() { String::new() } else { plain(&alert.message) },
+            order: (events.iter().take(EVENTS).map(|event| event.reference.clone()).collect(), alert.id.clone()),
             events: views,
             event_count: alert.event_count,
             suppressed: alert.suppressed,
@@ -125,7 +128,7 @@ impl RuleView {
             language: meta.language,
             techniques: native::techniques(&alert.rule),
             description: plain(&meta.description),
-            references: meta.references.clone(),
+            references: meta.references.iter().map(|text| plain(text)).collect(),
             false_positives: meta.false_positives.iter().map(|text| plain(text)).collect(),
             building_block: alert.kind == lurcher_ir::AlertKind::BuildingBlock,
         }
@@ -235,8 +238,8 @@ impl Report {
         if !view.host.is_empty() {
             *group.hosts.entry(view.host.clone()).or_default() += 1;
         }
-        // The first in order of time, whatever order they come in.
-        let key = |view: &AlertView| (view.time, view.events.first().map(|e| e.place.clone()), view.message.clone());
+        // The first in order of time and event, whatever order the threads bring them in.
+        let key = |view: &AlertView| (view.time, view.order.clone(), view.message.clone());
         let at = group.alerts.partition_point(|other| key(other) <= key(&view));
         if at < keep {
             group.alerts.insert(at, view);

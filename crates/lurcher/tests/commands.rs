@@ -1,0 +1,153 @@
+//! The other commands at their edges: what they print, and how they exit. (`hunt` on bad input: `resilience.rs`.)
+
+mod support;
+
+use std::{
+    fs,
+    io::Read as _,
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use support::{example, hunt, lurcher};
+
+/// Exit code, standard output, standard error.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = lurcher(arguments);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_query_answers_in_three_forms() {
+    let (events, eql) = (example("events"), "process where process.name : \"bitsadmin.exe\"");
+    let (code, lines, _) = run(&["query", "eql", eql, &events, "--format", "jsonl"]);
+    let answers: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, answers.len()), (0, 4));
+    assert!(answers.iter().all(|answer| answer["event"].is_object() && answer["record"].is_string()), "{lines}");
+    let csv = run(&["query", "eql", eql, &events, "--format", "csv"]).1;
+    assert!(csv.starts_with("file,record,") && csv.lines().count() == 5, "{csv}");
+    assert!(run(&["query", "eql", eql, &events]).1.ends_with("4 answers\n"));
+}
+
+#[test]
+fn a_pipeline_that_chooses_no_columns_yields_its_events_and_needs_no_sink() {
+    let (code, lines, said) =
+        run(&["query", "spl2", "| from read_ssa_enriched_events() | head 2", &example("events"), "--format", "jsonl"]);
+    assert_eq!((code, lines.lines().count(), said.as_str()), (0, 2, ""));
+    assert!(lines.starts_with("{\"event\":{\""), "{lines}");
+}
+
+#[test]
+fn a_query_with_a_mistake_shows_it_and_runs_nothing() {
+    let (code, out, said) = run(&["query", "eql", "process where process.name :: \"x\"", &example("events")]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(said.contains("query:1:29"), "{said}");
+    assert_eq!(run(&["query", "cobol", "x", &example("events")]).0, 1);
+}
+
+#[test]
+fn an_event_is_found_by_the_name_that_its_alert_gives_it_in_every_taxonomy() {
+    let (_, alerts, _) = hunt(&[&example("events"), "-r", &example("rules")]);
+    let event = &alerts[0]["events"][0];
+    let name = format!("{}#{}", event["file"].as_str().unwrap(), event["record"].as_str().unwrap());
+    for (taxonomy, field) in [("raw", "EventData"), ("ecs", "event"), ("cim", "dest"), ("ocsf", "class_uid")] {
+        let (code, line, said) = run(&["event", &name, "--as", taxonomy, "--compact"]);
+        assert_eq!((code, line.lines().count()), (0, 1), "{said}");
+        assert!(!serde_json::from_str::<Value>(&line).unwrap()[field].is_null(), "{taxonomy}: {line}");
+    }
+    assert_eq!(run(&["event", &example("events"), "--record", "999999"]).0, 1);
+}
+
+#[test]
+fn an_inventory_counts_what_there_is() {
+    let (code, lines, _) = run(&["inventory", &example("events"), "--json"]);
+    let events: u64 =
+        lines.lines().map(|l| serde_json::from_str::<Value>(l).unwrap()["events"].as_u64().unwrap()).sum();
+    assert_eq!(code, 0);
+    assert!(run(&["inventory", &example("events")]).1.contains(&format!("\n{events} events of ")));
+}
+
+#[test]
+fn a_check_points_at_the_fault_in_every_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = fs::read_to_string(example("rules/bits_notify_program.toml")).unwrap();
+    fs::write(folder.path().join("bad.toml"), good.replace("process.parent.args :", "process.parent.args =:")).unwrap();
+    let line = good.lines().position(|line| line.contains("process.parent.args")).unwrap() + 1;
+    let check = |format: &str| run(&["check", &folder.path().to_string_lossy(), "--format", format]);
+    let (code, json, _) = check("json");
+    let verdict: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, &verdict["verdict"]), (2, &"error".into()));
+    assert_eq!(verdict["reasons"][0]["line"], line);
+    let sarif: Value = serde_json::from_str(&check("sarif").1).unwrap();
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["region"]["startLine"], line);
+    assert!(check("github").1.starts_with("::error file="), "{}", check("github").1);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let (events, rules) = (example("events"), example("rules"));
+    for arguments in [
+        vec!["check", &rules, "--verbose"],
+        vec!["check", &rules, "--format", "json"],
+        vec!["inventory", &events],
+        vec!["event", &events],
+        vec!["query", "eql", "any where true", &events],
+        vec!["hunt", &events, "-r", &rules, "--format", "jsonl"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_lurcher"))
+            .args(&arguments)
+            .current_dir(std::env::temp_dir())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn flags_that_make_no_sense_run_nothing_and_say_why() {
+    let (events, rules) = (example("events"), example("rules"));
+    for (flags, why) in [
+        (vec!["--from", "2026-03-05", "--to", "2026-03-01"], "no time lies from"),
+        (vec!["--from", "yesterday"], "--from yesterday"),
+        (vec!["--threads", "0"], "from 1 on"),
+        (vec!["--macro", "nothing"], "NAME=TEXT"),
+        (vec!["--severity", "huge"], "--severity huge"),
+        (vec!["--vendor", "nobody"], "none of them fits"),
+        (vec!["-o", "no/such/folder/alerts"], "no/such/folder"),
+        (vec!["--stats", "no/such/folder/stats"], "no/such/folder"),
+    ] {
+        let (code, alerts, said) = hunt(&[&[events.as_str(), "-r", &rules], flags.as_slice()].concat());
+        assert_eq!((code, alerts.len()), (1, 0), "{flags:?}: {said}");
+        assert!(said.contains(why), "{flags:?}: {said}");
+    }
+}
+
+#[test]
+fn notes_are_told_once_for_all_files_and_every_rule_that_will_not_run_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    for number in 1..=5 {
+        fs::write(path(&format!("strange{number}.jsonl")), "{\"who\":\"ada\",\"did\":\"open\"}\n").unwrap();
+    }
+    fs::create_dir(path("rules")).unwrap();
+    let rule = fs::read_to_string(example("rules/bits_notify_program.toml")).unwrap();
+    fs::write(path("rules/good.toml"), &rule).unwrap();
+    for number in 1..=5 {
+        let other =
+            rule.replace("language = \"eql\"", "language = \"lucene\"").replace("type = \"eql\"", "type = \"query\"");
+        fs::write(path(&format!("rules/other{number}.toml")), other).unwrap();
+    }
+    let (code, _, said) = hunt(&[&path("*.jsonl").to_string_lossy(), "-r", &path("rules").to_string_lossy()]);
+    assert_eq!(code, 2, "{said}");
+    assert_eq!(said.matches("note: ").count(), 1, "{said}");
+    assert!(said.contains("(5 files)") && said.contains("… and 2 more"), "{said}");
+    assert!((1..=5).all(|number| said.contains(&format!("other{number}.toml"))), "{said}");
+    assert!(said.contains("rules: 5 of 6 rules will not run"), "{said}");
+}
