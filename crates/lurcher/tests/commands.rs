@@ -15,7 +15,7 @@ use support::{example, hunt, lurcher};
 fn run(arguments: &[&str]) -> (i32, String, String) {
     let output = lurcher(arguments);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
 }
 
 #[test]
