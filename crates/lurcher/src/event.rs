@@ -16,13 +16,16 @@ pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
     let config = rules::config(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let mut input = Input { paths: Vec::new(), ..arguments.input.clone() };
-    let mut wanted = arguments.record;
+    let mut named: Vec<(&str, u64)> = Vec::new();
     for path in &arguments.input.paths {
         // FILE#RECORD, as alerts name events.
         match path.rsplit_once('#').and_then(|(file, record)| Some((file, record.parse().ok()?))) {
             Some((file, record)) if arguments.record.is_none() && !std::path::Path::new(path).exists() => {
-                input.paths.push(file.split('!').next().unwrap_or(file).to_owned());
-                wanted = Some(record);
+                let container = file.split('!').next().unwrap_or(file).to_owned();
+                if !input.paths.contains(&container) {
+                    input.paths.push(container);
+                }
+                named.push((file, record));
             }
             _ => input.paths.push(path.clone()),
         }
@@ -35,7 +38,12 @@ pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
     };
     let plan = Plan::new(&input, &[])?;
     let (workers, report) = plan.run(Vec::new, |events: &mut Vec<EventData>, batch| {
-        let rows = (0..batch.rows()).filter(|row| wanted.is_none_or(|record| batch.reference(*row).record == record));
+        let file = batch.origin().path.as_str();
+        let rows = (0..batch.rows()).filter(|row| {
+            let record = batch.reference(*row).record;
+            arguments.record.is_none_or(|wanted| wanted == record)
+                && (named.is_empty() || named.contains(&(file, record)))
+        });
         events.extend(rows.map(|row| batch.event(row)));
     });
     let mut events: Vec<EventData> = workers.into_iter().flatten().collect();

@@ -57,6 +57,10 @@ fn an_event_is_found_by_the_name_that_its_alert_gives_it_in_every_taxonomy() {
         assert!(!serde_json::from_str::<Value>(&line).unwrap()[field].is_null(), "{taxonomy}: {line}");
     }
     assert_eq!(run(&["event", &example("events"), "--record", "999999"]).0, 1);
+    // Several names at once: each its own event.
+    let (monday, tuesday) = (example("events/office-monday.xml"), example("events/office-tuesday.jsonl"));
+    let two = [format!("{monday}#100019"), format!("{tuesday}#8")];
+    assert_eq!(run(&["event", &two[0], &two[1], "--compact"]).1.lines().count(), 2);
 }
 
 #[test]
