@@ -13,7 +13,7 @@ pub struct Settings {
     pub now: Timestamp,
     /// An alert shows at most so many of the events that made it.
     pub max_evidence: usize,
-    /// About how many bytes all tails together may keep; what does not fit is counted, never lost silently.
+    /// About how many bytes of events all tails together keep in memory; what does not fit goes to a temporary file.
     pub tail_budget: u64,
     /// At most so many bytes of values and signatures are remembered by each scanner. A small number costs time and
     /// changes no result.
@@ -23,9 +23,9 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Now is 1970; 100 events an alert; 2 GiB for tails; 64 MiB of memory for each scanner; no relational
-    /// engine.
+    /// Now is 1970; 100 events an alert; 256 MiB for tails; 64 MiB of memory for each scanner; no
+    /// relational engine.
     fn default() -> Self {
-        Self { now: Timestamp(0), max_evidence: 100, tail_budget: 2 << 30, memo_budget: 64 << 20, relational: None }
+        Self { now: Timestamp(0), max_evidence: 100, tail_budget: 256 << 20, memo_budget: 64 << 20, relational: None }
     }
 }

@@ -47,10 +47,11 @@ enum Kind {
     },
 }
 
-/// Hits of steps, with each tuple of keys held once.
+/// Hits of steps, with each tuple of keys held once. An event that can only end or refute a match is never shown, so
+/// of it nothing is kept but its place and keys: a step that must be missing may fit nearly every event there is.
 #[derive(Debug, Default)]
 struct StepHits {
-    hits: Vec<StepHit<EventId>>,
+    hits: Vec<StepHit<Option<EventId>>>,
     keys: FxHashSet<KeyTuple>,
 }
 
@@ -109,12 +110,13 @@ impl RuleTail {
             Kind::Nothing => {}
             Kind::Events { hits, .. } => hits.push((self.order.row_place(hand), hand.id())),
             Kind::Sequence { sequence, hits } => {
-                let until = sequence.until.iter().map(|step| (sequence.steps.len(), step));
-                let steps = sequence.steps.iter().enumerate().chain(until);
-                hits.take(filter, steps, &self.order, hand, &mut taken);
+                let until = sequence.until.iter().map(|step| (sequence.steps.len(), step, false));
+                let steps = sequence.steps.iter().enumerate().map(|(number, step)| (number, step, !step.missing));
+                hits.take(filter, steps.chain(until), &self.order, hand, &mut taken);
             }
             Kind::Sample { steps, hits, .. } => {
-                hits.take(filter, steps.iter().enumerate(), &self.order, hand, &mut taken);
+                let steps = steps.iter().enumerate().map(|(number, step)| (number, step, true));
+                hits.take(filter, steps, &self.order, hand, &mut taken);
             }
             Kind::Pipeline { plan, flow } => {
                 let place = self.order.row_place(hand);
@@ -131,7 +133,7 @@ impl RuleTail {
             Kind::Nothing => {}
             Kind::Events { hits, .. } => hits.iter_mut().for_each(|(_, id)| id.store = store),
             Kind::Sequence { hits, .. } | Kind::Sample { hits, .. } => {
-                hits.hits.iter_mut().for_each(|hit| hit.event.store = store);
+                hits.hits.iter_mut().filter_map(|hit| hit.event.as_mut()).for_each(|id| id.store = store);
             }
             Kind::Pipeline { flow, .. } => {
                 flow.collected.iter_mut().flatten().for_each(|row| row.set_store(store));
@@ -199,10 +201,12 @@ impl RuleTail {
 }
 
 impl Share<'_> {
-    fn completed(&mut self, mut completed: Vec<Completed<EventId>>, limits: &[Limit]) -> Finished {
+    fn completed(&mut self, mut completed: Vec<Completed<Option<EventId>>>, limits: &[Limit]) -> Finished {
         apply_limits(&mut completed, limits);
-        let matches =
-            completed.into_iter().map(|found| self.found(&found.events, found.key.to_vec(), Object::default()));
+        let matches = completed.into_iter().map(|found| {
+            let events: Vec<_> = found.events.into_iter().map(Option::flatten).collect();
+            self.found(&events, found.key.to_vec(), Object::default())
+        });
         Finished { matches: matches.collect(), errors: Vec::new() }
     }
 
@@ -222,13 +226,13 @@ impl StepHits {
     fn take<'s>(
         &mut self,
         filter: usize,
-        steps: impl Iterator<Item = (usize, &'s Step)>,
+        steps: impl Iterator<Item = (usize, &'s Step, bool)>,
         order: &OrderFields,
         hand: &mut Hand<'_>,
         taken: &mut Taken,
     ) {
         let mut place: Option<Place> = None;
-        for (number, step) in steps.filter(|(_, step)| step.filter == filter) {
+        for (number, step, shown) in steps.filter(|(_, step, _)| step.filter == filter) {
             let keys = key_tuples(&step.keys, hand, taken);
             if keys.is_empty() {
                 continue;
@@ -240,7 +244,7 @@ impl StepHits {
                 taken.undated += 1;
                 return;
             };
-            let event = hand.id();
+            let event = shown.then(|| hand.id());
             for key in keys {
                 let known = self.keys.get(key.as_slice()).map(Arc::clone);
                 let key = known.unwrap_or_else(|| {

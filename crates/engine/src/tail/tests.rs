@@ -136,6 +136,21 @@ fn a_missing_key_passes_the_event_over_unless_it_is_optional() {
 }
 
 #[test]
+fn events_that_can_only_refute_or_end_a_match_are_not_kept() {
+    let absent = Step { missing: true, ..step(1, &[("u", false)]) };
+    let until = Some(step(2, &[("u", false)]));
+    let steps = vec![step(0, &[("u", false)]), absent, step(0, &[("u", false)])];
+    let tail = Tail::Sequence(Sequence { until, ..sequence(steps) });
+    let event = |time, filter| event(time, &[filter], &[("u", "x")]);
+    let events = [event(1, 0), event(2, 0), event(3, 1), event(4, 1), event(5, 0), event(6, 2), event(7, 0)];
+    // Without a budget in memory, what is kept is what goes to the file.
+    let settings = Settings { tail_budget: 0, ..Settings::default() };
+    let (alerts, stats) = run_files(rule(tail), &[("f", &events)], settings, 9);
+    assert_eq!(alerts, [r#"f#0 - f#1 ["x"]"#]);
+    assert_eq!((stats.collected, stats.spilled), (7, 4));
+}
+
+#[test]
 fn equal_times_are_ordered_by_the_tiebreaker_then_by_place() {
     let steps = || Tail::Sequence(sequence(vec![step(0, &[]), step(1, &[])]));
     let events = [event(1, &[1], &[("tie", "2")]), event(1, &[0], &[("tie", "1")])];
