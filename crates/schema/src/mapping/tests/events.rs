@@ -1,7 +1,7 @@
 //! Whole events as ECS documents: what Elastic's pipelines would have made of them.
 
 use super::{builtin, windows_event};
-use crate::Taxonomy;
+use crate::{BatchBuilder, Origin, RawField, Shape, Taxonomy};
 
 const SYSMON: &str = "Microsoft-Windows-Sysmon/Operational";
 const SYSMON_PROVIDER: &str = "Microsoft-Windows-Sysmon";
@@ -195,6 +195,26 @@ fn security_4624_logon() {
             ("EventData.IpPort", "50123"),
         ]
     ));
+}
+
+/// Winlogbeat before version 7 shipped keywords and task as Windows renders them, and not the numbers.
+#[test]
+fn rendered_keywords_and_tasks_stand_in_for_the_numbers() {
+    let shape =
+        Shape::new([("dialect", "windows"), ("channel", "Security"), ("provider", AUDITING), ("event_id", "4625")]);
+    let mut builder = BatchBuilder::new(shape, Origin::new("test"));
+    let fields = [
+        ("EventID", RawField::Text("4625")),
+        ("Shipper.keywords", RawField::Json(r#"["Audit Failure"]"#)),
+        ("Shipper.task", RawField::Text("Logon")),
+    ];
+    builder.push(0, 1, None, fields);
+    let event = builder.finish().unwrap().event(0);
+    let value = |field: &str| builtin().value(&event, Taxonomy::Ecs, field).to_string();
+    assert_eq!(value("event.outcome"), "failure");
+    assert_eq!(value("winlog.keywords"), r#"["Audit Failure"]"#);
+    assert_eq!(value("winlog.task"), "Logon");
+    assert_eq!(value("event.action"), "logon-failed");
 }
 
 #[test]
