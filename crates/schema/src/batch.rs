@@ -79,15 +79,24 @@ impl EventBatch {
         Some(Column { keys, values: ColumnValues::Text(text.clone()) })
     }
 
+    /// The raw fields of one event, still in the batch's buffers.
+    pub fn fields(&self, row: usize) -> impl Iterator<Item = (&str, RawField<'_>)> {
+        let columns = self.data.schema_ref().fields().iter().zip(self.data.columns());
+        columns.filter_map(move |(field, column)| {
+            let array = column.as_dictionary_opt::<Int32Type>().filter(|array| !array.is_null(row))?;
+            let text = array.values().as_string_opt::<i32>()?.value(array.keys().value(row) as usize);
+            let json = field.metadata().get(KIND).is_some_and(|kind| kind == JSON);
+            Some((field.name().as_str(), if json { RawField::Json(text) } else { RawField::Text(text) }))
+        })
+    }
+
     /// One event, taken out with all its raw fields.
     pub fn event(&self, row: usize) -> Event {
-        let mut raw = Object::default();
-        for (at, field) in self.data.schema_ref().fields().iter().enumerate() {
-            let value = self.cell(at, row);
-            if !value.is_null() {
-                raw.insert(field.name().as_str(), value);
-            }
-        }
+        let raw = Object::from_distinct(
+            self.fields(row)
+                .map(|(name, field)| (Arc::from(name), field.to_value()))
+                .filter(|(_, value)| !value.is_null()),
+        );
         Event { shape: Arc::clone(&self.shape), reference: self.reference(row), time: self.times[row], raw }
     }
 
@@ -114,20 +123,6 @@ impl EventBatch {
             times: rows.iter().map(|row| self.times[*row]).collect(),
         }
     }
-
-    fn cell(&self, at: usize, row: usize) -> Value {
-        let Some(array) = self.data.column(at).as_dictionary_opt::<Int32Type>() else { return Value::Null };
-        if array.is_null(row) {
-            return Value::Null;
-        }
-        let Some(text) = array.values().as_string_opt::<i32>() else { return Value::Null };
-        let text = text.value(array.keys().value(row) as usize);
-        if self.data.schema_ref().field(at).metadata().get(KIND).is_some_and(|kind| kind == JSON) {
-            Value::from_json(&parse_json(text))
-        } else {
-            Value::text(text)
-        }
-    }
 }
 
 fn parse_json(text: &str) -> serde_json::Value {
@@ -139,8 +134,19 @@ fn parse_json(text: &str) -> serde_json::Value {
 pub enum RawField<'a> {
     /// Text, unescaped.
     Text(&'a str),
-    /// JSON text of a number, boolean, array or object (never of a string or null).
+    /// JSON text of a number, boolean, array or object; readers hand over no string or null this way, but a column of
+    /// mixed types gives its texts back so.
     Json(&'a str),
+}
+
+impl RawField<'_> {
+    /// An owned copy; JSON that cannot be read is text.
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Text(text) => Value::text(text),
+            Self::Json(text) => Value::from_json(&parse_json(text)),
+        }
+    }
 }
 
 /// Builds one [`EventBatch`].

@@ -201,6 +201,11 @@ impl<'a> Iterator for Elements<'a> {
 pub struct Object(Vec<(Arc<str>, Value)>);
 
 impl Object {
+    /// An object of members whose names are known to differ.
+    pub fn from_distinct(members: impl IntoIterator<Item = (Arc<str>, Value)>) -> Self {
+        Self(members.into_iter().collect())
+    }
+
     /// The value under exactly this name (a dot in the name is only a character).
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(key, _)| key.as_ref() == name).map(|(_, value)| value)

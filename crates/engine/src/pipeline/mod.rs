@@ -23,7 +23,7 @@ pub(crate) use self::{
 };
 use self::{
     plan::StagePlan,
-    row::RowView,
+    row::{Captured, RowView},
     stateful::{Finisher, Seat},
 };
 use crate::tail::EventId;
@@ -80,6 +80,7 @@ impl PipelinePlan {
                     return;
                 }
                 stage if stage.needs_all_rows() => {
+                    row.captured.get_or_insert_with(|| Captured::of(&plan.captures, source));
                     row.own = row.own.or_else(|| source.keep());
                     if let Some(collected) = flow.collected.get_mut(branch) {
                         collected.push(row);
@@ -121,7 +122,7 @@ impl PipelinePlan {
                 }
                 for row in rows {
                     let now = seat.now;
-                    self.run(branch, at + 1, row.clone(), &mut seat.source(row.own), now, flow);
+                    self.run(branch, at + 1, row.clone(), &mut seat.source(&row), now, flow);
                 }
                 rows = take(flow);
             }

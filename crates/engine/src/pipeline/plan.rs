@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lurcher_ir::{Aggregate, Anomaly, Expr, Input, Pipeline, Sink, Stage, Window};
+use lurcher_ir::{Aggregate, Anomaly, Expr, FieldRef, Input, Pipeline, Sink, Stage, Window};
 
 use super::Windows;
 use crate::eval::{CompiledExpr, millis};
@@ -18,6 +18,9 @@ pub(crate) struct BranchPlan {
     /// The filters whose events come in.
     pub(super) filters: Vec<usize>,
     pub(super) stages: Vec<StagePlan>,
+    /// The fields that rows are judged by from the first stage on that needs all of them: in this branch and in those
+    /// that read it. (What only the surviving rows are asked for is read back from their events.)
+    pub(super) captures: Arc<[FieldRef]>,
     /// The branches that read this one; all stand behind it.
     pub(super) readers: Vec<usize>,
     pub(super) sink: Option<Sink>,
@@ -72,11 +75,55 @@ impl PipelinePlan {
                     .filter_map(|input| if let Input::Filter(filter) = input { Some(*filter) } else { None })
                     .collect(),
                 stages: branch.stages.iter().map(StagePlan::new).collect(),
+                captures: captures(pipeline, number),
                 readers: readers.collect(),
                 sink: branch.sink.clone(),
             }
         });
         Self { branches: branches.collect() }
+    }
+}
+
+/// The fields that the rows of a branch are judged by once they have been collected.
+fn captures(pipeline: &Pipeline, branch: usize) -> Arc<[FieldRef]> {
+    let mut reached = vec![false; pipeline.branches.len()];
+    let mut fields: Vec<FieldRef> = Vec::new();
+    for (number, other) in pipeline.branches.iter().enumerate().skip(branch) {
+        let reads = |input: &Input| matches!(input, Input::Branch(read) if reached.get(*read) == Some(&true));
+        let is_reached = number == branch || other.inputs.iter().any(reads);
+        if let Some(slot) = reached.get_mut(number) {
+            *slot = is_reached;
+        }
+        // What stands before the first such stage has been settled by then.
+        let settled = |stage: &&Stage| number == branch && !StagePlan::new(stage).needs_all_rows();
+        for expr in other.stages.iter().skip_while(settled).filter(|_| is_reached).flat_map(judging) {
+            expr.fields(&mut |field| {
+                if !fields.contains(field) {
+                    fields.push(field.clone());
+                }
+            });
+        }
+    }
+    fields.into()
+}
+
+/// The expressions that decide which rows a stage lets through, and how it groups, orders or judges them.
+fn judging(stage: &Stage) -> Vec<&Expr> {
+    match stage {
+        Stage::Where(condition) => vec![condition],
+        Stage::Window(window) => {
+            let keys = window.keys.iter().map(|(_, key)| key);
+            let arguments = window.aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref());
+            keys.chain(arguments).chain(window.span.iter().map(|span| &span.time)).collect()
+        }
+        Stage::Anomaly(Anomaly::FirstSeen { inputs, .. }) => inputs.iter().collect(),
+        Stage::Anomaly(
+            Anomaly::Quantile { value, entity, time, .. } | Anomaly::Gaussian { value, entity, time, .. },
+        ) => vec![value, entity, time],
+        Stage::Anomaly(Anomaly::Conditional { condition, target, .. }) => vec![condition, target],
+        Stage::Sort(keys) => keys.iter().map(|(key, _)| key).collect(),
+        Stage::Dedup(keys) => keys.iter().collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -14,8 +14,31 @@ pub(crate) struct PipelineRow {
     pub(crate) columns: Object,
     /// The row's own event; none of an aggregate, and none as long as the event is the one that is being scanned.
     pub(crate) own: Option<EventId>,
+    /// Fields of its own event that later stages judge it by; taken while the event was at hand, since reading events
+    /// back is dear.
+    pub(crate) captured: Option<Captured>,
     /// The events that went into it, if there are others than its own.
     pub(crate) merged: Vec<EventId>,
+}
+
+/// Fields of an event and their values.
+#[derive(Clone, Debug)]
+pub(crate) struct Captured {
+    fields: Arc<[FieldRef]>,
+    values: Arc<[Value]>,
+}
+
+impl Captured {
+    /// Takes these fields of an event.
+    pub(super) fn of(fields: &Arc<[FieldRef]>, source: &mut dyn RowSource) -> Self {
+        Self { fields: Arc::clone(fields), values: fields.iter().map(|field| source.field(field)).collect() }
+    }
+
+    /// The value of a field; none if it was not captured.
+    pub(super) fn get(&self, field: &FieldRef) -> Option<Value> {
+        let at = self.fields.iter().position(|captured| captured == field)?;
+        self.values.get(at).cloned()
+    }
 }
 
 /// Where a row stands among rows.
@@ -45,7 +68,7 @@ impl RowPlace {
 impl PipelineRow {
     /// The row of an event, without columns.
     pub(crate) fn of_event(place: RowPlace) -> Self {
-        Self { place, columns: Object::default(), own: None, merged: Vec::new() }
+        Self { place, columns: Object::default(), own: None, captured: None, merged: Vec::new() }
     }
 
     /// The order in which stages see rows.

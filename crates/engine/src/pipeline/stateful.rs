@@ -8,7 +8,7 @@ use lurcher_schema::{Event, Object, Taxonomy, Timestamp, Value};
 use super::{
     Grouping, Relation, Relational, RelationalError, Windows, distinct_events,
     plan::{AnomalyPlan, StagePlan, WindowPlan},
-    row::{PipelineRow, RowPlace, RowSource, RowView},
+    row::{Captured, PipelineRow, RowPlace, RowSource, RowView},
 };
 use crate::{
     anomaly::{Conditional, FirstSeen, Gaussian, Quantile},
@@ -26,14 +26,15 @@ pub(crate) struct Seat<'a> {
 }
 
 impl Seat<'_> {
-    /// The event of a row, read back when something of it is asked for.
-    pub(super) fn source(&mut self, own: Option<EventId>) -> Stored<'_> {
-        Stored { fields: self.fields, stores: self.stores, own, event: None }
+    /// The event of a row: what was captured of it, and the rest read back when it is asked for.
+    pub(super) fn source(&mut self, row: &PipelineRow) -> Stored<'_> {
+        let captured = row.captured.clone();
+        Stored { fields: self.fields, stores: self.stores, own: row.own, event: None, captured }
     }
 
     fn value(&mut self, row: &PipelineRow, expr: &CompiledExpr) -> Value {
         let now = row.place.time.unwrap_or(self.now);
-        expr.evaluate(&mut RowView { source: &mut self.source(row.own), columns: &row.columns }, now)
+        expr.evaluate(&mut RowView { source: &mut self.source(row), columns: &row.columns }, now)
     }
 
     fn column(&mut self, rows: &[PipelineRow], expr: &CompiledExpr) -> Vec<Value> {
@@ -51,7 +52,8 @@ pub(super) struct Stored<'a> {
     fields: &'a Fields,
     stores: &'a mut Stores,
     own: Option<EventId>,
-    event: Option<Arc<Event>>,
+    event: Option<Event>,
+    captured: Option<Captured>,
 }
 
 impl Stored<'_> {
@@ -59,12 +61,15 @@ impl Stored<'_> {
         if self.event.is_none() {
             self.event = self.own.and_then(|id| self.stores.get(id));
         }
-        self.event.as_deref()
+        self.event.as_ref()
     }
 }
 
 impl RowSource for Stored<'_> {
     fn field(&mut self, field: &FieldRef) -> Value {
+        if let Some(value) = self.captured.as_ref().and_then(|captured| captured.get(field)) {
+            return value;
+        }
         let fields = self.fields;
         self.event().map(|event| fields.in_event(event, field)).unwrap_or_default()
     }
@@ -180,7 +185,7 @@ fn aggregate(
             reference: None,
             position: position as u64,
         };
-        PipelineRow { place, columns, own: None, merged: events_of(rows, &group.rows) }
+        PipelineRow { place, columns, own: None, captured: None, merged: events_of(rows, &group.rows) }
     });
     Ok(made.collect())
 }

@@ -177,7 +177,7 @@ pub(crate) struct Hand<'a> {
 impl Hand<'_> {
     /// Keeps the event, once.
     fn id(&mut self) -> EventId {
-        *self.kept.get_or_insert_with(|| self.store.keep(self.batch.event(self.row)))
+        *self.kept.get_or_insert_with(|| self.store.keep(self.batch, self.row))
     }
 }
 
@@ -200,7 +200,7 @@ impl RowSource for Hand<'_> {
 pub(crate) struct Stores(Vec<EventStore>, u64);
 
 impl Stores {
-    pub(crate) fn get(&mut self, id: EventId) -> Option<Arc<Event>> {
+    pub(crate) fn get(&mut self, id: EventId) -> Option<Event> {
         let event = self.0.get_mut(id.store as usize).and_then(|store| store.get(id));
         self.1 += u64::from(event.is_none());
         event

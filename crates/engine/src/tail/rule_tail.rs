@@ -212,7 +212,7 @@ impl Share<'_> {
 
     fn found(&mut self, events: &[Option<EventId>], join_keys: Vec<Value>, values: Object) -> Match {
         let shown = events.iter().take(self.settings.max_evidence);
-        let mut read = |id: EventId| self.stores.get(id).map(Arc::unwrap_or_clone);
+        let mut read = |id: EventId| self.stores.get(id);
         Match {
             event_count: events.iter().flatten().count() as u64,
             events: shown.map(|id| id.and_then(&mut read)).collect(),
