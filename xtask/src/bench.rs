@@ -209,9 +209,10 @@ impl Bench {
             })
             .collect();
         let output = Command::new(&self.binary)
-            .args(["hunt", "--format", "jsonl", "-r"])
-            .arg(root().join("examples/bits/rules"))
+            .args(["hunt", "--format", "jsonl"])
             .arg(folder.join(input))
+            .arg("-r")
+            .arg(root().join("examples/bits/rules"))
             .output()
             .map_err(|error| error.to_string())?;
         let found: BTreeSet<(String, String)> = String::from_utf8_lossy(&output.stdout)
