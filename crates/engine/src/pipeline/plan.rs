@@ -69,13 +69,14 @@ impl PipelinePlan {
                 let reads = other.inputs.iter().filter(move |input| **input == Input::Branch(number));
                 reads.map(move |_| reader)
             });
+            let stages: Vec<StagePlan> = branch.stages.iter().map(StagePlan::new).collect();
             BranchPlan {
+                captures: captures(pipeline, number, &stages),
                 filters: inputs
                     .iter()
                     .filter_map(|input| if let Input::Filter(filter) = input { Some(*filter) } else { None })
                     .collect(),
-                stages: branch.stages.iter().map(StagePlan::new).collect(),
-                captures: captures(pipeline, number),
+                stages,
                 readers: readers.collect(),
                 sink: branch.sink.clone(),
             }
@@ -84,8 +85,11 @@ impl PipelinePlan {
     }
 }
 
-/// The fields that the rows of a branch are judged by once they have been collected.
-fn captures(pipeline: &Pipeline, branch: usize) -> Arc<[FieldRef]> {
+/// The fields that the rows of a branch are judged by once they have been collected; none if they never are. `stages`
+/// are the branch's own.
+fn captures(pipeline: &Pipeline, branch: usize, stages: &[StagePlan]) -> Arc<[FieldRef]> {
+    // What stands before the first stage that collects has been settled by then.
+    let Some(settled) = stages.iter().position(StagePlan::needs_all_rows) else { return [].into() };
     let mut reached = vec![false; pipeline.branches.len()];
     let mut fields: Vec<FieldRef> = Vec::new();
     for (number, other) in pipeline.branches.iter().enumerate().skip(branch) {
@@ -94,9 +98,8 @@ fn captures(pipeline: &Pipeline, branch: usize) -> Arc<[FieldRef]> {
         if let Some(slot) = reached.get_mut(number) {
             *slot = is_reached;
         }
-        // What stands before the first such stage has been settled by then.
-        let settled = |stage: &&Stage| number == branch && !StagePlan::new(stage).needs_all_rows();
-        for expr in other.stages.iter().skip_while(settled).filter(|_| is_reached).flat_map(judging) {
+        let settled = if number == branch { settled } else { 0 };
+        for expr in other.stages.iter().skip(settled).filter(|_| is_reached).flat_map(judging) {
             expr.fields(&mut |field| {
                 if !fields.contains(field) {
                     fields.push(field.clone());
