@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use lurcher_ir::Sources;
+use lurcher_schema::star_match;
 
 /// Whether a rule with these sources sees events that would lie in these indices.
 pub(crate) fn sees(sources: &Sources, indices: &[Arc<str>]) -> bool {
@@ -24,19 +25,6 @@ fn selects(patterns: &[String], index: &str) -> bool {
         }
     }
     selected
-}
-
-/// Whole-text match in which `*` is any run of characters.
-fn star_match(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
 }
 
 #[cfg(test)]

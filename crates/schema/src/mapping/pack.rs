@@ -11,7 +11,7 @@ use toml::{
 };
 
 use super::{expression::Expression, transform::Table};
-use crate::{FieldType, Shape, Taxonomy, Value};
+use crate::{FieldType, Shape, Taxonomy, Value, star_match};
 
 /// One file of mappings.
 #[derive(Debug)]
@@ -68,16 +68,7 @@ impl Condition {
 
 /// Whether a text fits a pattern with `*`, whatever the case of its ASCII letters.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut rest) = text.strip_prefix(head) else { return false };
-    let mut pieces: Vec<&str> = tail.split('*').collect();
-    let last = pieces.pop().unwrap_or("");
-    for piece in pieces {
-        let Some(at) = rest.find(piece) else { return false };
-        rest = &rest[at + piece.len()..];
-    }
-    rest.ends_with(last)
+    star_match(&pattern.to_ascii_lowercase(), &text.to_ascii_lowercase())
 }
 
 impl Pack {
