@@ -7,17 +7,18 @@ use std::{
 };
 
 use lurcher_content::{CheckRecord, Pack};
-use lurcher_diagnostics::{Diagnostic, Level, render};
+use lurcher_diagnostics::render;
 
 use crate::{
     arguments::{Check, CheckFormat},
+    config::Config,
     outcome::{Outcome, count, written},
     rules,
 };
 
 /// Loads the rules and says what became of each.
 pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
-    let config = rules::config(&arguments.site)?;
+    let config = Config::load(&arguments.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let paths: Vec<PathBuf> = arguments.files.iter().chain(&arguments.more).cloned().collect();
     let pack = rules::pack(&paths, &config, &schemas);
@@ -31,13 +32,11 @@ pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
         .collect();
     match arguments.format {
         CheckFormat::Text => rules::tell(&pack.diagnostics),
-        CheckFormat::Json => rules::tell(&errors(&pack)),
+        CheckFormat::Json => rules::tell_errors(&pack),
         CheckFormat::Sarif | CheckFormat::Github => {}
     }
     written(write(&mut io::BufWriter::new(io::stdout().lock()), arguments, &pack, &checks))?;
-    for problem in &pack.problems {
-        eprintln!("error: {}: {}", problem.path, problem.message);
-    }
+    rules::tell_problems(&pack);
     if checks.is_empty() {
         return Err("no rules found".into());
     }
@@ -61,10 +60,6 @@ fn write(out: &mut impl Write, arguments: &Check, pack: &Pack, checks: &[&CheckR
         }
     }
     out.flush()
-}
-
-fn errors(pack: &Pack) -> Vec<Diagnostic> {
-    pack.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error).cloned().collect()
 }
 
 fn text(out: &mut impl Write, pack: &Pack, checks: &[&CheckRecord], verbose: bool) -> io::Result<()> {

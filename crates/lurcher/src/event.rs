@@ -6,6 +6,7 @@ use lurcher_schema::{Event as EventData, Taxonomy};
 
 use crate::{
     arguments::{Event, Input, TaxonomyName},
+    config::Config,
     outcome::{Outcome, tell_input},
     rules,
     scan::Plan,
@@ -13,7 +14,7 @@ use crate::{
 
 /// Prints events in order of file and place.
 pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
-    let config = rules::config(&arguments.input.site)?;
+    let config = Config::load(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let mut input = Input { paths: Vec::new(), ..arguments.input.clone() };
     let mut named: Vec<(&str, u64)> = Vec::new();

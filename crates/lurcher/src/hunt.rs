@@ -17,6 +17,7 @@ use lurcher_schema::{EventBatch, Schemas, Timestamp};
 
 use crate::{
     arguments::{AlertFormat, Hunt, Route, SplunkMode},
+    config::Config,
     outcome::{Outcome, count, tell_input},
     rules,
     scan::Plan,
@@ -30,7 +31,7 @@ const PENDING: usize = 256;
 pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let mut stats = Stats::start_for(arguments.input.stats.as_deref())?;
     let span = Span::new(arguments)?;
-    let config = rules::config(&arguments.input.site)?;
+    let config = Config::load(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let pack = rules::pack(&arguments.rules.files, &config, &schemas);
     let selection = rules::selection(&arguments.rules.selection)?;

@@ -11,6 +11,7 @@ use lurcher_schema::Schemas;
 
 use crate::{
     arguments::{Query, QueryFormat, Route},
+    config::Config,
     hunt,
     outcome::{self, Outcome, tell_input},
     rules,
@@ -21,7 +22,7 @@ use crate::{
 /// Runs the query and writes what it yields.
 pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let mut stats = Stats::start_for(arguments.input.stats.as_deref())?;
-    let config = rules::config(&arguments.input.site)?;
+    let config = Config::load(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let Some(rule) = rule(arguments, &schemas)? else { return Ok(Outcome::NothingRan) };
     let tables: Vec<String> = arguments.table.iter().map(|table| table_file(table)).collect::<Result<_, _>>()?;

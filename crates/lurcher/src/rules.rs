@@ -8,7 +8,7 @@ use lurcher_ir::{Rule, Severity, Verdict};
 use lurcher_schema::Schemas;
 
 use crate::{
-    arguments::{Selection, Site},
+    arguments::Selection,
     config::Config,
     outcome::{count, few},
 };
@@ -18,11 +18,6 @@ pub(crate) fn schemas(config: &Config) -> (Arc<Schemas>, bool) {
     let (schemas, diagnostics) = Schemas::with_packs(&config.packs);
     tell(&diagnostics);
     (schemas, diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error))
-}
-
-/// The site's settings.
-pub(crate) fn config(site: &Site) -> Result<Config, String> {
-    Config::load(site)
 }
 
 /// Loads rules from these paths (or those of the settings, if there are none).
@@ -61,14 +56,24 @@ pub(crate) fn tell(diagnostics: &[Diagnostic]) {
     }
 }
 
-/// Names every rule that will not run, by reason, and every file that could not be read; returns whether there were
-/// any. A terminal shows the first few of each reason, lest hundreds of names push everything else out of sight.
-pub(crate) fn tell_unrun(pack: &Pack, chosen: &[Arc<Rule>]) -> bool {
+/// Shows what makes rules unusable, and leaves out warnings and notes.
+pub(crate) fn tell_errors(pack: &Pack) {
     let errors: Vec<Diagnostic> = pack.diagnostics.iter().filter(|d| d.level == Level::Error).cloned().collect();
     tell(&errors);
+}
+
+/// Names every rule file that could not be read.
+pub(crate) fn tell_problems(pack: &Pack) {
     for problem in &pack.problems {
         eprintln!("error: {}: {}", problem.path, problem.message);
     }
+}
+
+/// Names every rule that will not run, by reason, and every file that could not be read; returns whether there were
+/// any. A terminal shows the first few of each reason, lest hundreds of names push everything else out of sight.
+pub(crate) fn tell_unrun(pack: &Pack, chosen: &[Arc<Rule>]) -> bool {
+    tell_errors(pack);
+    tell_problems(pack);
     let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for rule in chosen.iter().filter(|rule| rule.body.is_none()) {
         let verdict = rule.support.verdict();

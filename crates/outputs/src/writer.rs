@@ -31,30 +31,6 @@ pub enum Format {
     Html,
 }
 
-impl Format {
-    /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Table, Self::Jsonl, Self::Csv, Self::Elastic, Self::Splunk, Self::Ocsf, Self::Html];
-
-    /// The word on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Jsonl => "jsonl",
-            Self::Csv => "csv",
-            Self::Elastic => "elastic",
-            Self::Splunk => "splunk",
-            Self::Ocsf => "ocsf",
-            Self::Html => "html",
-        }
-    }
-
-    /// The format of that word.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.name() == name)
-    }
-}
-
 /// Whose alerts Splunk Enterprise Security would have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SplunkEdition {
