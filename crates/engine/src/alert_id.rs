@@ -11,6 +11,10 @@ use sha2::{Digest, Sha256};
 
 use crate::Match;
 
+/// How many of a match's events count, the first ones. Their full number, the join keys and the row count as well, so
+/// this many tell matches apart; and the id does not depend on how many events an alert shows.
+pub(crate) const EVENTS: usize = 100;
+
 /// The fields of Windows events' system part that tell events apart. The time is added by value.
 const WINDOWS_FIELDS: [&str; 5] = ["Computer", "Channel", "Provider_Name", "EventID", "EventRecordID"];
 const WINDOWS_DATA: [&str; 2] = ["EventData.", "UserData."];
@@ -23,7 +27,7 @@ pub(crate) fn of(rule: &Rule, found: &Match) -> String {
         digest.add(part);
     }
     digest.number(found.event_count);
-    for event in &found.events {
+    for event in found.events.iter().take(EVENTS) {
         match event {
             Some(event) => digest.event(event),
             None => digest.add("absent"),

@@ -9,8 +9,8 @@ use lurcher_engine::{
     explain::{Reason, explain},
 };
 use lurcher_ir::{
-    Case, Entity, EntityRole, EntityType, FieldRef, OverrideMapping, Predicate, Rule, RuleBody, RuleMeta, Severity,
-    Sources, Support, Tail, Test,
+    Case, Entity, EntityRole, EntityType, FieldRef, OverrideMapping, Predicate, Rule, RuleBody, RuleMeta, Sequence,
+    Severity, Sources, Step, Support, Tail, Test,
 };
 use lurcher_schema::{BatchBuilder, Event, EventBatch, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
 
@@ -108,6 +108,28 @@ fn ids_tell_what_happened_not_where_it_was_read() {
     let newer = rule(user_exists(), |meta| meta.version = "2".into());
     assert_ne!(alert(&newer, batch(&windows, "a.evtx", &[&fields]).event(0)).id, id("a.evtx", &fields));
     assert_eq!(id("a.evtx", &fields).len(), 32);
+}
+
+#[test]
+fn ids_do_not_depend_on_how_many_events_an_alert_shows() {
+    let filter = user_exists();
+    let step = |filter: usize| Step { filter, keys: Vec::new(), missing: false };
+    let sequence = Sequence { steps: vec![step(0), step(0)], until: None, max_span: None, limits: Vec::new() };
+    let body = RuleBody { filters: vec![filter], tail: Tail::Sequence(sequence) };
+    let meta = RuleMeta { id: "r".into(), ..RuleMeta::default() };
+    let rule = Arc::new(Rule { meta, body: Some(body), support: Support::default() });
+    let events = batch(&[("dialect", "unknown")], "a.json", &[&[("user", "eve")], &[("user", "bob")]]);
+    let run = |max_evidence: usize| {
+        let rules = Compiler::new(Schemas::builtin().unwrap()).route(Route::Any).add(Arc::clone(&rule)).build();
+        let mut scanner = Scanner::new(rules, Arc::new(Settings { max_evidence, ..Settings::default() }));
+        let mut alerts: Vec<Alert> = Vec::new();
+        scanner.scan(&events, &mut alerts);
+        Scanner::finish(vec![scanner], &mut alerts);
+        alerts.remove(0)
+    };
+    let (one, all) = (run(1), run(100));
+    assert_eq!((one.events.len(), all.events.len()), (1, 2));
+    assert_eq!(one.id, all.id);
 }
 
 #[test]

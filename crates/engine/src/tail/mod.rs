@@ -115,7 +115,9 @@ impl Collector {
             let finished = tail.finish(rule, &mut share);
             stats.failed.extend(finished.errors.into_iter().map(|error| (number, error)));
             for found in finished.matches {
-                sink.alert(Alert::new(rule, rules.schemas(), found));
+                let mut alert = Alert::new(rule, rules.schemas(), found);
+                alert.events.truncate(settings.max_evidence);
+                sink.alert(alert);
             }
         }
         stats.unreadable = stores.1;

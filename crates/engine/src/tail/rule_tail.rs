@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use super::{EventId, Fields, Hand, Stores, apply_limits, fields::read_time};
 use crate::{
-    Match, Settings,
+    Match, Settings, alert_id,
     pipeline::{FinishSeat, Flow, PipelinePlan, RowPlace, RowSource},
     sample::Sampler,
     sequence::{Automaton, Completed, KeyTuple, Place, StepHit, compare_hits},
@@ -211,7 +211,8 @@ impl Share<'_> {
     }
 
     fn found(&mut self, events: &[Option<EventId>], join_keys: Vec<Value>, values: Object) -> Match {
-        let shown = events.iter().take(self.settings.max_evidence);
+        // An alert is cut to `max_evidence` once its id is made from them.
+        let shown = events.iter().take(self.settings.max_evidence.max(alert_id::EVENTS));
         let mut read = |id: EventId| self.stores.get(id);
         Match {
             event_count: events.iter().flatten().count() as u64,
