@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
-use lurcher_frontend::{Lowered, eql, spl2};
+use lurcher_frontend::{Language, Lowered, Options, spl2};
 use lurcher_ir::{Predicate, Rule, RuleMeta, Support, SupportReason, Verdict};
 use lurcher_schema::{Schemas, Value};
 
@@ -78,26 +78,17 @@ fn error_reason(diagnostic: &Diagnostic) -> SupportReason {
 }
 
 /// Brings a query to the IR by the front end of its language.
-fn lower(file: &Arc<SourceFile>, meta: &RuleMeta, category: Option<String>, around: &Around<'_>) -> Lowered {
-    match meta.language {
-        "eql" => {
-            let mut options = eql::Options::default();
-            if let Some(field) = category {
-                options.category_field = field;
-            }
-            eql::lower(file, &options, around.schemas)
-        }
-        "spl2" => {
-            let name = filter_macro(&meta.name);
-            let filter = around.macros.expansion(&name, &[]).filter(|text| !matches!(text.trim(), "" | "search *"));
-            let options = spl2::Options {
-                filter: filter.map(|text| SourceFile::new(format!("macro {name}"), text)),
-                finding: finding(meta),
-            };
-            spl2::lower(file, &options, around.schemas)
-        }
-        language => not_yet(language),
-    }
+fn lower(file: &Arc<SourceFile>, meta: &RuleMeta, category_field: Option<String>, around: &Around<'_>) -> Lowered {
+    let Some(language) = Language::from_name(meta.language) else { return not_yet(meta.language) };
+    let name = filter_macro(&meta.name);
+    let filter = around.macros.expansion(&name, &[]).filter(|text| !matches!(text.trim(), "" | "search *"));
+    let options = Options {
+        category_field,
+        filter: filter.map(|text| SourceFile::new(format!("macro {name}"), text)),
+        finding: finding(meta),
+        ..Options::default()
+    };
+    language.lower(file, &options, around.schemas)
 }
 
 /// The name of the macro that holds the user's own exceptions of a rule, made as Splunk's build makes it.
@@ -123,17 +114,9 @@ fn finding(meta: &RuleMeta) -> spl2::Finding {
     }
 }
 
-/// The verdict on a language that no front end exists for.
+/// The verdict on a rule that is written in no language: it is a model, or its front end is missing.
 fn not_yet(language: &'static str) -> Lowered {
-    let name = match language {
-        "kuery" => "KQL",
-        "lucene" => "Lucene",
-        "esql" => "ES|QL",
-        "spl" => "SPL",
-        "sigma" => "Sigma",
-        "machine_learning" => "machine learning",
-        other => other,
-    };
+    let name = Language::from_name(language).map_or(language, Language::title).replace('_', " ");
     let message = format!("{name} is not supported yet");
     let reason = SupportReason { verdict: Verdict::Unsupported, code: "language", message, span: None };
     Lowered { reasons: vec![reason], ..Lowered::default() }

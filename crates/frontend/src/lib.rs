@@ -3,11 +3,15 @@
 //! Every language has the same four files: `lexer`, `ast`, `parser`, `lower`. Parsing never fails as a whole: it
 //! yields what it could read and [`Diagnostic`]s with spans. Null, case, wildcard and multi-value rules of a
 //! language stand in its `lower.rs`, in the open; the IR makes them explicit. No front end knows the engine.
+//!
+//! [`Language::lower`] is the one door: text of any language to [`Lowered`].
 
 pub mod eql;
+mod language;
 pub mod spl2;
 pub mod syntax;
 
+pub use language::{Language, Options};
 use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{RuleBody, SupportReason};
 

@@ -86,7 +86,7 @@ pub(crate) struct Check {
 /// `lurcher query`
 #[derive(Debug, Args)]
 pub(crate) struct Query {
-    /// The query's language: eql or spl2.
+    /// The query's language: eql, spl2 … (those without a front end yet say so).
     pub(crate) language: String,
     /// The query; `@FILE` reads it from a file.
     pub(crate) text: String,

@@ -4,7 +4,7 @@ use std::{io::Write as _, sync::Arc};
 
 use lurcher_diagnostics::{Level, SourceFile};
 use lurcher_engine::{Alert, Match, Scanner, Settings};
-use lurcher_frontend::{Lowered, eql, spl2};
+use lurcher_frontend::{Language, Lowered, Options};
 use lurcher_ir::{Rule, RuleMeta, Support, Tail};
 use lurcher_outputs::answers::{self, Answer};
 use lurcher_schema::Schemas;
@@ -59,24 +59,18 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, 
         None => ("query".to_owned(), arguments.text.clone()),
     };
     let file = SourceFile::new(name, text);
-    let Lowered { body, reasons, diagnostics } = match arguments.language.to_lowercase().as_str() {
-        "eql" => {
-            let options = eql::Options {
-                category_field: arguments.category_field.clone(),
-                now: Some(hunt::now()),
-                ..eql::Options::default()
-            };
-            eql::lower(&file, &options, schemas)
-        }
-        "spl2" => spl2::lower(&file, &spl2::Options::default(), schemas),
-        other => return Err(format!("{other} is not supported yet: eql and spl2 are")),
+    let language = Language::from_name(&arguments.language).ok_or_else(|| {
+        let known: Vec<&str> = Language::ALL.into_iter().map(Language::name).collect();
+        format!("there is no language {}: write one of {}", arguments.language, known.join(", "))
+    })?;
+    let options = Options {
+        category_field: Some(arguments.category_field.clone()),
+        now: Some(hunt::now()),
+        ad_hoc: true,
+        ..Options::default()
     };
-    // A rule must write its findings somewhere; of a query typed here the rows are the answer.
-    let diagnostics: Vec<_> = diagnostics
-        .into_iter()
-        .filter(|diagnostic| diagnostic.level == Level::Error || diagnostic.code != "spl2-missing-into")
-        .map(|diagnostic| diagnostic.in_file(&file))
-        .collect();
+    let Lowered { body, reasons, diagnostics } = language.lower(&file, &options, schemas);
+    let diagnostics: Vec<_> = diagnostics.into_iter().map(|diagnostic| diagnostic.in_file(&file)).collect();
     rules::tell(&diagnostics);
     for reason in &reasons {
         eprintln!("{}: {}", reason.verdict.name(), reason.message);
@@ -87,6 +81,7 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, 
     let meta = RuleMeta {
         id: "query".into(),
         name: "query".into(),
+        language: language.name(),
         timestamp_override: arguments.time_field.clone(),
         tiebreaker: arguments.tiebreaker.clone(),
         ..RuleMeta::default()

@@ -4,7 +4,7 @@ use std::{io::Write as _, sync::Arc};
 
 use lurcher_diagnostics::{SourceFile, render};
 use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
-use lurcher_frontend::{Lowered, eql, spl2};
+use lurcher_frontend::{Language, Lowered, Options};
 use lurcher_ir::{Rule, RuleMeta, Support};
 use lurcher_readers::{Input, ReadOptions, read};
 use lurcher_schema::Schemas;
@@ -37,11 +37,8 @@ pub fn check(case: &Case, schemas: &Arc<Schemas>) -> Result<(), String> {
 /// Runs a query over events given as JSON lines.
 pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
     let file = SourceFile::new("query", query);
-    let Lowered { body, reasons, diagnostics } = match language {
-        "eql" => eql::lower(&file, &eql::Options::default(), schemas),
-        "spl2" => spl2::lower(&file, &spl2::Options::default(), schemas),
-        other => return Err(format!("no such language: {other}")),
-    };
+    let language = Language::from_name(language).ok_or_else(|| format!("no such language: {language}"))?;
+    let Lowered { body, reasons, diagnostics } = language.lower(&file, &Options::default(), schemas);
     let diagnostics: Vec<String> =
         diagnostics.into_iter().map(|d| render::text(&d.in_file(&file), false).trim_end().to_owned()).collect();
     let mut outcome = Outcome { alerts: Vec::new(), diagnostics: diagnostics.join("\n\n") };
