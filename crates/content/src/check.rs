@@ -69,7 +69,7 @@ impl CheckRecord {
             },
             sources: match &meta.sources {
                 Sources::Indices(patterns) => patterns.clone(),
-                Sources::Any => meta.data_sources.clone(),
+                Sources::Any | Sources::LogSource(_) => meta.data_sources.clone(),
             },
         }
     }

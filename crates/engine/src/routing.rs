@@ -1,16 +1,33 @@
-//! Which rules see a shape at all: the index patterns of a rule against the indices that the shape's events would
-//! lie in.
+//! Which rules see a shape at all: what a rule says about its sources against what the mapping packs say about the
+//! shape's events.
 
 use std::sync::Arc;
 
 use lurcher_ir::Sources;
-use lurcher_schema::star_match;
+use lurcher_schema::{LogSource, Schemas, Shape, star_match};
 
-/// Whether a rule with these sources sees events that would lie in these indices.
-pub(crate) fn sees(sources: &Sources, indices: &[Arc<str>]) -> bool {
-    match sources {
-        Sources::Any => true,
-        Sources::Indices(patterns) => indices.iter().any(|index| selects(patterns, index)),
+/// What the mapping packs say about where events of a shape belong.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Belongs {
+    /// The indices that they would lie in.
+    indices: Vec<Arc<str>>,
+    /// Their log sources.
+    log_sources: Vec<LogSource>,
+}
+
+impl Belongs {
+    /// Where events of this shape belong.
+    pub(crate) fn new(schemas: &Schemas, shape: &Shape) -> Self {
+        Self { indices: schemas.indices(shape), log_sources: schemas.log_sources(shape) }
+    }
+
+    /// Whether a rule with these sources sees such events.
+    pub(crate) fn seen_by(&self, sources: &Sources) -> bool {
+        match sources {
+            Sources::Any => true,
+            Sources::Indices(patterns) => self.indices.iter().any(|index| selects(patterns, index)),
+            Sources::LogSource(wanted) => self.log_sources.iter().any(|source| wanted.covers(source)),
+        }
     }
 }
 
@@ -34,7 +51,8 @@ mod tests {
     #[test]
     fn patterns_select_and_take_away_in_order() {
         let sees = |patterns: &[&str], index: &str| {
-            sees(&Sources::Indices(patterns.iter().map(|p| (*p).to_owned()).collect()), &[index.into()])
+            let belongs = Belongs { indices: vec![index.into()], ..Belongs::default() };
+            belongs.seen_by(&Sources::Indices(patterns.iter().map(|p| (*p).to_owned()).collect()))
         };
         assert!(sees(&["logs-*", "winlogbeat-*"], "winlogbeat-default"));
         assert!(sees(&["logs-endpoint.events.process-*"], "logs-endpoint.events.process-default"));
@@ -44,6 +62,20 @@ mod tests {
         assert!(sees(&["*:logs-*, *"], "x"));
         assert!(!sees(&["abc"], "abcd"));
         assert!(!sees(&["ab*ba"], "aba"));
-        assert!(!super::sees(&Sources::Indices(vec!["*".into()]), &[]));
+        assert!(!Belongs::default().seen_by(&Sources::Indices(vec!["*".into()])));
+    }
+
+    #[test]
+    fn log_sources_select_by_every_word_that_they_give() {
+        let sysmon = LogSource::new("process_creation", "windows", "sysmon");
+        let belongs = Belongs { log_sources: vec![sysmon], ..Belongs::default() };
+        let sees = |category, product, service| {
+            belongs.seen_by(&Sources::LogSource(LogSource::new(category, product, service)))
+        };
+        assert!(sees("process_creation", "windows", ""));
+        assert!(sees("process_creation", "", ""));
+        assert!(!sees("process_creation", "linux", ""));
+        assert!(!sees("", "windows", "security"));
+        assert!(!Belongs::default().seen_by(&Sources::LogSource(LogSource::default())));
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     graph::{Graph, GraphBuilder},
     matcher::Matcher,
     program::{Program, Root},
-    routing,
+    routing::Belongs,
 };
 
 /// More shapes than this at a time are not kept; those that come again are worked out anew.
@@ -172,7 +172,7 @@ impl RuleSet {
     /// How each filter of a rule is decided in a shape, by the filter's index. Empty for a rule without body.
     pub fn plan(&self, rule: u32, shape: &Shape) -> BTreeMap<u32, FilterPlan> {
         let program = self.program(shape);
-        let routed = self.sees(rule, &self.schemas.indices(shape));
+        let routed = self.sees(rule, &Belongs::new(&self.schemas, shape));
         let own = self.roots.iter().filter(|root| root.rule == rule);
         own.map(|root| {
             let live = program.filters.iter().position(|f| (f.rule, f.filter) == (rule, root.filter));
@@ -211,8 +211,8 @@ impl RuleSet {
         found
     }
 
-    fn sees(&self, rule: u32, indices: &[Arc<str>]) -> bool {
-        self.route == Route::Any || routing::sees(&self.rules[rule as usize].meta.sources, indices)
+    fn sees(&self, rule: u32, belongs: &Belongs) -> bool {
+        self.route == Route::Any || belongs.seen_by(&self.rules[rule as usize].meta.sources)
     }
 
     /// The rules specialised to a shape; worked out once, by whichever thread needs it first.
@@ -230,12 +230,12 @@ impl RuleSet {
     }
 
     fn specialise(&self, shape: &Shape) -> Program {
-        let indices = self.schemas.indices(shape);
+        let belongs = Belongs::new(&self.schemas, shape);
         let mut seen: HashMap<u32, bool, FxBuildHasher> = HashMap::default();
         let roots: Vec<Root> = self
             .roots
             .iter()
-            .filter(|root| *seen.entry(root.rule).or_insert_with(|| self.sees(root.rule, &indices)))
+            .filter(|root| *seen.entry(root.rule).or_insert_with(|| self.sees(root.rule, &belongs)))
             .copied()
             .collect();
         Program::new(&self.graph, &roots, &self.schemas, shape, &mut |tests| self.matcher(tests))

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use lurcher_diagnostics::Span;
-use lurcher_schema::{Object, Value};
+use lurcher_schema::{LogSource, Object, Value};
 
 use crate::RuleBody;
 
@@ -116,6 +116,8 @@ pub enum Sources {
     /// Those in indices and data streams whose names match one of these patterns (`*` is the wildcard; a pattern
     /// that begins with `-` takes away).
     Indices(Vec<String>),
+    /// Those of log sources that this covers.
+    LogSource(LogSource),
 }
 
 /// How bad a hit is.

@@ -283,6 +283,8 @@ pub(crate) enum TaxonomyName {
     Cim,
     /// OCSF.
     Ocsf,
+    /// Sigma's taxonomy.
+    Sigma,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

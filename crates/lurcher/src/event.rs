@@ -36,6 +36,7 @@ pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
         TaxonomyName::Ecs => Taxonomy::Ecs,
         TaxonomyName::Cim => Taxonomy::Cim,
         TaxonomyName::Ocsf => Taxonomy::Ocsf,
+        TaxonomyName::Sigma => Taxonomy::Sigma,
     };
     let plan = Plan::new(&input, &[])?;
     let (workers, report) = plan.run(Vec::new, |events: &mut Vec<EventData>, batch| {

@@ -321,7 +321,7 @@ impl RuleFields {
         };
         let indices = match &meta.sources {
             Sources::Indices(patterns) => patterns.clone(),
-            Sources::Any => Vec::new(),
+            Sources::Any | Sources::LogSource(_) => Vec::new(),
         };
         Self {
             uuid: meta.id.to_string(),

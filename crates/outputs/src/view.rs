@@ -20,16 +20,21 @@ const EVENTS: usize = 6;
 const VALUE: usize = 2000;
 
 /// Where an event's host is found, the best first.
-const HOST: [(Taxonomy, &str); 5] = [
+const HOST: [(Taxonomy, &str); 6] = [
     (Taxonomy::Ecs, "host.name"),
     (Taxonomy::Cim, "dest"),
     (Taxonomy::Ocsf, "device.hostname"),
+    (Taxonomy::Sigma, "Computer"),
     (Taxonomy::Raw, "Computer"),
     (Taxonomy::Raw, "host.name"),
 ];
 /// Where an event's user is found, the best first.
-const USER: [(Taxonomy, &str); 3] =
-    [(Taxonomy::Ecs, "user.name"), (Taxonomy::Cim, "user"), (Taxonomy::Ocsf, "actor.user.name")];
+const USER: [(Taxonomy, &str); 4] = [
+    (Taxonomy::Ecs, "user.name"),
+    (Taxonomy::Cim, "user"),
+    (Taxonomy::Ocsf, "actor.user.name"),
+    (Taxonomy::Sigma, "User"),
+];
 
 /// What is shown of one alert. All texts are safe to print.
 #[derive(Clone, Debug)]

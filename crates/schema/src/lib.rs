@@ -1,7 +1,7 @@
 //! Events and what their fields are called.
 //!
 //! Readers turn bytes into [`EventBatch`]es: Arrow columns of *raw* fields, all rows of one [`Shape`] (one kind of
-//! event, such as Sysmon 1). Rules speak a [`Taxonomy`] (ECS, CIM, OCSF, or the raw names). In between stand the
+//! event, such as Sysmon 1). Rules speak a [`Taxonomy`] (ECS, CIM, OCSF, Sigma's, or the raw names). In between stand the
 //! mapping packs, data under `schemas/`: for each shape they say which raw field and which transforms a taxonomy's
 //! field is. That pair is a [`Binding`]; it is computed once per *distinct* raw value, and only for fields that
 //! somebody asks for. Whole events are normalised only where they become evidence or output.
@@ -9,6 +9,7 @@
 mod batch;
 mod column;
 mod event;
+mod log_source;
 pub mod mapping;
 mod shape;
 mod star;
@@ -19,6 +20,7 @@ mod value;
 pub use batch::{BatchBuilder, EventBatch, RawField};
 pub use column::{Column, ColumnValues, MISSING, ValueRef};
 pub use event::{Event, EventRef, Origin};
+pub use log_source::LogSource;
 pub use mapping::{Binding, Schemas};
 pub use shape::{Shape, ShapeId};
 pub use star::star_match;

@@ -14,11 +14,14 @@ pub enum Taxonomy {
     Cim,
     /// Open Cybersecurity Schema Framework 1.x, as Splunk's SPL2 content reads it.
     Ocsf,
+    /// Sigma's own names: for Windows events those of Sysmon and of the event's own elements, `EventID`, `Image`,
+    /// `CommandLine`, `TargetObject` …; for other sources what the log source's taxonomy says.
+    Sigma,
 }
 
 impl Taxonomy {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Raw, Self::Ecs, Self::Cim, Self::Ocsf];
+    pub const ALL: [Self; 5] = [Self::Raw, Self::Ecs, Self::Cim, Self::Ocsf, Self::Sigma];
 
     /// The lower-case name that command lines and packs use.
     pub fn name(self) -> &'static str {
@@ -27,6 +30,7 @@ impl Taxonomy {
             Self::Ecs => "ecs",
             Self::Cim => "cim",
             Self::Ocsf => "ocsf",
+            Self::Sigma => "sigma",
         }
     }
 

@@ -11,7 +11,7 @@ use toml::{
 };
 
 use super::{expression::Expression, transform::Table};
-use crate::{FieldType, Shape, Taxonomy, Value, star_match};
+use crate::{FieldType, LogSource, Shape, Taxonomy, Value, star_match};
 
 /// One file of mappings.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(super) struct Pack {
 pub(super) struct Entry {
     pub(super) when: Vec<Condition>,
     pub(super) indices: Vec<Arc<str>>,
+    pub(super) log_sources: Vec<LogSource>,
     pub(super) fields: Vec<(Arc<str>, Source)>,
     /// Fields that can be asked for but are no part of the document.
     pub(super) multi_fields: Vec<(Arc<str>, Source)>,
@@ -100,7 +101,7 @@ struct Reader<'a> {
 }
 
 const PACK_KEYS: &str = "a pack has taxonomy, about, source, [types], [tables.NAME] and [[map]]";
-const MAP_KEYS: &str = "a [[map]] has when, indices, [map.fields] and [map.multi_fields]";
+const MAP_KEYS: &str = "a [[map]] has when, indices, logsources, [map.fields] and [map.multi_fields]";
 const TYPES: &str = "types are keyword, text, integer, float, boolean, ip, date, version and object";
 
 impl Reader<'_> {
@@ -140,7 +141,7 @@ impl Reader<'_> {
             }
         }
         if taxonomy.is_none() && self.diagnostics.is_empty() {
-            let help = "the first line of a pack is taxonomy = \"ecs\" (or cim, ocsf, raw)".to_owned();
+            let help = "the first line of a pack is taxonomy = \"ecs\" (or cim, ocsf, sigma, raw)".to_owned();
             self.error("pack-no-taxonomy", &(0..0), "the pack does not name its taxonomy".to_owned(), Some(help));
         }
         Some(Pack { taxonomy: taxonomy?, types, entries })
@@ -149,7 +150,7 @@ impl Reader<'_> {
     fn taxonomy(&mut self, node: &Node<'_>) -> Option<Taxonomy> {
         let taxonomy = node.get_ref().as_str().and_then(Taxonomy::from_name);
         if taxonomy.is_none() {
-            let help = "taxonomies are raw, ecs, cim and ocsf".to_owned();
+            let help = "taxonomies are raw, ecs, cim, ocsf and sigma".to_owned();
             self.error("pack-unknown-taxonomy", &node.span(), "there is no such taxonomy".to_owned(), Some(help));
         }
         taxonomy
@@ -203,6 +204,7 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "when" => entry.when = self.when(node),
                 "indices" => entry.indices = self.texts(node).into_iter().map(Into::into).collect(),
+                "logsources" => entry.log_sources = self.log_sources(node),
                 "fields" => entry.fields = self.fields(node),
                 "multi_fields" => entry.multi_fields = self.fields(node),
                 _ => self.unknown_key(key, MAP_KEYS),
@@ -230,6 +232,35 @@ impl Reader<'_> {
             conditions.push(condition);
         }
         conditions
+    }
+
+    /// An array of tables of `category`, `product` and `service`.
+    fn log_sources(&mut self, node: &Node<'_>) -> Vec<LogSource> {
+        const WANTED: &str = "tables such as { product = \"windows\", service = \"security\" }";
+        let DeValue::Array(items) = node.get_ref() else {
+            self.wrong_kind(node, &format!("an array of {WANTED}"));
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for item in items {
+            let DeValue::Table(table) = item.get_ref() else {
+                self.wrong_kind(item, WANTED);
+                continue;
+            };
+            let mut words = [""; 3];
+            for (key, node) in table {
+                let Some(at) = ["category", "product", "service"].iter().position(|name| key.get_ref() == name) else {
+                    self.unknown_key(key, "a log source has category, product and service");
+                    continue;
+                };
+                match node.get_ref().as_str() {
+                    Some(word) => words[at] = word,
+                    None => self.wrong_kind(node, "text"),
+                }
+            }
+            found.push(LogSource::new(words[0], words[1], words[2]));
+        }
+        found
     }
 
     /// A text or an array of texts.

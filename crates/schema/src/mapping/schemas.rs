@@ -15,7 +15,7 @@ use super::{
     expression::Expression,
     pack::{Pack, Source},
 };
-use crate::{Event, FieldType, Object, Shape, ShapeId, Taxonomy, Value};
+use crate::{Event, FieldType, LogSource, Object, Shape, ShapeId, Taxonomy, Value};
 
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
@@ -44,6 +44,7 @@ struct Plan {
     /// By prefix, longest first.
     open: Vec<(Arc<str>, Source)>,
     indices: Vec<Arc<str>>,
+    log_sources: Vec<LogSource>,
     bindings: RwLock<FxHashMap<Arc<str>, Binding>>,
 }
 
@@ -163,6 +164,17 @@ impl Schemas {
         indices
     }
 
+    /// The log sources that events of this shape belong to: rules choose events by them. Empty: unknown, no rule that
+    /// names a log source sees them.
+    pub fn log_sources(&self, shape: &Shape) -> Vec<LogSource> {
+        self.plan(Taxonomy::Sigma, shape).log_sources.clone()
+    }
+
+    /// Every log source that some mapping gives to some events, each once, sorted.
+    pub fn known_log_sources(&self) -> BTreeSet<&LogSource> {
+        self.packs.iter().flat_map(|pack| &pack.entries).flat_map(|entry| &entry.log_sources).collect()
+    }
+
     /// The fields that a taxonomy's mappings name for this shape and that are not missing, by name. Fields that only
     /// a `*` gives are not among them.
     pub fn fields(&self, taxonomy: Taxonomy, shape: &Shape) -> Vec<(Arc<str>, Binding)> {
@@ -267,6 +279,11 @@ impl Plan {
             for (name, source) in &entry.multi_fields {
                 plan.exact.insert(Arc::clone(name), source.clone());
                 plan.multi_fields.insert(Arc::clone(name));
+            }
+            for source in &entry.log_sources {
+                if !plan.log_sources.contains(source) {
+                    plan.log_sources.push(source.clone());
+                }
             }
             for index in &entry.indices {
                 if !plan.indices.contains(index) {
