@@ -15,6 +15,11 @@ impl<'a> Characters<'a> {
         Self { text, at: 0 }
     }
 
+    /// The whole text.
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// The offset of the next character.
     pub fn offset(&self) -> usize {
         self.at

@@ -18,6 +18,11 @@ impl Depth {
         allowed
     }
 
+    /// Whether nothing has been entered.
+    pub fn at_top(&self) -> bool {
+        self.level == 0
+    }
+
     /// One level up again; call it once for each [`Depth::enter`] that returned true.
     pub fn leave(&mut self) {
         self.level = self.level.saturating_sub(1);
