@@ -8,6 +8,7 @@
 
 pub mod eql;
 mod language;
+mod pipeline;
 pub mod spl2;
 pub mod syntax;
 

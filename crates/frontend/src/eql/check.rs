@@ -16,8 +16,8 @@ use super::{
     dates::{self, DateError},
     fold,
     functions::{self, Id, Kind, Spec},
-    regexp::{self, RegexpError},
 };
+use crate::syntax::lucene_regex::{self, RegexpError};
 
 /// Checks every condition of a query.
 pub(super) fn check(query: &Query, file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Vec<Diagnostic> {
@@ -317,7 +317,7 @@ impl Checker<'_> {
     }
 
     fn regex(&mut self, pattern: &str, span: Span) {
-        if let Err(RegexpError::Malformed(why)) = regexp::translate(pattern, Case::Sensitive) {
+        if let Err(RegexpError::Malformed(why)) = lucene_regex::translate(pattern, Case::Sensitive) {
             let error = Diagnostic::error("eql-regex", format!("this is no regular expression: {why}"));
             let help = "the syntax is Lucene's: the whole value must match, no `^ $`, no look-around, no `(?…)`";
             self.report(error.at(span, "cannot be read"), help);

@@ -23,8 +23,8 @@ use super::{
     fold,
     functions::{self, Id, Kind},
     leaf::{Typed, lengths},
-    regexp::{self, RegexpError},
 };
+use crate::syntax::lucene_regex::{self, RegexpError};
 
 /// A condition: when it is true and when it is false.
 #[derive(Clone, Debug)]
@@ -213,7 +213,7 @@ impl Conditions<'_> {
     }
 
     fn regex(&mut self, pattern: &Value, insensitive: bool, node: &Node) -> Option<lurcher_ir::Regex> {
-        match regexp::translate(&pattern.to_string(), case_of(insensitive)) {
+        match lucene_regex::translate(&pattern.to_string(), case_of(insensitive)) {
             Ok(regex) => Some(regex),
             Err(RegexpError::Unsupported(operator)) => {
                 let message = format!("the regular expression uses Lucene's operator `{operator}`");

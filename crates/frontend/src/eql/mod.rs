@@ -21,7 +21,6 @@ mod leaf;
 pub mod lexer;
 mod lower;
 pub mod parser;
-mod regexp;
 
 use lurcher_schema::{Taxonomy, Timestamp};
 

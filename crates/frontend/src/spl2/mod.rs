@@ -11,8 +11,6 @@ mod finding;
 mod lexer;
 mod lower;
 mod parser;
-mod predicate;
-mod regex;
 
 use std::sync::Arc;
 

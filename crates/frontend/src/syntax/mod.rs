@@ -1,10 +1,12 @@
 //! What the hand-written parsers share: a cursor over characters, a cursor over tokens, a guard against deep
-//! nesting, binding powers, and "did you mean".
+//! nesting, binding powers, "did you mean", and the syntaxes of regular expressions that several languages use.
 //!
 //! Nothing here knows a language. Every parser keeps its own tokens, tree and messages.
 
 mod characters;
 mod depth;
+pub(crate) mod java_regex;
+pub(crate) mod lucene_regex;
 mod suggest;
 mod tokens;
 

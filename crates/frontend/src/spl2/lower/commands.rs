@@ -11,11 +11,11 @@ use super::{
         ast::{self, Command, CommandKind, Dataset, Name, Stats},
         finding,
         parser::{self, similar},
-        regex,
     },
     Lowerer, MAX_MEANING, Said,
     flow::{Arm, Base, Environment, Flow, extent},
 };
+use crate::syntax::java_regex;
 
 /// The aggregates that are run, by all their names.
 const AGGREGATES: [(&str, Aggregate); 17] = [
@@ -326,7 +326,7 @@ impl Lowerer<'_> {
     fn rex(&mut self, arm: &mut Arm, field: &Name, pattern: &Name) -> Result<(), Said> {
         let regex = self.regex(&pattern.text, pattern.span)?;
         let text = self.name(&field.text, field.span, &arm.environment);
-        for group in regex::group_names(&regex) {
+        for group in java_regex::group_names(&regex) {
             let found = Expr::call(Function::Capture(regex.clone(), Arc::clone(&group)), [text.clone()]);
             // Without a match the record stays as it is.
             let value = match arm.environment.find(&group) {

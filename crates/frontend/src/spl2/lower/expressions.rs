@@ -7,13 +7,11 @@ use lurcher_ir::{Case, Expr, Function, Regex, Verdict, Wildcard};
 use lurcher_schema::Value;
 
 use super::{
-    super::{
-        ast::{self, ExprKind, Operator},
-        regex::{Refusal, translate},
-    },
+    super::ast::{self, ExprKind, Operator},
     Lowerer, Said,
     flow::{Environment, member},
 };
+use crate::syntax::java_regex::{Refusal, translate};
 
 impl Lowerer<'_> {
     /// An expression under what names mean here.

@@ -4,7 +4,7 @@
 //!
 //! * Null: a comparison, `LIKE`, `match`, arithmetic or `+` with null is null, `where` keeps a row only when its
 //!   condition is true. Comparing with the *literal* `null` asks whether a value is null, as Splunk's own content
-//!   does in half of its rules. (`expressions`, [`crate::spl2::predicate`])
+//!   does in half of its rules. (`expressions`, [`crate::pipeline::predicate`])
 //! * Case: field names, `=`, `LIKE` and `match` are case-sensitive; keywords and function names are not.
 //! * Several values: comparisons look at single values; only `IN` and `_datamodels` meet lists.
 //! * `eval` sets its fields from left to right; later ones see earlier ones.
@@ -190,7 +190,7 @@ impl Lowerer<'_> {
         if !symbolic {
             return arm.stages.push(Stage::Where(condition));
         }
-        let predicate = super::predicate::Predicates::new(self.schemas).holds(&condition);
+        let predicate = crate::pipeline::predicate::Predicates::new(self.schemas).holds(&condition);
         for input in &mut arm.inputs {
             if let Source::Events(filter) = input {
                 let before = std::mem::replace(filter, Predicate::Constant(true));

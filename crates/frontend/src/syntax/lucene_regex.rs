@@ -16,7 +16,7 @@ use crate::syntax::{Characters, Depth};
 
 /// Why a pattern cannot be translated.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum RegexpError {
+pub(crate) enum RegexpError {
     /// It is no pattern.
     Malformed(String),
     /// It uses an operator that has no counterpart.
@@ -24,7 +24,7 @@ pub(super) enum RegexpError {
 }
 
 /// Translates a pattern.
-pub(super) fn translate(pattern: &str, case: Case) -> Result<Regex, RegexpError> {
+pub(crate) fn translate(pattern: &str, case: Case) -> Result<Regex, RegexpError> {
     let mut translator = Translator { input: Characters::new(pattern), output: String::new(), depth: Depth::default() };
     translator.union()?;
     if translator.input.peek().is_some() {
