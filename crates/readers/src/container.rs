@@ -95,6 +95,7 @@ impl Reader<'_> {
             Kind::JsonLines => self.json_lines(&mut Window::new(source, 0), Extent::WHOLE),
             Kind::JsonDocuments => self.json_documents(&mut Window::new(source, 0)),
             Kind::Table(delimiter) => self.table(source, delimiter),
+            Kind::Log(log) => self.log(log, &mut Window::new(source, 0)),
             Kind::OtherText => self.other_lines(&mut Window::new(source, 0)),
             Kind::Unsupported(what) => {
                 let problem = Problem::error("unsupported-format", self.path(), format!("{what} files are not read"))

@@ -1,6 +1,6 @@
 //! What a stream of bytes is, told by its first bytes and never by its name.
 
-use crate::{evtx, table, text, xml};
+use crate::{evtx, logs, table, text, xml};
 
 /// How many bytes are looked at.
 pub(crate) const HEAD: usize = 64 << 10;
@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     JsonDocuments,
     /// Cells are divided by this byte.
     Table(u8),
+    /// Lines of a log.
+    Log(logs::Log),
     /// Lines of another kind.
     OtherText,
     /// Something that may well hold events but cannot be opened.
@@ -112,6 +114,9 @@ fn text(head: &[u8]) -> Kind {
         }
         Some(_) => {}
     }
+    if let Some(log) = logs::detect(body) {
+        return Kind::Log(log);
+    }
     if xml::find_start(body, 0).is_some() || body.starts_with(b"<Events") {
         return Kind::Xml;
     }
@@ -142,7 +147,7 @@ mod tests {
             (b"<?xml version=\"1.0\"?>\n<Event xmlns='x'>", Kind::Xml),
             (b"<13>Jan  1 host <Event><System>", Kind::Xml),
             (b"dest,process_name\nA,b\n", Kind::Table(b',')),
-            (b"type=SYSCALL msg=audit(1.2:3): arch=1\n", Kind::OtherText),
+            (b"type=SYSCALL msg=audit(1.2:3): arch=1\n", Kind::Log(logs::Log::Auditd)),
             (b"<\0E\0", Kind::Utf16(Order::Little)),
             (b"\0\x01\x02\x03", Kind::NoEvents("unrecognised format (binary)")),
             (b" \n", Kind::Empty),

@@ -3,13 +3,19 @@
 //! Every key carries its [`Marks`] (found once per key, see [`crate::names`]), so the decision for a document is the
 //! union of a few bits and one look at them.
 
+use crate::vendor::{self, Vendor};
+
 /// What top-level keys say about a document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Marks(u32);
+pub(crate) struct Marks {
+    known: u32,
+    /// The bits of [`vendor::bit`].
+    vendor: u128,
+}
 
 macro_rules! marks {
     ($($(#[$doc:meta])* $id:ident = $bit:literal,)*) => {
-        $($(#[$doc])* pub(crate) const $id: Marks = Marks(1 << $bit);)*
+        $($(#[$doc])* pub(crate) const $id: Marks = Marks { known: 1 << $bit, vendor: 0 };)*
     };
 }
 
@@ -51,9 +57,15 @@ impl Marks {
         EVENT_DATA = 16,
         /// `NXLog`'s own fields.
         NXLOG = 17,
+        /// A name under which services wrap the events that they deliver together.
+        LIST = 18,
     }
 
     pub(crate) fn of(key: &str) -> Self {
+        Self { vendor: vendor::bit(key), ..Self::known(key) }
+    }
+
+    fn known(key: &str) -> Self {
         match key {
             "Event" => Self::EVENT,
             "System" => Self::SYSTEM,
@@ -111,6 +123,7 @@ impl Marks {
             "dest" | "src" | "user" | "process" | "file_name" | "file_path" | "app" | "action" | "signature"
             | "signature_id" | "process_id" | "parent_process_id" => Self::CIM_COMMON,
             "EventData" => Self::EVENT_DATA,
+            "Records" | "records" | "value" | "Events" | "events" | "items" | "logs" | "resources" => Self::LIST,
             "SourceModuleName" | "SourceModuleType" | "EventReceivedTime" => Self::NXLOG,
             _ => Self::default(),
         }
@@ -118,16 +131,16 @@ impl Marks {
 
     #[must_use]
     pub(crate) fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self { known: self.known | other.known, vendor: self.vendor | other.vendor }
     }
 
     pub(crate) fn has(self, all: Self) -> bool {
-        self.0 & all.0 == all.0
+        self.known & all.known == all.known
     }
 }
 
 /// How a document is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Dialect {
     /// `{"Event":{"System":…}}`.
     WindowsNested,
@@ -149,6 +162,8 @@ pub(crate) enum Dialect {
     Cim,
     /// Open Cybersecurity Schema Framework.
     Ocsf,
+    /// Another product's own.
+    Vendor(&'static Vendor),
     /// None of these.
     Unknown,
 }
@@ -174,6 +189,8 @@ impl Dialect {
             Self::WindowsFlat
         } else if has_both(Marks::CLASS_UID, Marks::OCSF) {
             Self::Ocsf
+        } else if let Some(vendor) = vendor::of(marks.vendor) {
+            Self::Vendor(vendor)
         } else if has(Marks::RESULT) {
             Self::SplunkResult
         } else if has_both(Marks::CIM, Marks::CIM_COMMON)
@@ -195,14 +212,14 @@ mod tests {
     #[test]
     fn keys_tell_the_dialect() {
         let of = |keys: &[&str]| Dialect::of(keys.iter().fold(Marks::default(), |m, k| m.with(Marks::of(k))));
-        assert_eq!(of(&["Event"]), Dialect::WindowsNested);
-        assert_eq!(of(&["@timestamp", "EventID", "Channel", "host"]), Dialect::WindowsFlat);
-        assert_eq!(of(&["@timestamp", "event_id", "log_name", "beat"]), Dialect::Winlogbeat6);
-        assert_eq!(of(&["@timestamp", "event", "host"]), Dialect::Ecs);
-        assert_eq!(of(&["_index", "_source"]), Dialect::Hit);
-        assert_eq!(of(&["class_uid", "metadata", "time"]), Dialect::Ocsf);
-        assert_eq!(of(&["dest", "process_name"]), Dialect::Cim);
-        assert_eq!(of(&["ts", "uid", "proto"]), Dialect::Unknown);
-        assert_eq!(of(&["preview", "result"]), Dialect::SplunkResult);
+        assert!(matches!(of(&["Event"]), Dialect::WindowsNested));
+        assert!(matches!(of(&["@timestamp", "EventID", "Channel", "host"]), Dialect::WindowsFlat));
+        assert!(matches!(of(&["@timestamp", "event_id", "log_name", "beat"]), Dialect::Winlogbeat6));
+        assert!(matches!(of(&["@timestamp", "event", "host"]), Dialect::Ecs));
+        assert!(matches!(of(&["_index", "_source"]), Dialect::Hit));
+        assert!(matches!(of(&["class_uid", "metadata", "time"]), Dialect::Ocsf));
+        assert!(matches!(of(&["dest", "process_name"]), Dialect::Cim));
+        assert!(matches!(of(&["ts", "uid", "proto"]), Dialect::Unknown));
+        assert!(matches!(of(&["preview", "result"]), Dialect::SplunkResult));
     }
 }

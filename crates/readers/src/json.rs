@@ -12,10 +12,11 @@ use sonic_rs::LazyValue;
 use crate::{
     dialect::{Dialect, Marks},
     flat,
-    names::{self, Name},
+    names::{self, Name, Names},
     nested,
     reader::Reader,
     rows::{Field, Place, Raw},
+    vendor::Vendor,
     windows::Desk,
 };
 
@@ -246,9 +247,12 @@ pub(crate) fn flatten<'a>(desk: &mut Desk, fields: &mut Vec<Field<'a>>, name: Na
 }
 
 impl Reader<'_> {
-    /// Reads one JSON document, which must be an object.
+    /// Reads one JSON document, which must be an object, or an array of objects that is one line.
     pub(crate) fn json(&mut self, text: &str, place: Place) -> Result<(), String> {
         self.start_event();
+        if text.starts_with('[') {
+            return self.each_wrapped(parse(text)?, place, &Wrapping::default());
+        }
         self.json_wrapped(text, place, Wrapping::default())
     }
 
@@ -299,7 +303,16 @@ impl Reader<'_> {
             Dialect::Ecs => self.ecs(document, place, &wrapping),
             Dialect::Cim => self.cim(document, place, &wrapping),
             Dialect::Ocsf => self.ocsf(document, place),
+            Dialect::Vendor(vendor) => {
+                let xml = if vendor.dialect == "syslog" { wrapped_xml(&document, &self.desk.scratch) } else { None };
+                if xml.is_none_or(|xml| self.xml_wrapped(&xml, place).is_err()) {
+                    self.vendor(vendor, document, place, &wrapping);
+                }
+            }
             Dialect::Unknown => {
+                if let Some(list) = wrapped_list(&self.desk.names, &document) {
+                    return self.each_wrapped(list, place, &wrapping);
+                }
                 let xml = wrapped_xml(&document, &self.desk.scratch);
                 if xml.is_none_or(|xml| self.xml_wrapped(&xml, place).is_err()) {
                     self.plain(document, place, &wrapping);
@@ -427,6 +440,50 @@ impl Reader<'_> {
         self.count("ocsf");
     }
 
+    /// A document of a product that the table in [`crate::vendor`] knows.
+    fn vendor(&mut self, vendor: &Vendor, document: Document<'_>, place: Place, wrapping: &Wrapping) {
+        let fields = self.fields(document);
+        let get = |path: &&str| {
+            let found = fields.iter().find(|field| self.desk.names.text(field.0) == *path);
+            found.map(|field| field.1.text(&self.desk.scratch)).filter(|text| !text.is_empty())
+        };
+        let time = vendor.times.iter().find_map(|path| loose_time(get(path)?));
+        let mut attributes = vec![("dialect", vendor.dialect)];
+        attributes.extend(vendor.fixed);
+        for (name, paths) in vendor.attributes {
+            // A very long text is data, not a kind.
+            let value = paths.iter().find_map(get).filter(|value| value.len() <= 128);
+            attributes.extend(value.map(|value| (*name, value)));
+        }
+        let index = wrapping.index.as_deref().map(data_stream).unwrap_or_default();
+        attributes.push(("index", index));
+        attributes.push(("sourcetype", wrapping.sourcetype.as_deref().unwrap_or_default()));
+        attributes.push(("source", wrapping.source.as_deref().unwrap_or_default()));
+        attributes.retain(|attribute| !attribute.1.is_empty());
+        self.rows.push(&self.desk.names, &attributes, place, time, &fields, &self.desk.scratch);
+        self.count(vendor.dialect);
+    }
+
+    /// Reads the elements of an array that a document wraps (`{"Records":[…]}`), each as an event of its own. Its
+    /// record is its 0-based index.
+    fn each_wrapped(&mut self, list: LazyValue<'_>, place: Place, wrapping: &Wrapping) -> Result<(), String> {
+        let mut first_fault = None;
+        for (index, element) in list.into_array_iter().into_iter().flatten().enumerate() {
+            let index = index as u64;
+            let Ok(value) = element else { break };
+            let place = Place { ordinal: place.ordinal.saturating_add(index), record: index };
+            self.start_event();
+            let read = match Document::of(&mut self.desk, value) {
+                Some(document) => self.document(document, place, wrapping.clone()),
+                None => Err("an event must be a JSON object".to_owned()),
+            };
+            if let Err(message) = read {
+                first_fault.get_or_insert(format!("element {index}: {message}"));
+            }
+        }
+        first_fault.map_or(Ok(()), Err)
+    }
+
     /// A document of no known dialect, as it is.
     fn plain(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
         let fields = self.fields(document);
@@ -455,6 +512,21 @@ fn unwrappable(document: &Document<'_>) -> bool {
     })
 }
 
+/// The array of events that a document wraps, as cloud services deliver them: under a name made for that, with
+/// nothing but plain values (a link to the next page, a count) beside it.
+fn wrapped_list<'a>(names: &Names, document: &Document<'a>) -> Option<LazyValue<'a>> {
+    if !document.marks.has(Marks::LIST) {
+        return None;
+    }
+    let mut nested = document.members.iter().filter_map(|(name, member)| match member {
+        Member::Nested(value) => Some((*name, value)),
+        _ => None,
+    });
+    let (name, list) = nested.next()?;
+    let holds_objects = || raw(list).strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with('{'));
+    (nested.next().is_none() && names.marks(name).has(Marks::LIST) && holds_objects()).then(|| list.clone())
+}
+
 /// An event in XML that a text member holds.
 fn wrapped_xml(document: &Document<'_>, scratch: &str) -> Option<String> {
     document.members.iter().find_map(|(_, member)| {
@@ -479,16 +551,18 @@ fn data_stream(index: &str) -> &str {
     }
 }
 
-/// A time as text, or as seconds (with a fraction) or milliseconds since 1970.
+/// A time as text, or as seconds (with a fraction), milliseconds, microseconds or nanoseconds since 1970.
 pub(crate) fn loose_time(text: &str) -> Option<Timestamp> {
     if text.is_empty() {
         return None;
     }
     if let Ok(number) = text.parse::<f64>() {
-        // Seconds reach this in the year 5138, milliseconds did in 1973.
+        // Seconds reach this in the year 5138, milliseconds did in 1973, and so on.
         return match number {
             n if (0.0..1e11).contains(&n) => Some(Timestamp::from_seconds(n)),
             n if (1e11..1e14).contains(&n) => Some(Timestamp::from_millis(n as i64)),
+            n if (1e14..1e17).contains(&n) => Some(Timestamp(n as i64)),
+            n if (1e17..9e18).contains(&n) => Some(Timestamp(text.parse::<i64>().ok()? / 1000)),
             _ => None,
         };
     }

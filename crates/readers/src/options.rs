@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
+use lurcher_schema::Timestamp;
+
 /// Says whether anyone reads a raw field, by its full name (`EventData.Image`).
 pub type Wanted = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// How to read. No setting changes which events there are, only how much memory and work they take.
+/// How to read. No setting but `now` changes what comes out, only how much memory and work it takes.
 #[derive(Clone)]
 pub struct ReadOptions {
     /// Raw fields to keep; the default keeps all, since an event that becomes evidence is shown whole.
@@ -20,6 +22,8 @@ pub struct ReadOptions {
     pub open_bytes: usize,
     /// Size of the pieces that large uncompressed files are read in, in bytes.
     pub piece_bytes: u64,
+    /// When the reading takes place. Syslog's old header has no year: it is the latest that lies not after this.
+    pub now: Timestamp,
 }
 
 impl Default for ReadOptions {
@@ -31,8 +35,14 @@ impl Default for ReadOptions {
             batch_bytes: 4 << 20,
             open_bytes: 48 << 20,
             piece_bytes: 32 << 20,
+            now: now(),
         }
     }
+}
+
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
 impl fmt::Debug for ReadOptions {
@@ -44,6 +54,7 @@ impl fmt::Debug for ReadOptions {
             .field("batch_bytes", &self.batch_bytes)
             .field("open_bytes", &self.open_bytes)
             .field("piece_bytes", &self.piece_bytes)
+            .field("now", &self.now)
             .finish()
     }
 }

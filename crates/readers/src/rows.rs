@@ -25,6 +25,8 @@ pub(crate) enum Raw<'a> {
     Scratch(u32, u32),
     /// JSON text of a number, boolean, array or object.
     Json(&'a str),
+    /// Such JSON text in the scratch.
+    ScratchJson(u32, u32),
 }
 
 impl<'a> Raw<'a> {
@@ -35,7 +37,9 @@ impl<'a> Raw<'a> {
     {
         match self {
             Self::Text(text) | Self::Json(text) => text,
-            Self::Scratch(from, to) => scratch.get(from as usize..to as usize).unwrap_or(""),
+            Self::Scratch(from, to) | Self::ScratchJson(from, to) => {
+                scratch.get(from as usize..to as usize).unwrap_or("")
+            }
         }
     }
 }
@@ -171,6 +175,7 @@ impl<'s> Rows<'s> {
             }
             let value = match value {
                 Raw::Json(json) => RawField::Json(json),
+                json @ Raw::ScratchJson(..) => RawField::Json(json.text(scratch)),
                 text => RawField::Text(text.text(scratch)),
             };
             builder.set(column as usize, value);

@@ -9,6 +9,9 @@ use crate::{
     xml,
 };
 
+/// How many bits of an ordinal are left for the events that one line or document wraps.
+pub(crate) const WRAPPED: u32 = 24;
+
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// The part of a file to read: what begins before `end`; all if `None`.
@@ -29,7 +32,7 @@ impl Extent {
 }
 
 impl Reader<'_> {
-    fn cut_off<R: Read>(&mut self, window: &mut Window<R>) {
+    pub(crate) fn cut_off<R: Read>(&mut self, window: &mut Window<R>) {
         if let Some(error) = window.take_error() {
             let place = format!("byte {}", window.offset() + window.data().len() as u64);
             self.problem("input-cut-off", place, format!("cannot be read further: {error}"));
@@ -37,7 +40,7 @@ impl Reader<'_> {
     }
 
     /// Calls `each` for every line that begins in the extent.
-    fn lines<R: Read>(
+    pub(crate) fn lines<R: Read>(
         &mut self,
         window: &mut Window<R>,
         extent: Extent,
@@ -108,7 +111,7 @@ impl Reader<'_> {
     }
 
     /// Text of a line or document, with a warning if it is no UTF-8.
-    fn text<'b>(&mut self, bytes: &'b [u8], place: impl FnOnce() -> String) -> std::borrow::Cow<'b, str> {
+    pub(crate) fn text<'b>(&mut self, bytes: &'b [u8], place: impl FnOnce() -> String) -> std::borrow::Cow<'b, str> {
         let (text, replaced) = lossy(bytes);
         if replaced {
             self.warning("not-utf8", place(), "bytes that are no UTF-8 were replaced by U+FFFD");
@@ -122,7 +125,7 @@ impl Reader<'_> {
             let line = line.trim_ascii();
             let Some(first) = line.first() else { return };
             let text = reader.text(line, || format!("line {number}"));
-            let place = Place { ordinal: number - 1, record: number };
+            let place = Place { ordinal: (number - 1) << WRAPPED, record: number };
             let read = match first {
                 b'<' => match xml::find(line, 0, 0) {
                     xml::Found::Event(start, end) => reader.xml_event(text.get(start..end).unwrap_or(""), place),
@@ -251,7 +254,7 @@ impl Reader<'_> {
             let length = match end {
                 Some(end) => {
                     let text = self.text(&window.data()[..end], || format!("byte {offset}"));
-                    match self.json(&text, Place { ordinal: index, record: index }) {
+                    match self.json(&text, Place { ordinal: index << WRAPPED, record: index }) {
                         Ok(()) => end,
                         Err(message) => {
                             self.problem("json-syntax", format!("byte {offset}"), message);

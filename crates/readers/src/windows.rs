@@ -136,6 +136,7 @@ impl<'a> WindowsEvent<'a> {
         for (name, value) in other.fields {
             let value = match value {
                 Raw::Scratch(from, to) => Raw::Scratch(from, to),
+                Raw::ScratchJson(from, to) => Raw::ScratchJson(from, to),
                 Raw::Text(text) | Raw::Json(text) => desk.keep(text),
             };
             self.fields.push((name, value));
@@ -167,6 +168,7 @@ impl<'a> WindowsEvent<'a> {
 fn as_text(value: Raw<'_>) -> Raw<'_> {
     match value {
         Raw::Json(text) => Raw::Text(text),
+        Raw::ScratchJson(from, to) => Raw::Scratch(from, to),
         other => other,
     }
 }
