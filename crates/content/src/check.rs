@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lurcher_diagnostics::Position;
-use lurcher_ir::{Anomaly, Expr, FieldRef, Rule, RuleBody, Sources, Stage, Step, Tail};
+use lurcher_ir::{FieldRef, Rule, RuleBody, Sources, Step, Tail};
 use serde::Serialize;
 
 /// One line of `lurcher check --format json`.
@@ -94,34 +94,11 @@ pub fn fields(body: &RuleBody) -> BTreeSet<FieldRef> {
         Tail::Sample { steps: of_sample, .. } => steps(of_sample),
         Tail::Pipeline(pipeline) => {
             for stage in pipeline.branches.iter().flat_map(|branch| &branch.stages) {
-                for expr in expressions(stage) {
+                for expr in stage.expressions() {
                     expr.fields(&mut |field| add(field));
                 }
             }
         }
     }
     found
-}
-
-/// The expressions of a stage.
-fn expressions(stage: &Stage) -> Vec<&Expr> {
-    match stage {
-        Stage::Where(expr) => vec![expr],
-        Stage::Eval(columns) | Stage::Project(columns) => columns.iter().map(|(_, expr)| expr).collect(),
-        Stage::Window(window) => {
-            let keys = window.keys.iter().map(|(_, expr)| expr);
-            let arguments = window.aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref());
-            keys.chain(arguments).chain(window.span.iter().map(|span| &span.time)).collect()
-        }
-        Stage::Anomaly(anomaly) => match anomaly {
-            Anomaly::FirstSeen { inputs, .. } => inputs.iter().collect(),
-            Anomaly::Quantile { value, entity, time, .. } | Anomaly::Gaussian { value, entity, time, .. } => {
-                vec![value, entity, time]
-            }
-            Anomaly::Conditional { condition, target, .. } => vec![condition, target],
-        },
-        Stage::Sort(keys) => keys.iter().map(|(expr, _)| expr).collect(),
-        Stage::Dedup(keys) => keys.iter().collect(),
-        Stage::Keep(_) | Stage::Drop(_) | Stage::Rename(_) | Stage::Head(_) | Stage::Expand(_) => Vec::new(),
-    }
 }

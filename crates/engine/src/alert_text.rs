@@ -3,7 +3,7 @@
 //! A name is looked up in the row that the rule's pipeline ended with, then in the events, in the taxonomies that the
 //! rule itself speaks. The IR does not say which taxonomy a rule is written in, so that is read off its predicates.
 
-use lurcher_ir::{Expr, Pipeline, Rule, Stage, Tail};
+use lurcher_ir::{Expr, Pipeline, Rule, Tail};
 use lurcher_schema::{Schemas, Taxonomy, Value};
 
 use crate::Match;
@@ -110,12 +110,7 @@ fn count_pipeline(pipeline: &Pipeline, count: &mut dyn FnMut(Taxonomy)) {
     let mut expressions: Vec<&Expr> = Vec::new();
     for branch in &pipeline.branches {
         for stage in &branch.stages {
-            match stage {
-                Stage::Where(expr) => expressions.push(expr),
-                Stage::Eval(columns) | Stage::Project(columns) => expressions.extend(columns.iter().map(|(_, e)| e)),
-                Stage::Window(window) => expressions.extend(window.keys.iter().map(|(_, e)| e)),
-                _ => {}
-            }
+            expressions.extend(stage.expressions());
         }
     }
     for expr in expressions {

@@ -183,31 +183,6 @@ pub enum ValueType {
     Object,
 }
 
-/// An aggregate over the rows of a group. All skip nulls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Aggregate {
-    /// How many values; of no argument, how many rows.
-    Count,
-    /// Sum; null of none.
-    Sum,
-    /// Mean; null of none.
-    Average,
-    /// Least; null of none.
-    Min,
-    /// Greatest; null of none.
-    Max,
-    /// How many distinct values.
-    CountDistinct,
-    /// The distinct values, sorted as text.
-    Values,
-    /// The values, in order of time.
-    List,
-    /// The value of the first row that has one, in order of time.
-    First,
-    /// The value of the last row that has one, in order of time.
-    Last,
-}
-
 impl Expr {
     /// A call.
     pub fn call(function: Function, arguments: impl IntoIterator<Item = Expr>) -> Self {

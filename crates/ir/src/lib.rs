@@ -13,21 +13,27 @@
 //! * An [`Expr`] yields a [`lurcher_schema::Value`]; null stands for "unknown". [`Function`] says for each function
 //!   what null does. Truth is three-valued: `and`, `or` and `not` are Kleene's.
 
+mod aggregate;
 mod body;
 mod expr;
 mod pattern;
+mod pipeline;
 mod predicate;
 mod print;
 mod rule;
+mod stage;
 
-pub use body::{
-    Anomaly, Branch, Input, Key, Limit, Pipeline, RuleBody, Sequence, Sink, Stage, Step, Tail, Window, WindowAggregate,
-    WindowSpan,
-};
-pub use expr::{Aggregate, Expr, Function, ValueType};
+pub use aggregate::{Aggregate, AggregateColumn, AggregateEach, Collect, CollectOrder, GroupBy, ListKeys, NullKeys, PercentileMethod};
+pub use body::{Key, Limit, RuleBody, Sequence, Step, Tail};
+pub use expr::{Expr, Function, ValueType};
 pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
+pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
 pub use rule::{
     AlertKind, Entity, EntityRole, EntityType, Message, OverrideMapping, RiskSource, Rule, RuleMeta, Schedule,
     Severity, Sources, Support, SupportReason, Threat, Verdict,
+};
+pub use stage::{
+    Aggregation, Anomaly, ColumnPattern, Dedup, Expand, ForEachColumn, Join, JoinKind, Lookup, LookupKey, LookupMatch,
+    LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window, WindowSpan,
 };

@@ -4,13 +4,15 @@
 //! `~` behind a word means that case does not count; a field stands with its taxonomy (`ecs:process.name`), a column
 //! of a row with a dollar sign (`$total`), values as in JSON.
 
-use std::fmt::{self, Display, Formatter, Write};
+mod stages;
+
+use std::fmt::{self, Display, Formatter};
 
 use lurcher_schema::Value;
 
 use crate::{
-    Aggregate, Anomaly, Bound, Branch, Case, Expr, FieldRef, Function, Input, Key, Limit, Network, Pipeline, Predicate,
-    Quantifier, RuleBody, Sequence, Sink, Stage, Step, Tail, Test, ValueType, Window,
+    Bound, Case, Expr, FieldRef, Function, Key, Limit, Network, Predicate, Quantifier, RuleBody, Sequence, Step, Tail,
+    Test, ValueType,
 };
 
 impl Display for RuleBody {
@@ -195,12 +197,6 @@ impl Display for Function {
     }
 }
 
-impl Display for Aggregate {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&snake_case(&format!("{self:?}")))
-    }
-}
-
 fn type_name(value_type: ValueType) -> String {
     snake_case(&format!("{value_type:?}"))
 }
@@ -268,119 +264,5 @@ impl Display for Step {
 impl Display for Key {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", if self.optional { "?" } else { "" }, self.field)
-    }
-}
-
-impl Display for Pipeline {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for (i, branch) in self.branches.iter().enumerate() {
-            write!(f, "branch {i} from ")?;
-            write!(f, "{branch}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Display for Branch {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let input = |input: &Input| match input {
-            Input::Filter(i) => format!("filter {i}"),
-            Input::Branch(i) => format!("branch {i}"),
-        };
-        list(f, self.inputs.iter().map(input))?;
-        f.write_char('\n')?;
-        self.stages.iter().try_for_each(|stage| write!(f, "{stage}"))?;
-        match &self.sink {
-            Some(Sink::Alerts(name)) => writeln!(f, "  into alerts {}", text(name)),
-            Some(Sink::Null) => writeln!(f, "  into nothing"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Display for Stage {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let columns = |f: &mut Formatter<'_>, word: &str, columns: &[(std::sync::Arc<str>, Expr)]| {
-            writeln!(f, "  {word}")?;
-            columns.iter().try_for_each(|(name, value)| writeln!(f, "    ${name} = {value}"))
-        };
-        match self {
-            Self::Where(condition) => writeln!(f, "  where {condition}"),
-            Self::Eval(sets) => columns(f, "eval", sets),
-            Self::Project(sets) => columns(f, "project", sets),
-            Self::Keep(names) | Self::Drop(names) => {
-                f.write_str(if matches!(self, Self::Keep(_)) { "  keep " } else { "  drop " })?;
-                list(f, names.iter().map(|name| format!("${name}")))?;
-                f.write_char('\n')
-            }
-            Self::Rename(names) => {
-                f.write_str("  rename ")?;
-                list(f, names.iter().map(|(old, new)| format!("${old} to ${new}")))?;
-                f.write_char('\n')
-            }
-            Self::Window(window) => write!(f, "{window}"),
-            Self::Anomaly(anomaly) => writeln!(f, "  {anomaly}"),
-            Self::Head(count) => writeln!(f, "  head {count}"),
-            Self::Sort(keys) => {
-                f.write_str("  sort ")?;
-                let key = |(key, descending): &(Expr, bool)| format!("{}{key}", if *descending { "-" } else { "" });
-                list(f, keys.iter().map(key))?;
-                f.write_char('\n')
-            }
-            Self::Dedup(keys) => {
-                f.write_str("  dedup ")?;
-                list(f, keys)?;
-                f.write_char('\n')
-            }
-            Self::Expand(column) => writeln!(f, "  expand ${column}"),
-        }
-    }
-}
-
-impl Display for Window {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match &self.span {
-            Some(span) => writeln!(f, "  window of {:?} every {:?} over {}", span.size, span.slide, span.time)?,
-            None => writeln!(f, "  window of everything")?,
-        }
-        for (name, key) in &self.keys {
-            writeln!(f, "    by ${name} = {key}")?;
-        }
-        for aggregate in &self.aggregates {
-            write!(f, "    ${} = {}(", aggregate.name, aggregate.function)?;
-            list(f, &aggregate.argument)?;
-            writeln!(f, ")")?;
-        }
-        Ok(())
-    }
-}
-
-impl Display for Anomaly {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let history = |f: &mut Formatter<'_>, time: &Expr, window: &Option<i64>, threshold: f64| {
-            match window {
-                Some(millis) => write!(f, " within {millis}ms of {time}")?,
-                None => write!(f, " before {time}")?,
-            }
-            write!(f, ", threshold {threshold}")
-        };
-        match self {
-            Self::FirstSeen { inputs, output } => {
-                write!(f, "${output} = first_seen(")?;
-                list(f, inputs)?;
-                f.write_str(")")
-            }
-            Self::Quantile { value, entity, time, window, threshold } => {
-                write!(f, "quantile of {value} for {entity}")?;
-                history(f, time, window, *threshold)
-            }
-            Self::Gaussian { value, entity, time, window, threshold } => {
-                write!(f, "gaussian of {value} for {entity}")?;
-                history(f, time, window, *threshold)
-            }
-            Self::Conditional { condition, target, output } => {
-                write!(f, "${output} = conditional({condition}, {target})")
-            }
-        }
     }
 }

@@ -99,7 +99,7 @@ fn encoding(function: Aggregate, values: &[Value]) -> Option<Encoding> {
         Aggregate::Sum => Some(Encoding::numeric(values)),
         Aggregate::Average => Some(Encoding::Float),
         Aggregate::Min | Aggregate::Max => Some(Encoding::ordered(values)),
-        Aggregate::Values | Aggregate::List | Aggregate::First | Aggregate::Last => None,
+        _ => None,
     }
 }
 
@@ -130,7 +130,7 @@ fn functions(
             Aggregate::Average => avg_udaf(),
             Aggregate::Min => min_udaf(),
             Aggregate::Max => max_udaf(),
-            Aggregate::Values | Aggregate::List | Aggregate::First | Aggregate::Last => continue,
+            _ => continue,
         };
         let function = AggregateExprBuilder::new(udaf, vec![column(schema, *argument)])
             .schema(Arc::clone(schema))
@@ -179,7 +179,7 @@ fn taken(function: Aggregate, values: &[Value], rows: &[usize]) -> Value {
     match function {
         Aggregate::First => present.next().cloned().unwrap_or_default(),
         Aggregate::Last => present.next_back().cloned().unwrap_or_default(),
-        Aggregate::Values => {
+        Aggregate::VALUES => {
             let mut distinct: BTreeMap<String, Value> = BTreeMap::new();
             for value in present.flat_map(Value::elements) {
                 distinct.entry(value.to_string()).or_insert_with(|| value.clone());

@@ -8,8 +8,8 @@ use std::{
 
 use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
 use lurcher_ir::{
-    Aggregate, Branch, Case, Expr, FieldRef, Function, Input, Pipeline, Predicate, Rule, RuleBody, RuleMeta, Sink,
-    Stage, Support, Tail, Test, Window, WindowAggregate, WindowSpan,
+    Aggregate, AggregateColumn, Branch, Case, Dedup, Expr, FieldRef, Function, Input, Pipeline, Predicate, Rule, RuleBody, RuleMeta, Sink,
+    SortKey, Stage, Support, Tail, Test, Window, WindowSpan,
 };
 use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
 
@@ -86,8 +86,8 @@ fn check(stages: &[Stage], expected: &[&str]) {
 
 fn window(size: u64, slide: u64) -> Stage {
     let span = WindowSpan { time: time(), size: Duration::from_secs(size), slide: Duration::from_secs(slide) };
-    let count = WindowAggregate { name: "failures".into(), function: Aggregate::Count, argument: None };
-    let users = WindowAggregate { name: "users".into(), function: Aggregate::Values, argument: Some(field("user")) };
+    let count = AggregateColumn::new("failures", Aggregate::Count, []);
+    let users = AggregateColumn::new("users", Aggregate::VALUES, [field("user")]);
     Stage::Window(Window {
         keys: vec![("host".into(), field("host"))],
         aggregates: vec![count, users],
@@ -125,7 +125,7 @@ fn a_row_counts_in_every_sliding_window_that_it_lies_in() {
 
 #[test]
 fn without_a_window_there_is_one_group_for_each_key() {
-    let last = WindowAggregate { name: "last".into(), function: Aggregate::Last, argument: Some(field("user")) };
+    let last = AggregateColumn::new("last", Aggregate::Last, [field("user")]);
     let stage = Window { keys: vec![("host".into(), field("host"))], aggregates: vec![last], span: None };
     check(
         &[Stage::Window(stage)],
@@ -137,7 +137,7 @@ fn without_a_window_there_is_one_group_for_each_key() {
 fn a_kept_duplicate_carries_the_events_of_those_that_fell_away() {
     let user = Stage::Eval(vec![("user".into(), field("user"))]);
     check(
-        &[user, Stage::Dedup(vec![column("user")])],
+        &[user, Stage::Dedup(Dedup::first([column("user")]))],
         &[r#"[0, 2, 3, 5] of 4 {"user":"ann"}"#, r#"[1, 6] of 2 {"user":"bob"}"#, r#"[7] of 1 {"user":"eve"}"#],
     );
 }
@@ -145,7 +145,7 @@ fn a_kept_duplicate_carries_the_events_of_those_that_fell_away() {
 #[test]
 fn a_sort_decides_which_rows_are_the_first() {
     let columns = Stage::Eval(vec![("user".into(), field("user")), ("at".into(), time())]);
-    let sort = Stage::Sort(vec![(column("user"), true), (column("at"), false)]);
+    let sort = Stage::Sort(vec![SortKey::new(column("user"), true), SortKey::new(column("at"), false)]);
     check(
         &[columns, sort, Stage::Head(2), Stage::Drop(vec!["at".into()])],
         &[r#"[7] of 1 {"user":"eve"}"#, r#"[1] of 1 {"user":"bob"}"#],
@@ -154,7 +154,7 @@ fn a_sort_decides_which_rows_are_the_first() {
 
 #[test]
 fn evidence_is_cut_and_its_number_told() {
-    let total = WindowAggregate { name: "n".into(), function: Aggregate::Count, argument: None };
+    let total = AggregateColumn::new("n", Aggregate::Count, []);
     let all = Stage::Window(Window { keys: Vec::new(), aggregates: vec![total], span: None });
     assert_eq!(run_with(vec![all], false, 2), [r#"[0, 1] of 7 {"n":7}"#]);
 }

@@ -156,12 +156,10 @@ impl StagePlan {
             }
             Self::Keep(names) => row.keep(names),
             Self::Drop(names) => {
-                for name in names {
-                    row.columns.remove(name);
-                }
+                row.drop_columns(names);
             }
             Self::Rename(names) => names.iter().for_each(|(from, to)| row.rename(from, to)),
-            Self::Expand(_) | Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) => {}
+            Self::Expand(_) | Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) | Self::NotRun => {}
         }
         true
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lurcher_ir::{Aggregate, Anomaly, Expr, FieldRef, Input, Pipeline, Sink, Stage, Window};
+use lurcher_ir::{Aggregate, Anomaly, ColumnPattern, Expr, FieldRef, Input, Pipeline, Sink, Stage, Window};
 
 use super::Windows;
 use crate::eval::{CompiledExpr, millis};
@@ -32,15 +32,17 @@ pub(crate) enum StagePlan {
     Where(CompiledExpr),
     Eval(Vec<(Arc<str>, CompiledExpr)>),
     Project(Vec<(Arc<str>, CompiledExpr)>),
-    Keep(Vec<Arc<str>>),
-    Drop(Vec<Arc<str>>),
-    Rename(Vec<(Arc<str>, Arc<str>)>),
+    Keep(Vec<ColumnPattern>),
+    Drop(Vec<ColumnPattern>),
+    Rename(Vec<(ColumnPattern, ColumnPattern)>),
     Expand(Arc<str>),
     Window(WindowPlan),
     Anomaly(AnomalyPlan),
     Head(u64),
     Sort(Vec<(CompiledExpr, bool)>),
     Dedup(Vec<CompiledExpr>),
+    /// A stage that this version does not run.
+    NotRun,
 }
 
 #[derive(Debug)]
@@ -113,20 +115,8 @@ fn captures(pipeline: &Pipeline, branch: usize, stages: &[StagePlan]) -> Arc<[Fi
 /// The expressions that decide which rows a stage lets through, and how it groups, orders or judges them.
 fn judging(stage: &Stage) -> Vec<&Expr> {
     match stage {
-        Stage::Where(condition) => vec![condition],
-        Stage::Window(window) => {
-            let keys = window.keys.iter().map(|(_, key)| key);
-            let arguments = window.aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref());
-            keys.chain(arguments).chain(window.span.iter().map(|span| &span.time)).collect()
-        }
-        Stage::Anomaly(Anomaly::FirstSeen { inputs, .. }) => inputs.iter().collect(),
-        Stage::Anomaly(
-            Anomaly::Quantile { value, entity, time, .. } | Anomaly::Gaussian { value, entity, time, .. },
-        ) => vec![value, entity, time],
-        Stage::Anomaly(Anomaly::Conditional { condition, target, .. }) => vec![condition, target],
-        Stage::Sort(keys) => keys.iter().map(|(key, _)| key).collect(),
-        Stage::Dedup(keys) => keys.iter().collect(),
-        _ => Vec::new(),
+        Stage::Eval(_) | Stage::Project(_) | Stage::ForEachColumn(_) => Vec::new(),
+        judging => judging.expressions(),
     }
 }
 
@@ -143,16 +133,17 @@ impl StagePlan {
             Stage::Anomaly(anomaly) => Self::Anomaly(AnomalyPlan::new(anomaly)),
             Stage::Head(count) => Self::Head(*count),
             Stage::Sort(keys) => {
-                Self::Sort(keys.iter().map(|(key, descending)| (CompiledExpr::new(key), *descending)).collect())
+                Self::Sort(keys.iter().map(|key| (CompiledExpr::new(&key.expr), key.descending)).collect())
             }
-            Stage::Dedup(keys) => Self::Dedup(keys.iter().map(CompiledExpr::new).collect()),
-            Stage::Expand(column) => Self::Expand(Arc::clone(column)),
+            Stage::Dedup(dedup) => Self::Dedup(dedup.keys.iter().map(CompiledExpr::new).collect()),
+            Stage::Expand(expand) => Self::Expand(Arc::clone(&expand.column)),
+            _ => Self::NotRun,
         }
     }
 
     /// Whether rows are collected before this stage.
     pub(super) fn needs_all_rows(&self) -> bool {
-        matches!(self, Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_))
+        matches!(self, Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) | Self::NotRun)
     }
 }
 
@@ -164,7 +155,7 @@ impl WindowPlan {
     fn new(window: &Window) -> Self {
         let mut arguments = Vec::new();
         let aggregates = window.aggregates.iter().map(|aggregate| {
-            let argument = aggregate.argument.as_ref().map(|argument| {
+            let argument = aggregate.arguments.first().map(|argument| {
                 arguments.push(CompiledExpr::new(argument));
                 arguments.len() - 1
             });

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use lurcher_ir::FieldRef;
+use lurcher_ir::{ColumnPattern, FieldRef};
 use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
 
 use crate::{eval::Row, sequence::compare_tiebreakers, tail::EventId};
@@ -103,13 +103,47 @@ impl PipelineRow {
         rows.collect()
     }
 
-    pub(super) fn keep(&mut self, names: &[Arc<str>]) {
-        let kept = names.iter().filter_map(|name| Some((Arc::clone(name), self.columns.remove(name)?)));
-        self.columns = kept.collect();
+    pub(super) fn keep(&mut self, patterns: &[ColumnPattern]) {
+        let named = |name: &str| patterns.iter().any(|p| matches!(p, ColumnPattern::Named(own) if own.as_ref() == name));
+        let mut kept: Vec<(Arc<str>, Value)> = Vec::new();
+        for pattern in patterns {
+            match pattern {
+                ColumnPattern::Named(name) => {
+                    kept.extend(self.columns.remove(name).map(|value| (Arc::clone(name), value)));
+                }
+                ColumnPattern::Like(_) => {
+                    let fitting = |name: &str| !named(name) && pattern.fits(name).is_some();
+                    for name in self.names(fitting) {
+                        kept.extend(self.columns.remove(&name).map(|value| (name, value)));
+                    }
+                }
+            }
+        }
+        self.columns = Object::from_distinct(kept);
     }
 
-    pub(super) fn rename(&mut self, from: &Arc<str>, to: &Arc<str>) {
-        if from == to || self.columns.get(from).is_none() {
+    pub(super) fn drop_columns(&mut self, patterns: &[ColumnPattern]) {
+        for pattern in patterns {
+            for name in self.names(|name| pattern.fits(name).is_some()) {
+                self.columns.remove(&name);
+            }
+        }
+    }
+
+    /// The names of the columns that fit, in the row's order.
+    pub(super) fn names(&self, fits: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
+        self.columns.iter().map(|(name, _)| name).filter(|name| fits(name)).map(Arc::clone).collect()
+    }
+
+    pub(super) fn rename(&mut self, from: &ColumnPattern, to: &ColumnPattern) {
+        for name in self.names(|name| from.fits(name).is_some()) {
+            let new = to.fill(&from.fits(&name).unwrap_or_default());
+            self.rename_one(&name, &new);
+        }
+    }
+
+    fn rename_one(&mut self, from: &Arc<str>, to: &Arc<str>) {
+        if from == to {
             return;
         }
         self.columns.remove(to);

@@ -127,6 +127,9 @@ impl Finisher<'_, '_> {
                 rows.sort_by(|a, b| a.place.compare_times(&b.place));
                 judge(anomaly, &mut rows, self.seat);
             }
+            StagePlan::NotRun => {
+                return Err(RelationalError { message: "a stage of its query is not run yet".to_owned() });
+            }
             _ => {}
         }
         Ok(rows)

@@ -195,7 +195,7 @@ fn rows_that_need_no_others_are_alerts_at_once() {
             [Expr::call(lurcher_ir::Function::IsNull, [Expr::Column("u".into())])],
         )),
         Stage::Rename(vec![("u".into(), "user".into())]),
-        Stage::Expand("l".into()),
+        Stage::Expand(lurcher_ir::Expand::all("l")),
     ];
     let events = [event(2, &[0], &[("u", "x"), ("l", "[1,2]")]), event(1, &[0], &[("l", "[1]")])];
     let expected = [r#"f#0 {"user":"x","l":1}"#, r#"f#0 {"user":"x","l":2}"#];
@@ -234,7 +234,7 @@ fn branches_read_filters_and_earlier_branches() {
 
 #[test]
 fn a_stage_without_a_relational_engine_fails_by_name() {
-    let stages = vec![Stage::Dedup(vec![Expr::Field(raw("u"))])];
+    let stages = vec![Stage::Dedup(lurcher_ir::Dedup::first([Expr::Field(raw("u"))]))];
     let events = [event(1, &[0], &[("u", "x")])];
     let (alerts, stats) = run_files(rule(pipeline(stages)), &[("f", &events)], Settings::default(), 2);
     assert_eq!(alerts, Vec::<String>::new());

@@ -49,8 +49,8 @@ fn every_aggregate_skips_nulls() {
     assert_eq!(aggregate(A::Min), (json!(1.0), json!(null)));
     assert_eq!(aggregate(A::Max), (json!(3.0), json!(null)));
     assert_eq!(aggregate(A::CountDistinct), (json!(2), json!(0)));
-    assert_eq!(aggregate(A::Values), (json!(["1", 3]), json!([])));
-    assert_eq!(aggregate(A::List), (json!([3, "1", 3]), json!([])));
+    assert_eq!(aggregate(A::VALUES), (json!(["1", 3]), json!([])));
+    assert_eq!(aggregate(A::LIST), (json!([3, "1", 3]), json!([])));
     assert_eq!(aggregate(A::First), (json!(3), json!(null)));
     assert_eq!(aggregate(A::Last), (json!(3), json!(null)));
 }

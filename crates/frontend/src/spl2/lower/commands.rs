@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{Aggregate, Anomaly, Expr, Function, Sink, Stage, Verdict, Window, WindowAggregate, WindowSpan};
+use lurcher_ir::{
+    Aggregate, AggregateColumn, Anomaly, Dedup, Expand, Expr, Function, Sink, SortKey, Stage, Verdict, Window, WindowSpan,
+};
 use lurcher_schema::Value;
 
 use super::{
@@ -30,8 +32,8 @@ const AGGREGATES: [(&str, Aggregate); 17] = [
     ("dc", Aggregate::CountDistinct),
     ("distinct_count", Aggregate::CountDistinct),
     ("estdc", Aggregate::CountDistinct),
-    ("values", Aggregate::Values),
-    ("list", Aggregate::List),
+    ("values", Aggregate::VALUES),
+    ("list", Aggregate::LIST),
     ("first", Aggregate::First),
     ("earliest", Aggregate::First),
     ("last", Aggregate::Last),
@@ -307,7 +309,7 @@ impl Lowerer<'_> {
         self.stage(flow, |lowerer, environment| {
             let mut keys = Vec::new();
             for (expr, descending) in by {
-                keys.push((lowerer.expression(expr, environment)?, *descending));
+                keys.push(SortKey::new(lowerer.expression(expr, environment)?, *descending));
             }
             Ok(std::iter::once(Stage::Sort(keys)).chain(limit.map(Stage::Head)).collect())
         })
@@ -319,7 +321,7 @@ impl Lowerer<'_> {
             let keys: Vec<Expr> = names.iter().map(|name| lowerer.name(&name.text, name.span, environment)).collect();
             let present =
                 keys.iter().map(|key| Expr::call(Function::Not, [Expr::call(Function::IsNull, [key.clone()])]));
-            Ok(vec![Stage::Where(Expr::Call(Function::And, present.collect())), Stage::Dedup(keys)])
+            Ok(vec![Stage::Where(Expr::Call(Function::And, present.collect())), Stage::Dedup(Dedup::first(keys))])
         })
     }
 
@@ -343,7 +345,7 @@ impl Lowerer<'_> {
         if rows {
             let column = self.fresh_name(&field.text);
             arm.stages.push(Stage::Eval(vec![(Arc::clone(&column), value)]));
-            arm.stages.push(Stage::Expand(Arc::clone(&column)));
+            arm.stages.push(Stage::Expand(Expand::all(Arc::clone(&column))));
             value = Expr::Column(column);
             arm.environment.set(&field.text, value.clone());
         }
@@ -371,7 +373,7 @@ impl Lowerer<'_> {
                 None => return Err(self.missing_argument(&aggregation.function)),
             };
             let name = Arc::clone(&aggregation.output.text);
-            window.aggregates.push(WindowAggregate { name: Arc::clone(&name), function, argument });
+            window.aggregates.push(AggregateColumn::new(Arc::clone(&name), function, argument));
             names.push(name);
         }
         if let Some(span) = &stats.span {
