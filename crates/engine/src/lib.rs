@@ -13,6 +13,7 @@
 //! | rows to signatures to outcomes | `scanner`, `memo` |
 //! | what no test can say | [`eval`] |
 //! | sequences, samples, limits, pipelines | `tail` |
+//! | what alerts add up to | [`risk`] |
 //!
 //! [`naive`] says the same things by the book, for tests and for explanations.
 
@@ -35,6 +36,7 @@ mod number;
 mod pipeline;
 mod program;
 mod regex_literals;
+pub mod risk;
 mod routing;
 mod rule_set;
 pub mod sample;

@@ -1,0 +1,427 @@
+//! Risk incidents: objects whose risk adds up.
+//!
+//! The two rules that Splunk Enterprise Security 7 is shipped with ("Default risk incident rules"), evaluated over
+//! every position of their window instead of once an hour, so that what is found does not depend on when a schedule
+//! happens to run: an incident opens with the risk event that fulfils the condition together with those of the same
+//! object within the window before it. What comes within one window after the opening belongs to it (Splunk throttles
+//! by object for as long); after that a new one may open.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use lurcher_ir::{AlertKind, Entity, EntityRole, EntityType, Message, Rule, RuleMeta, Severity, Support, Threat};
+use lurcher_schema::{Object, Schemas, Timestamp, Value};
+
+use super::{ObjectType, RiskEvent, Site};
+use crate::{Alert, Match};
+
+/// Of how many risk events of one object the evidence is kept.
+const EVIDENCE: usize = 100;
+
+/// When an object's risk is an incident.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IncidentRule {
+    /// A stable id.
+    pub id: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// How far back risk events count.
+    pub window: Duration,
+    /// What must have come together.
+    pub condition: Condition,
+}
+
+/// What must have come together in a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Condition {
+    /// The scores sum to more than this.
+    ScoreAbove(f64),
+    /// At least so many ATT&CK tactics, from at least so many rules.
+    Tactics {
+        /// Distinct tactics.
+        tactics: usize,
+        /// Distinct rules.
+        sources: usize,
+    },
+}
+
+impl IncidentRule {
+    /// The two rules that Splunk Enterprise Security is shipped with.
+    pub fn defaults() -> [Self; 2] {
+        const HOUR: u64 = 3600;
+        [
+            Self {
+                id: "7d3e2b54-2c0a-4b5e-8a39-6a4c1d5f0e01",
+                name: "Risk Threshold Exceeded for Object Over 24 Hour Period",
+                window: Duration::from_secs(24 * HOUR),
+                condition: Condition::ScoreAbove(100.0),
+            },
+            Self {
+                id: "7d3e2b54-2c0a-4b5e-8a39-6a4c1d5f0e02",
+                name: "ATT&CK Tactic Threshold Exceeded for Object Over Previous 7 Days",
+                window: Duration::from_secs(7 * 24 * HOUR),
+                condition: Condition::Tactics { tactics: 3, sources: 4 },
+            },
+        ]
+    }
+
+    fn rule(&self) -> Arc<Rule> {
+        let score = matches!(self.condition, Condition::ScoreAbove(_));
+        let message = if score {
+            "$risk_object_type$ $risk_object$: risk score $risk_score$ from $risk_event_count$ risk events of \
+             $source_count$ rules"
+        } else {
+            "$risk_object_type$ $risk_object$: $mitre_tactic_id_count$ ATT&CK tactics from $source_count$ rules"
+        };
+        let meta = RuleMeta {
+            id: self.id.into(),
+            name: self.name.to_owned(),
+            vendor: "splunk",
+            language: "spl",
+            kind: "Correlation".into(),
+            description: "Risk events of one object that together pass a threshold.".into(),
+            severity: if score { Severity::Medium } else { Severity::High },
+            message: Message { template: message.to_owned() },
+            alert_kind: AlertKind::Finding,
+            entities: [("user", EntityType::User), ("system", EntityType::System), ("other", EntityType::Other)]
+                .map(|(field, kind)| Entity { field: field.to_owned(), kind, role: EntityRole::Victim, score: None })
+                .to_vec(),
+            ..RuleMeta::default()
+        };
+        Arc::new(Rule { meta, body: None, support: Support::default() })
+    }
+
+    fn holds(&self, window: &Running<'_>) -> bool {
+        match self.condition {
+            Condition::ScoreAbove(score) => window.score > score,
+            Condition::Tactics { tactics, sources } => {
+                window.tactics.len() >= tactics && window.sources.len() >= sources
+            }
+        }
+    }
+}
+
+/// The risk events of a run.
+#[derive(Debug, Default)]
+pub struct RiskIndex {
+    site: Site,
+    objects: BTreeMap<(ObjectType, String), Vec<RiskEvent>>,
+    undated: u64,
+}
+
+impl RiskIndex {
+    /// An empty one.
+    pub fn new(site: Site) -> Self {
+        Self { site, ..Self::default() }
+    }
+
+    /// Adds what an alert says about its risk objects.
+    pub fn take(&mut self, alert: &Alert) {
+        for mut event in self.site.events(alert) {
+            if event.time.is_none() {
+                self.undated += 1;
+                continue;
+            }
+            let of_object = self.objects.entry((event.kind, event.normalized.clone())).or_default();
+            if of_object.len() >= EVIDENCE {
+                event.event = None;
+            }
+            of_object.push(event);
+        }
+    }
+
+    /// How many risk events carry no time and can be in no incident.
+    pub fn undated(&self) -> u64 {
+        self.undated
+    }
+
+    /// The incidents that these rules find, in order of rules and objects.
+    pub fn incidents(&mut self, rules: &[IncidentRule], schemas: &Schemas) -> Vec<Alert> {
+        for events in self.objects.values_mut() {
+            events.sort_by(|a, b| (a.time, &a.alert, &a.field).cmp(&(b.time, &b.alert, &b.field)));
+        }
+        let mut incidents = Vec::new();
+        for rule in rules {
+            let published = rule.rule();
+            for events in self.objects.values() {
+                incidents
+                    .extend(windows(rule, events).into_iter().map(|part| incident(rule, &published, part, schemas)));
+            }
+        }
+        incidents
+    }
+}
+
+/// The stretches of an object's risk events that are incidents.
+fn windows<'e>(rule: &IncidentRule, events: &'e [RiskEvent]) -> Vec<&'e [RiskEvent]> {
+    let span = i64::try_from(rule.window.as_micros()).unwrap_or(i64::MAX);
+    let at = |event: &RiskEvent| event.time.unwrap_or(Timestamp(0)).0;
+    let mut found = Vec::new();
+    let mut begin = 0;
+    let mut next = 0;
+    let mut window = Running::default();
+    while let Some(event) = events.get(next) {
+        let now = at(event);
+        window.add(event);
+        while at(&events[begin]) <= now.saturating_sub(span) {
+            window.remove(&events[begin]);
+            begin += 1;
+        }
+        next += 1;
+        if rule.holds(&window) {
+            let end = events.partition_point(|event| at(event) <= now.saturating_add(span));
+            found.push(&events[begin..end]);
+            (begin, next, window) = (end, end, Running::default());
+        }
+    }
+    found
+}
+
+/// What conditions look at, kept up as the window moves.
+#[derive(Default)]
+struct Running<'e> {
+    score: f64,
+    sources: HashMap<&'e str, usize>,
+    tactics: HashMap<&'e str, usize>,
+}
+
+impl<'e> Running<'e> {
+    fn add(&mut self, event: &'e RiskEvent) {
+        self.score += event.calculated;
+        *self.sources.entry(&event.rule.meta.name).or_default() += 1;
+        for tactic in tactics(event) {
+            *self.tactics.entry(tactic).or_default() += 1;
+        }
+    }
+
+    fn remove(&mut self, event: &'e RiskEvent) {
+        fn less<'e>(counts: &mut HashMap<&'e str, usize>, name: &'e str) {
+            if let Some(count) = counts.get_mut(name) {
+                *count -= 1;
+                if *count == 0 {
+                    counts.remove(name);
+                }
+            }
+        }
+        self.score -= event.calculated;
+        less(&mut self.sources, &event.rule.meta.name);
+        tactics(event).for_each(|tactic| less(&mut self.tactics, tactic));
+    }
+}
+
+fn tactics(event: &RiskEvent) -> impl Iterator<Item = &str> {
+    event.rule.meta.threats.iter().map(|threat| threat.tactic.0.as_str()).filter(|id| !id.is_empty())
+}
+
+/// What a stretch of risk events comes to.
+struct Totals<'e> {
+    score: f64,
+    sources: BTreeSet<&'e str>,
+    tactics: BTreeSet<&'e str>,
+    techniques: BTreeSet<&'e str>,
+    stories: BTreeSet<&'e str>,
+    alerts: BTreeSet<&'e str>,
+}
+
+impl<'e> Totals<'e> {
+    fn of(events: &'e [RiskEvent]) -> Self {
+        let threats = || events.iter().flat_map(|event| &event.rule.meta.threats);
+        Self {
+            score: events.iter().map(|event| event.calculated).sum(),
+            sources: events.iter().map(|event| event.rule.meta.name.as_str()).collect(),
+            tactics: events.iter().flat_map(tactics).collect(),
+            techniques: threats().flat_map(|threat| &threat.techniques).map(|(id, _)| id.as_str()).collect(),
+            stories: events.iter().flat_map(|event| &event.rule.meta.stories).map(String::as_str).collect(),
+            alerts: events.iter().map(|event| event.alert.as_str()).collect(),
+        }
+    }
+
+    /// The columns of the incident's row.
+    fn row(&self, events: &[RiskEvent]) -> Object {
+        let list = |texts: &BTreeSet<&str>| Value::list(texts.iter().map(|text| Value::text(*text)));
+        let time = |event: Option<&RiskEvent>| {
+            event.and_then(|event| event.time).map_or(Value::Null, |time| Value::text(time.to_string()))
+        };
+        let mut row = Object::default();
+        if let Some(last) = events.last() {
+            row.insert("risk_object", Value::text(last.object.as_str()));
+            row.insert("normalized_risk_object", Value::text(last.normalized.as_str()));
+            row.insert("risk_object_type", Value::text(last.kind.name()));
+            row.insert(last.kind.name(), Value::text(last.object.as_str()));
+            if let Some(record) = &last.record {
+                row.insert("risk_object_priority", Value::text(record.priority.name()));
+            }
+        }
+        // Scores are whole numbers but for factors.
+        let score = if self.score.fract() == 0.0 { Value::Int(self.score as i64) } else { Value::Float(self.score) };
+        row.insert("risk_score", score);
+        row.insert("risk_event_count", Value::Int(events.len() as i64));
+        row.insert("source_count", Value::Int(self.sources.len() as i64));
+        row.insert("source", list(&self.sources));
+        row.insert("mitre_tactic_id_count", Value::Int(self.tactics.len() as i64));
+        row.insert("mitre_tactic_id", list(&self.tactics));
+        row.insert("mitre_technique_id", list(&self.techniques));
+        row.insert("analyticstories", list(&self.stories));
+        row.insert("info_min_time", time(events.first()));
+        row.insert("info_max_time", time(events.last()));
+        row.insert("contributing_alerts", list(&self.alerts));
+        row
+    }
+}
+
+fn incident(rule: &IncidentRule, published: &Arc<Rule>, events: &[RiskEvent], schemas: &Schemas) -> Alert {
+    let total = Totals::of(events);
+    let mut rule_of_incident = Rule::clone(published);
+    rule_of_incident.meta.threats = threats(events);
+    rule_of_incident.meta.stories = total.stories.iter().map(|story| (*story).to_owned()).collect();
+    let evidence: BTreeMap<_, _> = events
+        .iter()
+        .filter_map(|event| event.event.as_ref())
+        .map(|event| ((event.time, event.reference.clone()), event.clone()))
+        .collect();
+    let found = Match {
+        events: evidence.into_values().map(Some).collect(),
+        event_count: total.alerts.len() as u64,
+        values: total.row(events),
+        ..Match::default()
+    };
+    let mut alert = Alert::new(&Arc::new(rule_of_incident), schemas, found);
+    alert.time = events.last().and_then(|event| event.time);
+    alert.risk_score = total.score.min(100.0);
+    if let Condition::ScoreAbove(_) = rule.condition {
+        alert.severity = match total.score {
+            score if score < 250.0 => Severity::Medium,
+            score if score < 500.0 => Severity::High,
+            _ => Severity::Critical,
+        };
+    }
+    alert
+}
+
+/// The tactics and techniques of all rules that contributed, each once.
+fn threats(events: &[RiskEvent]) -> Vec<Threat> {
+    let mut threats: Vec<Threat> = Vec::new();
+    for threat in events.iter().flat_map(|event| &event.rule.meta.threats) {
+        match threats.iter_mut().find(|known| known.tactic == threat.tactic && known.framework == threat.framework) {
+            Some(known) => {
+                let new = threat.techniques.iter().filter(|technique| !known.techniques.contains(technique)).cloned();
+                let new: Vec<_> = new.collect();
+                known.techniques.extend(new);
+            }
+            None => threats.push(threat.clone()),
+        }
+    }
+    threats
+}
+
+#[cfg(test)]
+mod tests {
+    use lurcher_ir::Severity;
+
+    use super::*;
+    use crate::AlertEntity;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn alert(hours: i64, rule: &str, tactic: &str, score: f64, host: &str) -> Alert {
+        let meta = RuleMeta {
+            id: rule.into(),
+            name: rule.to_owned(),
+            kind: "TTP".into(),
+            risk_score: score,
+            threats: vec![Threat { tactic: (tactic.into(), String::new()), ..Threat::default() }],
+            ..RuleMeta::default()
+        };
+        let rule = Arc::new(Rule { meta, body: None, support: Support::default() });
+        let mut found = Match { event_count: 1, ..Match::default() };
+        found.values.insert("hour", Value::Int(hours));
+        let mut alert = Alert::new(&rule, &Schemas::builtin().unwrap(), found);
+        alert.time = Some(Timestamp::from_millis(hours * HOUR));
+        alert.entities = vec![AlertEntity {
+            field: "dest".into(),
+            value: host.into(),
+            kind: EntityType::System,
+            role: EntityRole::Victim,
+            score: None,
+        }];
+        alert
+    }
+
+    fn incidents(site: Site, alerts: &[Alert]) -> Vec<String> {
+        let mut index = RiskIndex::new(site);
+        alerts.iter().for_each(|alert| index.take(alert));
+        let found = index.incidents(&IncidentRule::defaults(), &Schemas::builtin().unwrap());
+        found.iter().map(|incident| format!("{} {}", incident.severity, incident.message)).collect()
+    }
+
+    #[test]
+    fn scores_of_one_object_add_up_within_a_day() {
+        let day: Vec<_> = [(0, "a"), (10, "b"), (23, "c")].map(|(h, rule)| alert(h, rule, "", 40.0, "H1")).into();
+        let found = incidents(Site::default(), &day);
+        assert_eq!(found, ["medium system H1: risk score 120 from 3 risk events of 3 rules"]);
+        let spread: Vec<_> = [0, 12, 24].map(|h| alert(h, "a", "", 40.0, "H1")).into();
+        assert_eq!(incidents(Site::default(), &spread), Vec::<String>::new(), "the first is a whole day old by then");
+        let others: Vec<_> = ["H1", "H2", "H3"].map(|host| alert(0, "a", "", 40.0, host)).into();
+        assert_eq!(incidents(Site::default(), &others), Vec::<String>::new());
+    }
+
+    #[test]
+    fn exactly_the_threshold_is_not_above_it() {
+        let alerts: Vec<_> = [0, 1].map(|h| alert(h, "a", "", 50.0, "H1")).into();
+        assert_eq!(incidents(Site::default(), &alerts), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_follows_within_the_window_belongs_to_the_incident() {
+        let hours = [0, 1, 2, 20, 26, 40];
+        let found = incidents(Site::default(), &hours.map(|h| alert(h, "a", "", 51.0, "H1")));
+        assert_eq!(
+            found,
+            [
+                "medium system H1: risk score 204 from 4 risk events of 1 rules",
+                "medium system H1: risk score 102 from 2 risk events of 1 rules"
+            ]
+        );
+    }
+
+    #[test]
+    fn three_tactics_from_four_rules_in_a_week() {
+        let day = 24;
+        let alerts = [(0, "a", "TA1"), (day, "b", "TA2"), (2 * day, "c", "TA2"), (6 * day, "d", "TA3")]
+            .map(|(h, rule, tactic)| alert(h, rule, tactic, 1.0, "H1"));
+        assert_eq!(incidents(Site::default(), &alerts), ["high system H1: 3 ATT&CK tactics from 4 rules"]);
+        assert_eq!(incidents(Site::default(), &alerts[..3]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_of_one_object_are_one_and_factors_change_scores() {
+        let mut site = Site::default();
+        let attributes = vec![("category".to_owned(), vec!["domain_controller".to_owned()])];
+        let record = super::super::Record { name: "h1".into(), attributes, ..Default::default() };
+        site.directory.insert(ObjectType::System, ["h1", "10.0.0.5"], record);
+        let alerts = [alert(0, "a", "", 30.0, "H1"), alert(1, "b", "", 30.0, "10.0.0.5")];
+        assert_eq!(incidents(site.clone(), &alerts), Vec::<String>::new());
+        site.factors.push(super::super::RiskFactor {
+            name: "servers".into(),
+            operation: super::super::FactorOperation::Multiply,
+            factor: 2.0,
+            when: vec![("dest_category".into(), vec!["domain*".into()])],
+        });
+        assert_eq!(incidents(site, &alerts), ["medium system 10.0.0.5: risk score 120 from 2 risk events of 2 rules"]);
+    }
+
+    #[test]
+    fn hunting_searches_and_correlations_add_no_risk() {
+        for kind in ["Hunting", "correlation"] {
+            let mut one = alert(0, "a", "", 100.0, "H1");
+            let mut rule = Rule::clone(&one.rule);
+            rule.meta.kind = kind.into();
+            one.rule = Arc::new(rule);
+            assert!(Site::default().events(&one).is_empty());
+        }
+        assert_eq!(alert(0, "a", "", 1.0, "H1").severity, Severity::Low);
+    }
+}
