@@ -60,6 +60,25 @@ pub(crate) struct Hunt {
     /// With --format splunk: write what this release of Enterprise Security would.
     #[arg(long, value_enum, default_value_t = SplunkMode::Es8)]
     pub(crate) splunk_mode: SplunkMode,
+    #[command(flatten)]
+    pub(crate) risk: Risk,
+}
+
+/// What alerts add up to.
+#[derive(Debug, Args)]
+pub(crate) struct Risk {
+    /// Also raise risk incidents: a user or system whose alerts score over 100 in 24 hours, or show three ATT&CK tactics
+    /// from four rules in seven days.
+    #[arg(long, help_heading = "Risk")]
+    pub(crate) incidents: bool,
+    /// A list of assets, as CSV with the columns of Splunk's asset list (`ip`, `mac`, `nt_host`, `dns`, `priority`,
+    /// `category`, `bunit` …).
+    #[arg(long, value_name = "FILE", help_heading = "Risk")]
+    pub(crate) assets: Vec<PathBuf>,
+    /// A list of identities, as CSV with the columns of Splunk's identity list (`identity`, `email`, `priority`,
+    /// `category`, `bunit` …).
+    #[arg(long, value_name = "FILE", help_heading = "Risk")]
+    pub(crate) identities: Vec<PathBuf>,
 }
 
 /// `lurcher check`

@@ -5,6 +5,14 @@
 //! rules = ["/srv/rules/elastic"]          # rules to run where -r names none
 //! [macros]
 //! my_detection_filter = 'user != "backup"'
+//! [risk]
+//! incidents = true                        # add up the risk of users and systems
+//! assets = ["/srv/assets.csv"]            # Splunk's columns: ip, mac, nt_host, dns, priority, category …
+//! identities = ["/srv/identities.csv"]    # identity, email, priority, category …
+//! [[risk.factor]]
+//! name = "domain controllers count twice"
+//! multiply = 2.0                          # or: add = 10
+//! when = { dest_category = ["domain_controller"] }
 //! ```
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -25,6 +33,33 @@ pub(crate) struct Config {
     pub(crate) rules: Vec<PathBuf>,
     /// Macros by name.
     pub(crate) macros: BTreeMap<String, String>,
+    /// What alerts add up to.
+    pub(crate) risk: Risk,
+}
+
+/// What alerts add up to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Risk {
+    /// Whether risk incidents are raised.
+    pub(crate) incidents: bool,
+    /// Lists of assets.
+    pub(crate) assets: Vec<PathBuf>,
+    /// Lists of identities.
+    pub(crate) identities: Vec<PathBuf>,
+    /// What raises or lowers scores.
+    pub(crate) factor: Vec<Factor>,
+}
+
+/// What raises or lowers the scores of some risk events: `multiply` or `add`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Factor {
+    pub(crate) name: String,
+    pub(crate) multiply: Option<f64>,
+    pub(crate) add: Option<f64>,
+    /// Fields of the risk event and patterns for their values; all fields, any of a field's patterns.
+    pub(crate) when: BTreeMap<String, Vec<String>>,
 }
 
 impl Config {

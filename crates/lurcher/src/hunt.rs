@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use lurcher_engine::{Alert, AlertSink, Compiler, RuleSet, ScanStats, Scanner, Settings};
+use lurcher_engine::{Alert, AlertSink, Compiler, RuleSet, ScanStats, Scanner, Settings, risk::Site};
 use lurcher_ir::Rule;
 use lurcher_outputs::{Format, SplunkEdition, Writer};
 use lurcher_readers::Report;
@@ -19,6 +19,7 @@ use crate::{
     arguments::{AlertFormat, Hunt, Route, SplunkMode},
     config::Config,
     outcome::{Outcome, count, tell_input},
+    risk::{self, Ledger},
     rules,
     scan::Plan,
     stats::Stats,
@@ -46,8 +47,16 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     stats.set("seconds_load", stats.seconds());
     let plan = Plan::new(&arguments.input, &[])?;
     let rule_set = compile(runnable, &schemas, arguments.route);
-    let out = open(arguments, &schemas)?;
-    let swept = sweep(plan, &rule_set, &settings(arguments), &span, &out);
+    let site = Arc::new(risk::site(&arguments.risk, &config)?);
+    let incidents = arguments.risk.incidents || config.risk.incidents;
+    let ledger = Ledger::new(&rule_set, Arc::clone(&site), incidents, &schemas);
+    let out = open(arguments, &schemas, site, &ledger)?;
+    let settings = settings(arguments);
+    let swept = sweep(plan, &rule_set, &settings, &span, &out);
+    let (added_up, risk_faults) = ledger.finish(&schemas, &settings, arguments.route);
+    out.write(&added_up);
+    risk_faults.iter().for_each(|fault| eprintln!("error: {fault}"));
+    let swept = Swept { alerts: out.count.load(Ordering::Relaxed), ..swept };
     let failed = out.close();
     swept.record(&mut stats);
     let input_faults = tell_input(&swept.report, arguments.input.quiet);
@@ -67,7 +76,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     Ok(match () {
         () if swept.report.events == 0 => Outcome::NothingRan,
         () if arguments.fail_on_alert && swept.alerts > 0 => Outcome::Alerts,
-        () => Outcome::of(rule_faults || input_faults || tail_faults),
+        () => Outcome::of(rule_faults || input_faults || tail_faults || !risk_faults.is_empty()),
     })
 }
 
@@ -246,11 +255,17 @@ type Sink<'s> = (Writer<'s, Box<dyn Write + Send>>, Option<io::Error>);
 /// Where all threads' alerts go.
 struct Output<'s> {
     writer: Mutex<Sink<'s>>,
+    ledger: &'s Ledger<'s>,
     count: AtomicU64,
     nanos: AtomicU64,
 }
 
-fn open<'s>(arguments: &Hunt, schemas: &'s Schemas) -> Result<Output<'s>, String> {
+fn open<'s>(
+    arguments: &Hunt,
+    schemas: &'s Schemas,
+    site: Arc<Site>,
+    ledger: &'s Ledger<'s>,
+) -> Result<Output<'s>, String> {
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
     let out: Box<dyn Write + Send> = match &arguments.output {
         Some(path) => {
@@ -274,10 +289,11 @@ fn open<'s>(arguments: &Hunt, schemas: &'s Schemas) -> Result<Output<'s>, String
             SplunkMode::Es7 => SplunkEdition::Seven,
             SplunkMode::Es8 => SplunkEdition::Eight,
         },
+        site,
         ..lurcher_outputs::Settings::default()
     };
     let writer = Writer::new(out, format, settings, schemas);
-    Ok(Output { writer: Mutex::new((writer, None)), count: AtomicU64::new(0), nanos: AtomicU64::new(0) })
+    Ok(Output { writer: Mutex::new((writer, None)), ledger, count: AtomicU64::new(0), nanos: AtomicU64::new(0) })
 }
 
 /// How many columns the terminal has; 110 where there is none.
@@ -292,6 +308,7 @@ pub(crate) fn width() -> usize {
 impl Output<'_> {
     fn write(&self, alerts: &[Alert]) {
         let start = std::time::Instant::now();
+        self.ledger.take(alerts);
         let mut guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (writer, failed) = &mut *guard;
         for alert in alerts {

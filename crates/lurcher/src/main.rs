@@ -10,6 +10,7 @@ mod inventory;
 mod outcome;
 mod progress;
 mod query;
+mod risk;
 mod rules;
 mod scan;
 mod stats;

@@ -2,11 +2,15 @@
 //! findings) in `index=notable`, one JSON object a line.
 //!
 //! One risk event for every risk object of every result row. In 7.x a finding makes a notable *and* risk events; in
-//! 8.x a detection makes findings or intermediate findings (risk events), never both. What only a running search head
-//! knows (search ids, asset and identity lookups, urgency, review state) is left out.
+//! 8.x a detection makes findings or intermediate findings (risk events), never both. Normalised objects, calculated
+//! scores and urgency come from what the site says about its assets and identities. What only a running search head
+//! knows (search ids, review state) is left out.
 
-use lurcher_engine::{Alert, AlertEntity};
-use lurcher_ir::{AlertKind, EntityRole, EntityType};
+use lurcher_engine::{
+    Alert, AlertEntity,
+    risk::{self, ObjectType, Priority, Site, risk_objects},
+};
+use lurcher_ir::{AlertKind, EntityRole, EntityType, Severity};
 use lurcher_schema::{Schemas, Taxonomy};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
@@ -24,14 +28,19 @@ pub struct RiskEvent {
     pub common: Common,
     /// Who or what is at risk.
     pub risk_object: String,
+    /// The one name that the site has for it.
+    pub normalized_risk_object: String,
     /// `user`, `system` or `other`.
     pub risk_object_type: &'static str,
+    /// How important it is to the site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk_object_priority: Option<&'static str>,
     /// The field that named it.
     pub risk_object_field: String,
     /// What the detection adds to its risk.
     #[serde(serialize_with = "plain_number")]
     pub risk_score: f64,
-    /// After risk factors; there are none here.
+    /// After the site's risk factors.
     #[serde(serialize_with = "plain_number")]
     pub calculated_risk_score: f64,
     /// What happened.
@@ -60,6 +69,8 @@ pub struct Notable {
     pub rule_description: String,
     /// The lower-case word.
     pub severity: &'static str,
+    /// What severity and the priority of the object come to; the lower-case word.
+    pub urgency: &'static str,
     /// `access`, `endpoint`, `network`, `threat`, `identity`, `audit`.
     pub security_domain: String,
     /// The score of the detection.
@@ -116,51 +127,45 @@ pub struct Common {
     pub cis20: Vec<String>,
 }
 
-/// The events of an alert.
-pub fn documents(alert: &Alert, schemas: &Schemas, edition: SplunkEdition) -> Vec<Json> {
+/// The events of an alert, at a site.
+pub fn documents(alert: &Alert, schemas: &Schemas, edition: SplunkEdition, site: &Site) -> Vec<Json> {
     let (notable, risk) = match (alert.kind, edition) {
         (AlertKind::Finding, SplunkEdition::Seven) => (true, true),
         (AlertKind::Finding, SplunkEdition::Eight) => (true, false),
         (AlertKind::Risk | AlertKind::BuildingBlock, _) => (false, true),
     };
-    // Hunting searches add no risk in Splunk; what is of no severity has none to add.
-    let risk = risk && !alert.rule.meta.kind.eq_ignore_ascii_case("hunting");
     let row = row(alert, schemas);
     let mut documents = Vec::new();
     if risk {
-        documents.extend(risk_objects(alert).map(|entity| with_row(json!(risk_event(alert, entity)), &row)));
+        documents.extend(risk_documents(alert, site, &row));
     }
     if notable {
-        documents.push(with_row(json!(notable_event(alert)), &row));
+        documents.push(with_row(json!(notable_event(alert, site)), &row));
     }
     documents
 }
 
-/// The entities at risk: the victims; where a rule gives no parts, its users and systems.
-fn risk_objects(alert: &Alert) -> impl Iterator<Item = &AlertEntity> {
-    let victims = alert.entities.iter().any(|entity| entity.role == EntityRole::Victim);
-    alert.entities.iter().filter(move |entity| match entity.role {
-        EntityRole::Victim => true,
-        EntityRole::Attacker => false,
-        EntityRole::Other => !victims && matches!(entity.kind, EntityType::User | EntityType::System),
-    })
+/// What an alert adds to the risk index, in any edition: findings count there too.
+pub fn risk_events(alert: &Alert, schemas: &Schemas, site: &Site) -> Vec<Json> {
+    risk_documents(alert, site, &row(alert, schemas))
 }
 
-fn risk_event(alert: &Alert, entity: &AlertEntity) -> RiskEvent {
-    let score = entity.score.unwrap_or(alert.risk_score);
+fn risk_documents(alert: &Alert, site: &Site, row: &Map<String, Json>) -> Vec<Json> {
+    site.events(alert).iter().map(|event| with_row(json!(risk_event(alert, event)), row)).collect()
+}
+
+fn risk_event(alert: &Alert, event: &risk::RiskEvent) -> RiskEvent {
     let threats = || alert.entities.iter().filter(|entity| entity.role == EntityRole::Attacker);
     RiskEvent {
         common: Common::new(alert, "risk"),
-        risk_object: entity.value.clone(),
-        risk_object_type: match entity.kind {
-            EntityType::User => "user",
-            EntityType::System | EntityType::Ip => "system",
-            EntityType::Process | EntityType::File | EntityType::Other => "other",
-        },
-        risk_object_field: entity.field.clone(),
-        risk_score: score,
-        calculated_risk_score: score,
-        risk_message: alert.message.clone(),
+        risk_object: event.object.clone(),
+        normalized_risk_object: event.normalized.clone(),
+        risk_object_type: event.kind.name(),
+        risk_object_priority: event.record.as_ref().map(|record| record.priority.name()),
+        risk_object_field: event.field.clone(),
+        risk_score: event.score,
+        calculated_risk_score: event.calculated,
+        risk_message: event.message.clone(),
         threat_object: threats().map(|entity| entity.value.clone()).collect(),
         threat_object_type: threats().map(|entity| threat_type(alert, entity)).collect(),
     }
@@ -187,7 +192,7 @@ fn threat_type(alert: &Alert, entity: &AlertEntity) -> String {
     })
 }
 
-fn notable_event(alert: &Alert) -> Notable {
+fn notable_event(alert: &Alert, site: &Site) -> Notable {
     let meta = &alert.rule.meta;
     let correlation = meta.kind.eq_ignore_ascii_case("correlation");
     let name = stanza(alert);
@@ -203,15 +208,44 @@ fn notable_event(alert: &Alert) -> Notable {
         rule_title: if correlation { format!("RBA: {}", alert.name) } else { alert.name.clone() },
         rule_description: alert.message.clone(),
         severity: alert.severity.name(),
+        urgency: urgency(alert.severity, priority(alert, site)).name(),
         security_domain: domain.unwrap_or("threat").to_owned(),
         risk_score: alert.risk_score,
         status: 1,
     }
 }
 
+/// The highest priority among the alert's objects.
+fn priority(alert: &Alert, site: &Site) -> Priority {
+    let records =
+        risk_objects(alert).filter_map(|entity| site.directory.find(ObjectType::of(entity.kind), &entity.value));
+    records.map(|record| record.priority).max().unwrap_or_default()
+}
+
+/// Splunk's table of severity and priority (Splunk Enterprise Security 7, "How urgency is assigned to notable events").
+fn urgency(severity: Severity, priority: Priority) -> Severity {
+    use Severity::{Critical, High, Informational, Low, Medium};
+    // From low to critical.
+    let row = match priority {
+        Priority::Unknown | Priority::Low => [Low, Low, Medium, High],
+        Priority::Medium => [Low, Medium, High, Critical],
+        Priority::High => [Medium, Medium, High, Critical],
+        Priority::Critical => [Medium, High, Critical, Critical],
+    };
+    match severity {
+        Informational => Informational,
+        Low => row[0],
+        Medium => row[1],
+        High => row[2],
+        Critical => row[3],
+    }
+}
+
 /// The name of the saved search: that of Splunk's own content update for Splunk's rules.
 fn stanza(alert: &Alert) -> String {
     match alert.rule.meta.vendor {
+        // What adds up risk events comes with Enterprise Security itself, not with the content update.
+        "splunk" if alert.rule.meta.path.is_empty() => format!("Risk - {} - Rule", alert.rule.meta.name),
         "splunk" => format!("ESCU - {} - Rule", alert.rule.meta.name),
         vendor => format!("{vendor} - {} - Rule", alert.rule.meta.name),
     }

@@ -1,8 +1,8 @@
 //! Alerts to a stream in one of the formats.
 
-use std::io;
+use std::{io, sync::Arc};
 
-use lurcher_engine::Alert;
+use lurcher_engine::{Alert, risk::Site};
 use lurcher_schema::Schemas;
 
 use crate::{
@@ -52,6 +52,8 @@ pub struct Settings {
     pub per_rule: usize,
     /// Whose documents the Splunk format writes.
     pub splunk: SplunkEdition,
+    /// What the Splunk format knows of assets and identities.
+    pub site: Arc<Site>,
     /// Lurcher's version, for documents that name their producer.
     pub version: String,
 }
@@ -59,7 +61,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Self { width: 100, colour: false, per_rule: 5, splunk: SplunkEdition::default(), version }
+        Self { width: 100, colour: false, per_rule: 5, splunk: SplunkEdition::default(), site: Arc::default(), version }
     }
 }
 
@@ -84,7 +86,7 @@ impl<'a, W: io::Write> Writer<'a, W> {
         match self.format {
             Format::Jsonl => line(&mut self.out, &native::AlertLine::new(alert, self.schemas)),
             Format::Elastic => elastic::documents(alert, self.schemas).iter().try_for_each(|d| line(&mut self.out, d)),
-            Format::Splunk => splunk::documents(alert, self.schemas, self.settings.splunk)
+            Format::Splunk => splunk::documents(alert, self.schemas, self.settings.splunk, &self.settings.site)
                 .iter()
                 .try_for_each(|document| line(&mut self.out, document)),
             Format::Ocsf => line(&mut self.out, &ocsf::Finding::new(alert, self.schemas, &self.settings.version)),

