@@ -352,7 +352,9 @@ mod tests {
 
     fn incidents(site: Site, alerts: &[Alert]) -> Vec<String> {
         let mut index = RiskIndex::new(site);
-        alerts.iter().for_each(|alert| index.take(alert));
+        for alert in alerts {
+            index.take(alert);
+        }
         let found = index.incidents(&IncidentRule::defaults(), &Schemas::builtin().unwrap());
         found.iter().map(|incident| format!("{} {}", incident.severity, incident.message)).collect()
     }
