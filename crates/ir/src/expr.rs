@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lurcher_schema::{Taxonomy, Value};
 
-use crate::{Case, FieldRef, Network, Regex, Wildcard};
+use crate::{Case, FieldRef, LooseFunction, Network, Regex, Wildcard};
 
 /// A computation that yields a value. Null is "unknown".
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -164,6 +164,8 @@ pub enum Function {
     /// stands at the time of the row it looks at, as a live stream's does, so that a run can be repeated; only a row
     /// without a time sees the time of the run.
     Now,
+    /// Of values that are what they read as.
+    Loose(LooseFunction),
 }
 
 /// A type that values are cast to.

@@ -16,6 +16,7 @@
 mod aggregate;
 mod body;
 mod expr;
+mod loose;
 mod pattern;
 mod pipeline;
 mod predicate;
@@ -26,6 +27,7 @@ mod stage;
 pub use aggregate::{Aggregate, AggregateColumn, AggregateEach, Collect, CollectOrder, GroupBy, ListKeys, NullKeys, PercentileMethod};
 pub use body::{Key, Limit, RuleBody, Sequence, Step, Tail};
 pub use expr::{Expr, Function, ValueType};
+pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, Sides};
 pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};

@@ -8,6 +8,7 @@
 mod convert;
 mod list;
 mod logic;
+mod loose;
 mod number;
 mod pattern;
 mod text;
@@ -118,11 +119,11 @@ impl CompiledExpr {
 fn compile_regexes(expr: &Expr, regexes: &mut Regexes) {
     match expr {
         Expr::Call(function, arguments) => {
-            if let Function::Matches(regex) | Function::Replace(regex) | Function::Capture(regex, _) = function
-                && let Ok(compiled) = regex::Regex::new(&regex.pattern)
-            {
-                regexes.insert(Arc::clone(&regex.pattern), compiled);
-            }
+            regexes_of(function, &mut |regex| {
+                if let Ok(compiled) = regex::Regex::new(&regex.pattern) {
+                    regexes.insert(Arc::clone(&regex.pattern), compiled);
+                }
+            });
             for argument in arguments {
                 compile_regexes(argument, regexes);
             }
@@ -134,6 +135,15 @@ fn compile_regexes(expr: &Expr, regexes: &mut Regexes) {
             compile_regexes(body, regexes);
         }
         Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) | Expr::Column(_) => {}
+    }
+}
+
+/// The regular expressions of a function, to be compiled.
+fn regexes_of<'f>(function: &'f Function, visit: &mut dyn FnMut(&'f lurcher_ir::Regex)) {
+    match function {
+        Function::Matches(regex) | Function::Replace(regex) | Function::Capture(regex, _) => visit(regex),
+        Function::Loose(function) => loose::regexes(function, visit),
+        _ => {}
     }
 }
 
@@ -326,6 +336,7 @@ fn apply(function: &Function, values: &[Value], regexes: &Regexes) -> Value {
         F::Split | F::Join | F::Append | F::Index | F::Range | F::Member(_) | F::ObjectFromPairs => {
             list::apply(function, values)
         }
+        F::Loose(function) => loose::apply(function, values, regexes),
         // Evaluated where their arguments are: see `conditional`.
         F::And | F::Or | F::If | F::Case | F::Coalesce | F::Now => None,
     };
