@@ -33,6 +33,7 @@ mod matcher;
 mod memo;
 pub mod naive;
 mod number;
+mod phrase;
 mod pipeline;
 mod program;
 mod regex_literals;

@@ -9,13 +9,14 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use lurcher_ir::{Bound, Case, Network, Test, fold_text};
+use lurcher_ir::{Bound, Case, Near, Network, Test, fold_text};
 use lurcher_schema::{Timestamp, Value, ValueRef};
 use rustc_hash::FxHashMap;
 
 use crate::{
     literal_scan::LiteralScan,
     number::Number,
+    phrase::PhraseMatcher,
     regex_literals::{LONG_S, required_literals},
     text::{Text, WildcardMatcher},
 };
@@ -61,6 +62,8 @@ enum Target {
     Literal { test: u32, place: Place, exact: Option<Arc<str>> },
     /// A pattern has to be tried.
     Pattern(u32),
+    /// A phrase whose anchor this is has to be tried at this place.
+    Phrase(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +77,8 @@ enum Place {
 enum Pattern {
     Wildcard(WildcardMatcher),
     Regex(LazyRegex),
+    Phrase(PhraseMatcher),
+    Near(Near),
 }
 
 /// A regular expression that is compiled when it is first run; one that cannot be compiled matches nothing.
@@ -136,6 +141,11 @@ impl Found {
         }
     }
 
+    /// Whether a test is known to hold.
+    fn has(&self, test: u32) -> bool {
+        self.seen[test as usize]
+    }
+
     /// Makes room for so many tests.
     pub(crate) fn prepare(&mut self, tests: usize, patterns: usize) {
         if self.seen.len() < tests {
@@ -193,6 +203,16 @@ impl Matcher {
                 }
                 self.add_pattern(id, Pattern::Regex(pattern), literals);
             }
+            Test::Phrase(phrase) => {
+                let phrase = PhraseMatcher::new(phrase);
+                let literals = phrase.literals();
+                if !phrase.is_anchored() && literals.is_some() {
+                    // Its literals may come from an expression.
+                    self.triggered_regexes.push(self.patterns.len() as u32);
+                }
+                self.add_pattern(id, Pattern::Phrase(phrase), literals);
+            }
+            Test::Near(near) => self.add_pattern(id, Pattern::Near(near.clone()), None),
             Test::InNetwork(blocks) => self.networks.push((id, Arc::clone(blocks))),
             Test::Range { low, high } => self.ranges.push((id, Range::new(low.as_ref(), high.as_ref()))),
             Test::Length { min, max } => self.lengths.push((id, *min, max.unwrap_or(u64::MAX))),
@@ -229,9 +249,11 @@ impl Matcher {
 
     fn add_pattern(&mut self, id: u32, pattern: Pattern, literals: Option<Vec<String>>) {
         let number = self.patterns.len() as u32;
+        let anchored = matches!(&pattern, Pattern::Phrase(phrase) if phrase.is_anchored());
+        let target = if anchored { Target::Phrase(number) } else { Target::Pattern(number) };
         self.patterns.push((id, pattern));
         match literals {
-            Some(literals) => literals.iter().for_each(|l| self.add_target(l, Target::Pattern(number))),
+            Some(literals) => literals.iter().for_each(|l| self.add_target(l, target.clone())),
             None => self.untriggered.push(number),
         }
     }
@@ -372,11 +394,19 @@ impl Matcher {
         if self.literals.len() == 0 {
             return;
         }
-        let searched = if text.is_ascii() { text.raw() } else { text.folded() };
+        let searched = text.searched();
         self.literals.scan(searched.as_bytes(), |literal, start, end| {
             for target in &self.targets[literal as usize] {
                 match target {
                     Target::Pattern(pattern) => self.try_pattern(*pattern, text, found),
+                    Target::Phrase(pattern) => {
+                        if let (test, Pattern::Phrase(phrase)) = &self.patterns[*pattern as usize]
+                            && !found.has(*test)
+                            && phrase.stands_at(text, start, end)
+                        {
+                            found.add(*test);
+                        }
+                    }
                     Target::Literal { test, place, exact } => {
                         let placed = match place {
                             Place::Start => start == 0,
@@ -411,6 +441,8 @@ impl Matcher {
         let holds = match pattern {
             Pattern::Wildcard(wildcard) => wildcard.matches(text),
             Pattern::Regex(regex) => regex.is_match(text.raw()),
+            Pattern::Phrase(phrase) => phrase.matches(text),
+            Pattern::Near(near) => near.is_near(text.raw()),
         };
         if holds {
             found.add(*test);

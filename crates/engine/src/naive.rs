@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use lurcher_ir::{Bound, Case, FieldRef, Predicate, Test, Wildcard, WildcardPiece, fold_text};
+use lurcher_ir::{Bound, Case, FieldRef, Phrase, Predicate, Test, Wildcard, WildcardPiece, Word, fold_text, words};
 use lurcher_schema::{Event, Schemas, Taxonomy, Timestamp, Value};
 
 use crate::eval::{CompiledExpr, Row};
@@ -66,6 +66,8 @@ fn single_passes(test: &Test, value: &Value) -> bool {
             let length = text.encode_utf16().count() as u64;
             length >= *min && max.is_none_or(|max| length <= max)
         }
+        Test::Phrase(wanted) => phrase(wanted, &text),
+        Test::Near(near) => near.is_near(&text),
     }
 }
 
@@ -154,6 +156,46 @@ fn wildcard(pattern: &Wildcard, text: &str, case: Case) -> bool {
         }
     }
     row[text.len()]
+}
+
+/// Tries every way to give the words of the phrase places of their own.
+fn phrase(phrase: &Phrase, text: &str) -> bool {
+    let folded = fold_text(text);
+    let words: Vec<&str> = words(&folded).into_iter().map(|place| &folded[place]).collect();
+    let mut layouts: Vec<Vec<usize>> = vec![Vec::new()];
+    for (at, wanted) in phrase.words.iter().enumerate() {
+        let mut longer = Vec::new();
+        for layout in &layouts {
+            for place in (0..words.len()).filter(|place| !layout.contains(place) && word(wanted, words[*place])) {
+                let mut layout = layout.clone();
+                layout.push(place);
+                let moved = || layout.iter().enumerate().map(|(own, place)| *place as i64 - own as i64);
+                let spread = moved().max().unwrap_or(0) - moved().min().unwrap_or(0);
+                if spread <= i64::from(phrase.slop) {
+                    longer.push(layout);
+                }
+            }
+        }
+        layouts = longer;
+        if layouts.is_empty() {
+            return at >= phrase.words.len();
+        }
+    }
+    true
+}
+
+fn word(wanted: &Word, word: &str) -> bool {
+    match wanted {
+        Word::Is(text) => fold_text(text) == word,
+        Word::Like(pattern) => wildcard(pattern, word, Case::Insensitive),
+        Word::Matches(regex) => regex::Regex::new(&regex.pattern).is_ok_and(|regex| regex.is_match(word)),
+        Word::Near(near) => near.is_near(word),
+        Word::Between { low, high } => {
+            let order = |end: &str| word.cmp(end);
+            low.as_ref().is_none_or(|(end, within)| order(end).is_gt() || (*within && order(end).is_eq()))
+                && high.as_ref().is_none_or(|(end, within)| order(end).is_lt() || (*within && order(end).is_eq()))
+        }
+    }
 }
 
 /// An event as the source of an expression's leaves.

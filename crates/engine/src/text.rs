@@ -1,8 +1,8 @@
 //! A text value on its way through the tests, folded at most once.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, ops::Range};
 
-use lurcher_ir::{Case, Wildcard, WildcardPiece, fold_text};
+use lurcher_ir::{Case, Wildcard, WildcardPiece, fold_text, words};
 
 /// A text, and its folded form when somebody asks for it.
 #[derive(Debug)]
@@ -10,12 +10,13 @@ pub(crate) struct Text<'a> {
     raw: &'a str,
     ascii: bool,
     folded: OnceCell<String>,
+    words: OnceCell<Vec<Range<usize>>>,
 }
 
 impl<'a> Text<'a> {
     /// A text.
     pub(crate) fn new(raw: &'a str) -> Self {
-        Self { raw, ascii: raw.is_ascii(), folded: OnceCell::new() }
+        Self { raw, ascii: raw.is_ascii(), folded: OnceCell::new(), words: OnceCell::new() }
     }
 
     /// As it is.
@@ -31,6 +32,16 @@ impl<'a> Text<'a> {
     /// Folded by [`fold_text`].
     pub(crate) fn folded(&self) -> &str {
         self.folded.get_or_init(|| if self.ascii { self.raw.to_ascii_lowercase() } else { fold_text(self.raw) })
+    }
+
+    /// What literals are searched in: folded but for ASCII case.
+    pub(crate) fn searched(&self) -> &str {
+        if self.ascii { self.raw } else { self.folded() }
+    }
+
+    /// Where the words of [`Self::searched`] stand.
+    pub(crate) fn words(&self) -> &[Range<usize>] {
+        self.words.get_or_init(|| words(self.searched()))
     }
 
     /// As it is or folded.

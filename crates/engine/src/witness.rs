@@ -3,7 +3,7 @@
 //! For a conjunction the rarest part's witnesses do, for a disjunction all parts' together; a negation has none.
 //! How rare an atom is, is guessed from its kind and the length of its text. A bad guess costs time, nothing else.
 
-use lurcher_ir::{Test, WildcardPiece};
+use lurcher_ir::{Test, Wildcard, WildcardPiece, Word};
 use lurcher_schema::Value;
 
 use crate::{
@@ -58,14 +58,27 @@ fn commonness(test: &Test) -> f64 {
         Test::OneOf(values, _) => values.iter().map(equality).sum(),
         Test::Prefix(text, _) => 2.0 * piece(text),
         Test::Suffix(text, _) | Test::Contains(text, _) => piece(text),
-        Test::Wildcard(pattern, _) => pattern
-            .pieces
-            .iter()
-            .filter_map(|part| match part {
-                WildcardPiece::Literal(text) => Some(piece(text)),
-                _ => None,
-            })
-            .fold(1.0, f64::min),
+        Test::Wildcard(pattern, _) => wildcard(pattern),
+        Test::Phrase(phrase) => phrase.words.iter().map(word).fold(1.0, |all, one| all * one.max(1e-4)),
+        Test::Near(near) => piece(&near.text),
+    }
+}
+
+fn wildcard(pattern: &Wildcard) -> f64 {
+    let literals = pattern.pieces.iter().filter_map(|part| match part {
+        WildcardPiece::Literal(text) => Some(piece(text)),
+        _ => None,
+    });
+    literals.fold(1.0, f64::min)
+}
+
+fn word(word: &Word) -> f64 {
+    match word {
+        Word::Is(text) => piece(text),
+        Word::Like(pattern) => wildcard(pattern),
+        Word::Near(near) => piece(&near.text),
+        Word::Matches(_) => 0.2,
+        Word::Between { .. } => 0.5,
     }
 }
 

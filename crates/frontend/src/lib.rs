@@ -6,7 +6,9 @@
 //!
 //! [`Language::lower`] is the one door: text of any language to [`Lowered`].
 
+pub(crate) mod elasticsearch;
 pub mod eql;
+pub mod kql;
 mod language;
 mod pipeline;
 pub mod spl2;

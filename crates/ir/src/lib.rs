@@ -23,6 +23,7 @@ mod predicate;
 mod print;
 mod rule;
 mod stage;
+mod words;
 
 pub use aggregate::{Aggregate, AggregateColumn, AggregateEach, Collect, CollectOrder, GroupBy, ListKeys, NullKeys, PercentileMethod};
 pub use body::{Key, Limit, RuleBody, Sequence, Step, Tail};
@@ -39,3 +40,4 @@ pub use stage::{
     Aggregation, Anomaly, ColumnPattern, Dedup, Expand, ForEachColumn, Join, JoinKind, Lookup, LookupKey, LookupMatch,
     LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window, WindowSpan,
 };
+pub use words::{LONGEST_WORD, Near, Phrase, Word, words};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lurcher_schema::{FieldPath, Taxonomy, Timestamp, Value};
 
-use crate::{Case, Expr, Network, Regex, Wildcard, WildcardPiece, pattern::fold_text};
+use crate::{Case, Expr, Near, Network, Phrase, Regex, Wildcard, WildcardPiece, pattern::fold_text};
 
 /// A field of a taxonomy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,6 +97,10 @@ pub enum Test {
         /// At most.
         max: Option<u64>,
     },
+    /// Its words, found by [`crate::words`] and folded, have this phrase in them.
+    Phrase(Phrase),
+    /// It is nearly this text; case counts.
+    Near(Near),
 }
 
 /// An end of a range. What it is compared with is decided by the bound: numbers with numbers and text that reads as

@@ -121,6 +121,8 @@ impl Display for Test {
             Self::Length { min, max: None } => write!(f, "has length {min} or more"),
             Self::Length { min, max: Some(max) } if min == max => write!(f, "has length {min}"),
             Self::Length { min, max: Some(max) } => write!(f, "has length {min} to {max}"),
+            Self::Phrase(phrase) => write!(f, "{phrase}"),
+            Self::Near(near) => write!(f, "is {near}"),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lurcher_ir::{
-    Bound, Case, Expr, FieldRef, Function, Network, Predicate, Quantifier, Regex, Rule, RuleBody, RuleMeta, Support,
-    Tail, Test, Wildcard,
+    Bound, Case, Expr, FieldRef, Function, Near, Network, Phrase, Predicate, Quantifier, Regex, Rule, RuleBody,
+    RuleMeta, Support, Tail, Test, Wildcard, Word, fold_text,
 };
 use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Shape, Taxonomy, Timestamp, Value};
 use proptest::prelude::*;
@@ -78,6 +78,7 @@ fn text() -> BoxedStrategy<String> {
         "[abAB\\\\.]{0,6}",
         "[abkKsS\u{212a}\u{17f}\u{130}éÉßΣσς]{0,5}",
         "(ab|AB|abc|cab|xyz){0,5}",
+        "(ab|Ab|a|x_y|a\\.b|é|k\u{212a}|1|[ :.'-]){0,9}",
         prop::sample::select(vec![
             "1",
             "01",
@@ -158,6 +159,26 @@ fn test() -> BoxedStrategy<Test> {
             .prop_map(|block| Test::InNetwork(Network::parse(block).into_iter().collect())),
         (bound(), bound()).prop_map(|(low, high)| Test::Range { low, high }),
         (0..5_u64, prop::option::of(0..8_u64)).prop_map(|(min, max)| Test::Length { min, max }),
+        (prop::collection::vec(word(), 1..4), prop_oneof![3 => Just(0), 1 => 1..4_u32])
+            .prop_map(|(words, slop)| Test::Phrase(Phrase { words: words.into(), slop })),
+        (text(), 0..3_u8, 0..2_u32).prop_map(|(text, edits, prefix)| Test::Near(near(&text, edits, prefix))),
+    ]
+    .boxed()
+}
+
+fn near(text: &str, edits: u8, prefix: u32) -> Near {
+    Near { text: fold_text(text).into(), edits, prefix }
+}
+
+fn word() -> BoxedStrategy<Word> {
+    let end = || prop::option::of(("[ab]{0,2}", any::<bool>()).prop_map(|(text, within)| (text.into(), within)));
+    prop_oneof![
+        6 => "(ab|a|x_y|a\\.b|é|kk|1)".prop_map(|text| Word::Is(text.into())),
+        2 => "[ab?*éx]{1,4}".prop_map(|pattern| Word::Like(Wildcard::parse(&pattern))),
+        1 => prop::sample::select(vec!["^ab?$", "b", "^(?:x.*|é)$", "x_"])
+            .prop_map(|pattern| Word::Matches(Regex { pattern: pattern.into() })),
+        1 => ("[ab]{1,3}", 0..3_u8, 0..2_u32).prop_map(|(text, edits, prefix)| Word::Near(near(&text, edits, prefix))),
+        1 => (end(), end()).prop_map(|(low, high)| Word::Between { low, high }),
     ]
     .boxed()
 }

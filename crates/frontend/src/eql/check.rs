@@ -13,11 +13,15 @@ use lurcher_schema::Schemas;
 use super::{
     Options,
     ast::{Arithmetic, Literal, Node, NodeKind, PatternOperator, Query, QueryKind},
-    dates::{self, DateError},
-    fold,
     functions::{self, Id, Kind, Spec},
 };
-use crate::syntax::lucene_regex::{self, RegexpError};
+use crate::{
+    elasticsearch::{
+        dates::{self, DateError},
+        field::number_of,
+    },
+    syntax::lucene_regex::{self, RegexpError},
+};
 
 /// Checks every condition of a query.
 pub(super) fn check(query: &Query, file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Vec<Diagnostic> {
@@ -137,7 +141,7 @@ impl Checker<'_> {
         let kind = Kind::of_field(self.schemas.field_type(self.options.taxonomy, path));
         let fits = match (kind, literal) {
             (_, Literal::Null) | (Kind::Any | Kind::Text, _) => true,
-            (Kind::Number, Literal::Text(text)) => fold::number_of(text).is_some(),
+            (Kind::Number, Literal::Text(text)) => number_of(text).is_some(),
             (Kind::Number, literal) => matches!(literal, Literal::Int(_) | Literal::Float(_)),
             (Kind::Boolean, Literal::Text(text)) => text.parse::<bool>().is_ok(),
             (Kind::Boolean, literal) => matches!(literal, Literal::Bool(_)),

@@ -19,12 +19,14 @@ use lurcher_schema::{FieldType, Schemas, Value};
 use super::{
     Options,
     ast::{Arithmetic, Comparison, Literal, Node, NodeKind, PatternOperator},
-    dates::DateError,
     fold,
     functions::{self, Id, Kind},
-    leaf::{Typed, lengths},
+    leaf::{self, lengths},
 };
-use crate::syntax::lucene_regex::{self, RegexpError};
+use crate::{
+    elasticsearch::{dates::DateError, field::Typed},
+    syntax::lucene_regex::{self, RegexpError},
+};
 
 /// A condition: when it is true and when it is false.
 #[derive(Clone, Debug)]
@@ -138,7 +140,7 @@ impl Conditions<'_> {
                 let message = "versions are put in order as text, not part by part";
                 self.reason(Verdict::Approximate, "eql-version-order", message, node);
             }
-            let test = typed.compare(operator, &value, self.options.now);
+            let test = leaf::compare(&typed, operator, &value, self.options.now);
             return self.dated(test, node);
         }
         if let (Some(field), Some(number)) = (self.length_of(subject), value.as_number()) {

@@ -12,6 +12,7 @@ use super::{
     ast::{Arithmetic, Comparison},
     functions::Id,
 };
+use crate::elasticsearch::field::number_of;
 
 /// Kleene's and.
 pub(super) fn and(values: impl IntoIterator<Item = Option<bool>>) -> Option<bool> {
@@ -42,16 +43,6 @@ pub(super) fn as_truth(value: &Value) -> Option<bool> {
         Value::Bool(truth) => Some(*truth),
         _ => None,
     }
-}
-
-/// The number that a text reads as.
-pub(super) fn number_of(text: &str) -> Option<Value> {
-    let text = text.trim();
-    if let Ok(whole) = text.parse::<i64>() {
-        return Some(Value::Int(whole));
-    }
-    let plain = text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    text.parse::<f64>().ok().filter(|n| plain && n.is_finite()).map(Value::Float)
 }
 
 /// Compares two constants. Null with null is `==`; null with anything else, and what cannot be ordered, is null.

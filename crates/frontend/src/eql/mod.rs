@@ -6,14 +6,14 @@
 //! | [`parser`], `expression` | tokens to the tree of [`ast`] |
 //! | `check`, `functions` | what is wrong by the types of values |
 //! | `lower`, `condition`, `leaf`, `fold` | the tree to the IR |
-//! | `regexp`, `dates` | Lucene regular expressions and date literals |
+//!
+//! Dates and the types of fields are those of all Elasticsearch's languages: `crate::elasticsearch`.
 //!
 //! The other dialect, python-eql, is recognised so far as to say what to write instead.
 
 pub mod ast;
 mod check;
 mod condition;
-mod dates;
 mod expression;
 mod fold;
 mod functions;

@@ -150,6 +150,15 @@ impl Schemas {
         open.map_or(FieldType::Keyword, |(_, _, kind)| *kind)
     }
 
+    /// The names of a taxonomy's fields that the packs spell out, whatever the shape of the event: those with a mapping
+    /// and those with a type.
+    pub fn field_names(&self, taxonomy: Taxonomy) -> BTreeSet<Arc<str>> {
+        let typed = self.types.keys().filter(|(own, _)| *own == taxonomy).map(|(_, name)| name);
+        let entries = self.packs.iter().filter(|pack| pack.taxonomy == taxonomy).flat_map(|pack| &pack.entries);
+        let mapped = entries.flat_map(|entry| entry.fields.iter().chain(&entry.multi_fields)).map(|(name, _)| name);
+        typed.chain(mapped).filter(|name| !name.ends_with('*')).map(Arc::clone).collect()
+    }
+
     /// The names of the Elasticsearch indices and data streams that events of this shape would lie in at their
     /// vendor's (`winlogbeat-default`, `logs-windows.sysmon_operational-default`): rules choose events by patterns
     /// over these. Empty: unknown, no rule with index patterns sees them.

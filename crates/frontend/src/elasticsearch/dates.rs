@@ -9,16 +9,16 @@ use lurcher_schema::Timestamp;
 
 /// The moments that a date literal means, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moments {
+pub(crate) struct Moments {
     /// The first.
-    pub(super) start: Timestamp,
+    pub(crate) start: Timestamp,
     /// The last, by whole milliseconds.
-    pub(super) end: Timestamp,
+    pub(crate) end: Timestamp,
 }
 
 /// Why a literal is no date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DateError {
+pub(crate) enum DateError {
     /// It cannot be read as one.
     Malformed,
     /// It says `now`, and nobody said when that is.
@@ -26,7 +26,7 @@ pub(super) enum DateError {
 }
 
 /// Reads a date literal.
-pub(super) fn parse(text: &str, now: Option<Timestamp>) -> Result<Moments, DateError> {
+pub(crate) fn parse(text: &str, now: Option<Timestamp>) -> Result<Moments, DateError> {
     let text = text.trim();
     if let Some(math) = text.strip_prefix("now") {
         let now = now.ok_or(DateError::NoClock)?;
