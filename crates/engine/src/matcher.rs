@@ -27,6 +27,8 @@ pub(crate) struct Matcher {
     len: usize,
     /// True of every value, objects too.
     exists: Vec<u32>,
+    /// True of a field with exactly one distinct value.
+    single: Vec<u32>,
     /// True of every value that has a text form.
     scalar: Vec<u32>,
     /// Folded text to the tests that want it.
@@ -185,6 +187,7 @@ impl Matcher {
     fn add(&mut self, id: u32, test: &Test) {
         match test {
             Test::Exists => self.exists.push(id),
+            Test::Single => self.single.push(id),
             Test::Equals(value, case) => self.add_equal(id, value, *case),
             Test::OneOf(values, case) => values.iter().for_each(|value| self.add_equal(id, value, *case)),
             Test::Prefix(text, case) => self.add_literal(id, text, *case, Place::Start),
@@ -266,15 +269,24 @@ impl Matcher {
         self.targets[id].push(target);
     }
 
-    /// Adds to `found` every test that this single value passes (several values: call it for each).
+    /// Adds to `found` every test that a field with this value, or these values, passes.
     pub(crate) fn run(&self, value: ValueRef<'_>, found: &mut Found) {
         found.prepare(self.len, self.patterns.len());
         match value {
-            ValueRef::Text(text) => self.run_text(text, found),
-            ValueRef::Any(value) => value.elements().for_each(|single| {
-                found.tried.fill(false);
-                self.run_single(single, found);
-            }),
+            ValueRef::Text(text) => {
+                self.single.iter().for_each(|test| found.add(*test));
+                self.run_text(text, found);
+            }
+            ValueRef::Any(value) => {
+                let mut values = value.elements();
+                if !self.single.is_empty() && values.next().is_some_and(|first| values.all(|other| other == first)) {
+                    self.single.iter().for_each(|test| found.add(*test));
+                }
+                value.elements().for_each(|single| {
+                    found.tried.fill(false);
+                    self.run_single(single, found);
+                });
+            }
         }
     }
 

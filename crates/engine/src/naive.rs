@@ -32,6 +32,11 @@ pub fn holds(predicate: &Predicate, event: &Event, schemas: &Schemas, now: Times
 
 /// Whether a field with this value passes the test: a missing one never does; of several values one is enough.
 pub fn passes(test: &Test, value: &Value) -> bool {
+    if *test == Test::Single {
+        let mut values = value.elements();
+        let Some(first) = values.next() else { return false };
+        return values.all(|other| other == first);
+    }
     value.elements().any(|single| single_passes(test, single))
 }
 
@@ -40,14 +45,15 @@ fn single_passes(test: &Test, value: &Value) -> bool {
         Value::Text(text) => text.to_string(),
         Value::Int(_) | Value::Float(_) | Value::Bool(_) => value.to_string(),
         Value::Null | Value::List(_) => return false,
-        Value::Object(_) => return matches!(test, Test::Exists),
+        Value::Object(_) => return matches!(test, Test::Exists | Test::Single),
     };
     let by = |case: &Case, text: &str| match case {
         Case::Sensitive => text.to_owned(),
         Case::Insensitive => fold_text(text),
     };
     match test {
-        Test::Exists => true,
+        // Of several values, those that differ were counted before.
+        Test::Exists | Test::Single => true,
         Test::Equals(wanted, case) => equals(value, &text, wanted, *case),
         Test::OneOf(wanted, case) => wanted.iter().any(|wanted| equals(value, &text, wanted, *case)),
         Test::Prefix(part, case) => by(case, &text).starts_with(&by(case, part)),

@@ -49,7 +49,7 @@ pub(crate) fn choose(program: &Program, graph: &Graph) -> Vec<Option<Vec<u32>>> 
 /// The share of values that might pass, guessed.
 fn commonness(test: &Test) -> f64 {
     match test {
-        Test::Exists => 1.0,
+        Test::Exists | Test::Single => 1.0,
         Test::Length { .. } => 0.6,
         Test::Range { .. } => 0.5,
         Test::Regex(_) => 0.2,

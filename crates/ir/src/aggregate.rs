@@ -94,7 +94,8 @@ impl Aggregate {
     pub const VALUES: Self =
         Self::Collect(Collect { distinct: true, order: CollectOrder::Text, limit: None, lone: false });
     /// The values in the order of rows, as a list.
-    pub const LIST: Self = Self::Collect(Collect { distinct: false, order: CollectOrder::Rows, limit: None, lone: false });
+    pub const LIST: Self =
+        Self::Collect(Collect { distinct: false, order: CollectOrder::Rows, limit: None, lone: false });
     /// The middle one of numbers, or the mean of the two in the middle.
     pub const MEDIAN: Self = Self::Percentile { percent: 50.0, method: PercentileMethod::Interpolated };
 }

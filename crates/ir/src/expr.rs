@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use lurcher_schema::{Taxonomy, Value};
 
-use crate::{Case, FieldRef, LooseFunction, Network, Regex, Wildcard};
+use crate::{
+    AddressFunction, Case, FieldRef, ListFunction, LooseFunction, Network, NumberFunction, PlaceFunction, Regex,
+    TextFunction, TimeFunction, Wildcard,
+};
 
 /// A computation that yields a value. Null is "unknown".
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -166,6 +169,18 @@ pub enum Function {
     Now,
     /// Of values that are what they read as.
     Loose(LooseFunction),
+    /// Of several values.
+    List(ListFunction),
+    /// Of numbers.
+    Number(NumberFunction),
+    /// Of points in time.
+    Time(TimeFunction),
+    /// Of addresses and versions.
+    Address(AddressFunction),
+    /// Of texts.
+    Text(TextFunction),
+    /// Of places.
+    Place(PlaceFunction),
 }
 
 /// A type that values are cast to.

@@ -8,7 +8,7 @@
 //!
 //! * A [`Predicate`] is true or false for an event, never unknown. Languages with three truth values are brought
 //!   to two by their front end.
-//! * A [`Test`] looks at one field. A field has zero, one or several values; a test other than [`Test::Exists`] is
+//! * A [`Test`] looks at one field. A field has zero, one or several values; a test other than [`Test::Exists`] and [`Test::Single`] is
 //!   true if *any* single value satisfies it, so it is false on a missing field, and its negation is true there.
 //! * An [`Expr`] yields a [`lurcher_schema::Value`]; null stands for "unknown". [`Function`] says for each function
 //!   what null does. Truth is three-valued: `and`, `or` and `not` are Kleene's.
@@ -16,6 +16,7 @@
 mod aggregate;
 mod body;
 mod expr;
+mod functions;
 mod loose;
 mod pattern;
 mod pipeline;
@@ -25,9 +26,15 @@ mod rule;
 mod stage;
 mod words;
 
-pub use aggregate::{Aggregate, AggregateColumn, AggregateEach, Collect, CollectOrder, GroupBy, ListKeys, NullKeys, PercentileMethod};
+pub use aggregate::{
+    Aggregate, AggregateColumn, AggregateEach, Collect, CollectOrder, GroupBy, ListKeys, NullKeys, PercentileMethod,
+};
 pub use body::{Key, Limit, RuleBody, Sequence, Step, Tail};
 pub use expr::{Expr, Function, ValueType};
+pub use functions::{
+    AddressFunction, DigestAlgorithm, Interval, ListFunction, NumberFunction, PlaceFunction, TextFunction,
+    TimeFunction, TimePart, TimeUnit,
+};
 pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, Sides};
 pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};

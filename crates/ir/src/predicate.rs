@@ -65,6 +65,8 @@ pub enum Quantifier {
 pub enum Test {
     /// There is a value at all.
     Exists,
+    /// There is exactly one value, however often it stands there.
+    Single,
     /// It is this value. Text is compared by `case` (numbers and booleans of the event by their text form). A number
     /// is compared as a number, also with text that reads as one. A boolean also equals the text `true`/`false`, in
     /// any case.

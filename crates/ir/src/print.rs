@@ -11,8 +11,8 @@ use std::fmt::{self, Display, Formatter};
 use lurcher_schema::Value;
 
 use crate::{
-    Bound, Case, Expr, FieldRef, Function, Key, Limit, Network, Predicate, Quantifier, RuleBody, Sequence, Step, Tail,
-    Test, ValueType,
+    Bound, Case, Expr, FieldRef, Function, Interval, Key, Limit, ListFunction, Network, Predicate, Quantifier,
+    RuleBody, Sequence, Step, Tail, Test, TextFunction, TimeFunction, ValueType,
 };
 
 impl Display for RuleBody {
@@ -95,6 +95,7 @@ impl Display for Test {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exists => f.write_str("exists"),
+            Self::Single => f.write_str("single"),
             Self::Equals(value, case) => write!(f, "equals{} {}", tilde(*case), Json(value)),
             Self::OneOf(values, case) => {
                 write!(f, "is one of{} [", tilde(*case))?;
@@ -171,6 +172,27 @@ impl Display for Expr {
     }
 }
 
+/// A function of a topic: its name in the form of the others, and what it carries in brackets.
+fn topic(f: &mut Formatter<'_>, topic: &str, function: &dyn fmt::Debug) -> fmt::Result {
+    let shown = format!("{function:?}");
+    let end = shown.find(|c: char| !c.is_alphanumeric()).unwrap_or(shown.len());
+    let (name, carried) = shown.split_at(end);
+    write!(f, "{topic}.{}", snake_case(name))?;
+    match carried.trim_matches(|c: char| " (){}".contains(c)) {
+        "" => Ok(()),
+        carried => write!(f, "[{}]", carried.to_lowercase()),
+    }
+}
+
+fn interval(f: &mut Formatter<'_>, name: &str, span: Interval) -> fmt::Result {
+    write!(f, "time.{name}[")?;
+    let parts = [(span.months, "mo"), (span.days, "d"), (span.millis, "ms")];
+    for (count, unit) in parts.into_iter().filter(|(count, _)| *count != 0) {
+        write!(f, "{count}{unit}")?;
+    }
+    f.write_str("]")
+}
+
 impl Display for Function {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -193,6 +215,17 @@ impl Display for Function {
             Self::Cast(to) => write!(f, "cast[{}]", type_name(*to)),
             Self::Convert(to) => write!(f, "convert[{}]", type_name(*to)),
             Self::Member(path) => write!(f, "member[{}]", text(path)),
+            Self::List(ListFunction::Each(function)) => write!(f, "list.each[{function}]"),
+            Self::List(function) => topic(f, "list", function),
+            Self::Number(function) => topic(f, "number", function),
+            Self::Time(TimeFunction::Truncated(span)) => interval(f, "truncated", *span),
+            Self::Time(TimeFunction::Later(span)) => interval(f, "later", *span),
+            Self::Time(TimeFunction::Earlier(span)) => interval(f, "earlier", *span),
+            Self::Time(function) => topic(f, "time", function),
+            Self::Address(function) => topic(f, "address", function),
+            Self::Text(TextFunction::Replaced(regex)) => write!(f, "text.replaced[/{}/]", regex.pattern),
+            Self::Text(function) => topic(f, "text", function),
+            Self::Place(function) => topic(f, "place", function),
             // The rest carry nothing: their name in the form of the others.
             plain => f.write_str(&snake_case(&format!("{plain:?}"))),
         }

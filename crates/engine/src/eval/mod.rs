@@ -5,13 +5,20 @@
 //! scanner's residual predicates, the pipelines and the naive evaluator. It knows no language: where languages differ
 //! their front ends chose different functions.
 
+mod address;
+mod coding;
 mod convert;
 mod list;
 mod logic;
 mod loose;
+mod math;
+mod multi;
 mod number;
 mod pattern;
+mod place;
 mod text;
+mod time;
+mod time_format;
 
 use std::{
     sync::{
@@ -21,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-use lurcher_ir::{Expr, FieldRef, Function, Quantifier};
+use lurcher_ir::{Expr, FieldRef, Function, ListFunction, Quantifier, TextFunction};
 use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashMap;
 
@@ -143,6 +150,8 @@ fn regexes_of<'f>(function: &'f Function, visit: &mut dyn FnMut(&'f lurcher_ir::
     match function {
         Function::Matches(regex) | Function::Replace(regex) | Function::Capture(regex, _) => visit(regex),
         Function::Loose(function) => loose::regexes(function, visit),
+        Function::Text(TextFunction::Replaced(regex)) => visit(regex),
+        Function::List(ListFunction::Each(function)) => regexes_of(function, visit),
         _ => {}
     }
 }
@@ -337,6 +346,12 @@ fn apply(function: &Function, values: &[Value], regexes: &Regexes) -> Value {
             list::apply(function, values)
         }
         F::Loose(function) => loose::apply(function, values, regexes),
+        F::List(function) => multi::apply(function, values, regexes),
+        F::Number(function) => math::apply(*function, values),
+        F::Time(function) => time::apply(*function, values),
+        F::Address(function) => address::apply(*function, values),
+        F::Text(function) => coding::apply(function, values, regexes),
+        F::Place(function) => place::apply(*function, values),
         // Evaluated where their arguments are: see `conditional`.
         F::And | F::Or | F::If | F::Case | F::Coalesce | F::Now => None,
     };

@@ -159,7 +159,13 @@ impl StagePlan {
                 row.drop_columns(names);
             }
             Self::Rename(names) => names.iter().for_each(|(from, to)| row.rename(from, to)),
-            Self::Expand(_) | Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) | Self::NotRun => {}
+            Self::Expand(_)
+            | Self::Window(_)
+            | Self::Anomaly(_)
+            | Self::Head(_)
+            | Self::Sort(_)
+            | Self::Dedup(_)
+            | Self::NotRun => {}
         }
         true
     }

@@ -143,7 +143,10 @@ impl StagePlan {
 
     /// Whether rows are collected before this stage.
     pub(super) fn needs_all_rows(&self) -> bool {
-        matches!(self, Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) | Self::NotRun)
+        matches!(
+            self,
+            Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) | Self::NotRun
+        )
     }
 }
 

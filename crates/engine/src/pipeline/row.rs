@@ -104,7 +104,8 @@ impl PipelineRow {
     }
 
     pub(super) fn keep(&mut self, patterns: &[ColumnPattern]) {
-        let named = |name: &str| patterns.iter().any(|p| matches!(p, ColumnPattern::Named(own) if own.as_ref() == name));
+        let named =
+            |name: &str| patterns.iter().any(|p| matches!(p, ColumnPattern::Named(own) if own.as_ref() == name));
         let mut kept: Vec<(Arc<str>, Value)> = Vec::new();
         for pattern in patterns {
             match pattern {

@@ -179,6 +179,7 @@ fn word() -> BoxedStrategy<Word> {
             .prop_map(|pattern| Word::Matches(Regex { pattern: pattern.into() })),
         1 => ("[ab]{1,3}", 0..3_u8, 0..2_u32).prop_map(|(text, edits, prefix)| Word::Near(near(&text, edits, prefix))),
         1 => (end(), end()).prop_map(|(low, high)| Word::Between { low, high }),
+        Just(Test::Single),
     ]
     .boxed()
 }

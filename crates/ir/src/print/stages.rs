@@ -7,9 +7,9 @@ use std::{
 
 use super::{Json, list, snake_case, text, tilde};
 use crate::{
-    Aggregate, AggregateColumn, AggregateEach, Aggregation, Anomaly, Branch, Collect, CollectOrder, ColumnPattern, Expr,
-    GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, NullKeys, PercentileMethod, Pipeline,
-    Pivot, Running, Semi, Sink, SortKey, Stage, Transaction, Window,
+    Aggregate, AggregateColumn, AggregateEach, Aggregation, Anomaly, Branch, Collect, CollectOrder, ColumnPattern,
+    Expr, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, NullKeys, PercentileMethod,
+    Pipeline, Pivot, Running, Semi, Sink, SortKey, Stage, Transaction, Window,
 };
 
 impl Display for Pipeline {
@@ -195,7 +195,9 @@ impl Display for AggregateEach {
 impl Display for Aggregate {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Percentile { percent, method: PercentileMethod::Nearest } => write!(f, "percentile[{percent}, nearest]"),
+            Self::Percentile { percent, method: PercentileMethod::Nearest } => {
+                write!(f, "percentile[{percent}, nearest]")
+            }
             Self::Percentile { percent, method: PercentileMethod::Interpolated } => {
                 write!(f, "percentile[{percent}, interpolated]")
             }

@@ -153,9 +153,9 @@ fn close<'t>(text: &'t str, name: &str) -> Option<(&'t str, &'t str)> {
         let rest = &text[start + 1..];
         let (ending, tag) = rest.strip_prefix('/').map_or((false, rest), |rest| (true, rest));
         let end = rest.find('>')?;
-        let same = tag.strip_prefix(name).is_some_and(|behind| {
-            behind.starts_with(['>', '/']) || behind.starts_with(char::is_whitespace)
-        });
+        let same = tag
+            .strip_prefix(name)
+            .is_some_and(|behind| behind.starts_with(['>', '/']) || behind.starts_with(char::is_whitespace));
         if same && ending {
             depth -= 1;
             if depth == 0 {

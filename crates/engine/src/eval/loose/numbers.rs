@@ -72,9 +72,7 @@ fn tidy(number: f64) -> Option<Value> {
 
 fn add(a: Number, b: Number) -> Number {
     match (a, b) {
-        (Number::Int(a), Number::Int(b)) => {
-            a.checked_add(b).map_or(Number::Float(a as f64 + b as f64), Number::Int)
-        }
+        (Number::Int(a), Number::Int(b)) => a.checked_add(b).map_or(Number::Float(a as f64 + b as f64), Number::Int),
         (a, b) => Number::Float(a.as_f64() + b.as_f64()),
     }
 }
@@ -111,7 +109,8 @@ fn round(value: Number, places: i64) -> Option<Value> {
     let value = value.as_f64();
     // A little more than the number, so that 2.675, which is stored as a little less, is rounded up as it reads.
     let scaled = value * scale;
-    let rounded = if (scaled - scaled.trunc()).abs() + 1e-9 >= 0.5 { scaled.trunc() + scaled.signum() } else { scaled.trunc() };
+    let rounded =
+        if (scaled - scaled.trunc()).abs() + 1e-9 >= 0.5 { scaled.trunc() + scaled.signum() } else { scaled.trunc() };
     tidy(rounded / scale)
 }
 

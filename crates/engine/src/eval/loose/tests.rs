@@ -81,7 +81,10 @@ fn documents_are_read_by_paths() {
 #[test]
 fn printf_is_that_of_c() {
     let printf = |format: &str, values: &[Value]| run(&F::Printf, &[&[t(format)], values].concat());
-    assert_eq!(printf("%05d|%-4s|%.2f|%x|%%", &[Value::Int(42), t("ab"), t("3.14159"), Value::Int(255)]), t("00042|ab  |3.14|ff|%"));
+    assert_eq!(
+        printf("%05d|%-4s|%.2f|%x|%%", &[Value::Int(42), t("ab"), t("3.14159"), Value::Int(255)]),
+        t("00042|ab  |3.14|ff|%")
+    );
     assert_eq!(printf("%+d", &[Value::Int(5)]), t("+5"));
     assert_eq!(printf("%d", &[]), Value::Null);
     assert_eq!(run(&F::UrlDecoded, &[t("a%20b%zz+c")]), t("a b%zz+c"));

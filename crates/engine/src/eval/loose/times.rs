@@ -9,7 +9,17 @@ use super::{Number, number, numbers::whole, text};
 
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAY: i64 = 86_400;
@@ -363,7 +373,8 @@ fn parse_time(text: &str, format: &str) -> Option<f64> {
         whole: None,
     };
     reading.all(format)?;
-    let Reading { year, month, day, of_year, mut hour, minute, second, fraction, afternoon, offset, whole, .. } = reading;
+    let Reading { year, month, day, of_year, mut hour, minute, second, fraction, afternoon, offset, whole, .. } =
+        reading;
     if let Some(whole) = whole {
         return Some(whole);
     }
@@ -441,7 +452,13 @@ fn moved(time: f64, amount: i64, unit: &str) -> Option<f64> {
         "d" => DAY,
         "w" => 7 * DAY,
         "mon" | "q" | "y" => {
-            let months = amount.checked_mul(if unit == "mon" { 1 } else if unit == "q" { 3 } else { 12 })?;
+            let months = amount.checked_mul(if unit == "mon" {
+                1
+            } else if unit == "q" {
+                3
+            } else {
+                12
+            })?;
             let day = time.div_euclid(DAY as f64) as i64;
             let (year, month, of_month) = civil(day);
             let counted = year.checked_mul(12)?.checked_add(month - 1)?.checked_add(months)?;
