@@ -94,6 +94,6 @@ fn tested(test: &Test, member: Expr) -> Option<Expr> {
             };
             each(&body, member)
         }
-        Test::Range { .. } | Test::Length { .. } | Test::Phrase(_) | Test::Near(_) => return None,
+        Test::Single | Test::Range { .. } | Test::Length { .. } | Test::Phrase(_) | Test::Near(_) => return None,
     })
 }
