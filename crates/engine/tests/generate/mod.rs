@@ -161,6 +161,7 @@ fn test() -> BoxedStrategy<Test> {
         (0..5_u64, prop::option::of(0..8_u64)).prop_map(|(min, max)| Test::Length { min, max }),
         (prop::collection::vec(word(), 1..4), prop_oneof![3 => Just(0), 1 => 1..4_u32])
             .prop_map(|(words, slop)| Test::Phrase(Phrase { words: words.into(), slop })),
+        Just(Test::Single),
         (text(), 0..3_u8, 0..2_u32).prop_map(|(text, edits, prefix)| Test::Near(near(&text, edits, prefix))),
     ]
     .boxed()
@@ -179,7 +180,6 @@ fn word() -> BoxedStrategy<Word> {
             .prop_map(|pattern| Word::Matches(Regex { pattern: pattern.into() })),
         1 => ("[ab]{1,3}", 0..3_u8, 0..2_u32).prop_map(|(text, edits, prefix)| Word::Near(near(&text, edits, prefix))),
         1 => (end(), end()).prop_map(|(low, high)| Word::Between { low, high }),
-        Just(Test::Single),
     ]
     .boxed()
 }
