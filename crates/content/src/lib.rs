@@ -13,12 +13,12 @@ mod embedded;
 mod languages;
 mod load;
 mod macros;
-mod node;
 mod recognise;
 mod select;
 mod syntax;
 mod vendor;
-mod yaml;
+
+use lurcher_frontend::tree::{self as node, yaml};
 
 pub use check::{CheckReason, CheckRecord, fields};
 pub use load::{LoadOptions, Pack, Problem, load};

@@ -13,6 +13,7 @@ mod language;
 mod pipeline;
 pub mod spl2;
 pub mod syntax;
+pub mod tree;
 
 pub use language::{Language, Options};
 use lurcher_diagnostics::Diagnostic;

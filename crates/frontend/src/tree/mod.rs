@@ -1,7 +1,9 @@
 //! One tree for what TOML, YAML and JSON files hold, with the place of every value.
 //!
-//! The vendors' layouts are read from this tree, so that a layout is described once whatever it is written in, and so
+//! The vendors' layouts, and the languages that are written in YAML, are read from this tree, so that a layout is described once whatever it is written in, and so
 //! that every complaint about a value can point at it. Numbers keep their spelling: the version `1.10` is no float.
+
+pub mod yaml;
 
 use std::sync::Arc;
 
@@ -10,16 +12,16 @@ use lurcher_schema::{Object, Value};
 
 /// A value and where it stands in its file.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
+pub struct Node {
     /// Where the value stands, quotes and block headers included.
-    pub(crate) span: Span,
+    pub span: Span,
     /// What it is.
-    pub(crate) data: Data,
+    pub data: Data,
 }
 
 /// What a [`Node`] holds.
 #[derive(Clone, Debug)]
-pub(crate) enum Data {
+pub enum Data {
     /// Nothing.
     Null,
     /// A boolean.
@@ -36,7 +38,7 @@ pub(crate) enum Data {
 
 impl Node {
     /// The member of this name, if this is a map that has it and it is not null.
-    pub(crate) fn get(&self, name: &str) -> Option<&Node> {
+    pub fn get(&self, name: &str) -> Option<&Node> {
         match &self.data {
             Data::Map(members) => {
                 members.iter().find(|(key, node)| key == name && !matches!(node.data, Data::Null)).map(|(_, n)| n)
@@ -46,12 +48,12 @@ impl Node {
     }
 
     /// The member at this path of names.
-    pub(crate) fn at(&self, path: &[&str]) -> Option<&Node> {
+    pub fn at(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(self, |node, name| node.get(name))
     }
 
     /// The scalar as text: numbers as spelled, booleans as `true` and `false`.
-    pub(crate) fn scalar(&self) -> Option<String> {
+    pub fn scalar(&self) -> Option<String> {
         match &self.data {
             Data::Bool(b) => Some(b.to_string()),
             Data::Number(text) | Data::Text(text) => Some(text.clone()),
@@ -60,12 +62,12 @@ impl Node {
     }
 
     /// The text of the scalar member of this name, without white space at its ends; empty if there is none.
-    pub(crate) fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         self.get(name).and_then(Node::scalar).map(|text| text.trim().to_owned()).unwrap_or_default()
     }
 
     /// The texts of the member of this name: the scalars of a list, or a single scalar. Empty ones are left out.
-    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+    pub fn texts(&self, name: &str) -> Vec<String> {
         let Some(node) = self.get(name) else { return Vec::new() };
         let scalars = match &node.data {
             Data::List(items) => items.iter().filter_map(Node::scalar).collect(),
@@ -75,18 +77,18 @@ impl Node {
     }
 
     /// The number of the member of this name, also if it is spelled as text.
-    pub(crate) fn number(&self, name: &str) -> Option<f64> {
+    pub fn number(&self, name: &str) -> Option<f64> {
         let number = self.get(name)?.scalar()?.trim().parse::<f64>().ok()?;
         number.is_finite().then_some(number)
     }
 
     /// The truth of the member of this name; false if there is none.
-    pub(crate) fn flag(&self, name: &str) -> bool {
+    pub fn flag(&self, name: &str) -> bool {
         matches!(self.get(name), Some(Node { data: Data::Bool(true), .. }))
     }
 
     /// The items of the member of this name; nothing if it is no list.
-    pub(crate) fn items(&self, name: &str) -> &[Node] {
+    pub fn items(&self, name: &str) -> &[Node] {
         match self.get(name) {
             Some(Node { data: Data::List(items), .. }) => items,
             _ => &[],
@@ -94,7 +96,7 @@ impl Node {
     }
 
     /// The members, if this is a map.
-    pub(crate) fn members(&self) -> &[(String, Node)] {
+    pub fn members(&self) -> &[(String, Node)] {
         match &self.data {
             Data::Map(members) => members,
             _ => &[],
@@ -102,7 +104,7 @@ impl Node {
     }
 
     /// As a value of the IR's metadata.
-    pub(crate) fn to_value(&self) -> Value {
+    pub fn to_value(&self) -> Value {
         match &self.data {
             Data::Null => Value::Null,
             Data::Bool(b) => Value::Bool(*b),
@@ -118,7 +120,7 @@ impl Node {
     }
 
     /// The members but those of these names, as an object.
-    pub(crate) fn without(&self, names: &[&str]) -> Object {
+    pub fn without(&self, names: &[&str]) -> Object {
         self.members()
             .iter()
             .filter(|(key, node)| !names.contains(&key.as_str()) && !matches!(node.data, Data::Null))

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
-use crate::node::{Data, Node};
+use super::{Data, Node};
 
 /// How deep values may be nested.
 const MAX_DEPTH: usize = 64;
@@ -16,7 +16,7 @@ const MAX_ALIASED: usize = 10_000;
 ///
 /// Quoted scalars whose further lines are not indented are no YAML 1.2, but libyaml and with it the publishers' own
 /// tools take them: where a file fails, it is tried once more with such lines indented.
-pub(crate) fn documents(file: &Arc<SourceFile>) -> Result<Vec<Node>, Box<Diagnostic>> {
+pub fn documents(file: &Arc<SourceFile>) -> Result<Vec<Node>, Box<Diagnostic>> {
     let fault = match parse(file.text()) {
         Ok(documents) => return Ok(documents),
         Err(fault) => fault,
