@@ -92,6 +92,7 @@ pub fn fields(body: &RuleBody) -> BTreeSet<FieldRef> {
             steps(sequence.until.as_slice());
         }
         Tail::Sample { steps: of_sample, .. } => steps(of_sample),
+        Tail::Correlation(correlation) => correlation.fields(&mut add),
         Tail::Pipeline(pipeline) => {
             for stage in pipeline.branches.iter().flat_map(|branch| &branch.stages) {
                 for expr in stage.expressions() {

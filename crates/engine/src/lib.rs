@@ -12,7 +12,7 @@
 //! | values to the tests that they pass | `matcher`, `literal_scan`, `value_cache` |
 //! | rows to signatures to outcomes | `scanner`, `memo` |
 //! | what no test can say | [`eval`] |
-//! | sequences, samples, limits, pipelines | `tail` |
+//! | sequences, samples, limits, correlations, pipelines | `tail` |
 //! | what alerts add up to | [`risk`] |
 //!
 //! [`naive`] says the same things by the book, for tests and for explanations.
@@ -24,6 +24,7 @@ mod alert;
 mod alert_id;
 mod alert_text;
 pub mod anomaly;
+pub mod correlation;
 pub mod eval;
 pub mod explain;
 mod graph;

@@ -172,12 +172,12 @@ impl RuleSet {
     /// How each filter of a rule is decided in a shape, by the filter's index. Empty for a rule without body.
     pub fn plan(&self, rule: u32, shape: &Shape) -> BTreeMap<u32, FilterPlan> {
         let program = self.program(shape);
-        let routed = self.sees(rule, &Belongs::new(&self.schemas, shape));
+        let belongs = Belongs::new(&self.schemas, shape);
         let own = self.roots.iter().filter(|root| root.rule == rule);
         own.map(|root| {
             let live = program.filters.iter().position(|f| (f.rule, f.filter) == (rule, root.filter));
             let plan = match live {
-                _ if !routed => FilterPlan::NotRouted,
+                _ if !self.sees(rule, root.filter, &belongs) => FilterPlan::NotRouted,
                 None => FilterPlan::Never,
                 Some(number) if program.filters[number].root.is_none() => FilterPlan::Always,
                 Some(number) if program.unwitnessed.contains(&(number as u32)) => FilterPlan::Unwitnessed,
@@ -211,8 +211,15 @@ impl RuleSet {
         found
     }
 
-    fn sees(&self, rule: u32, belongs: &Belongs) -> bool {
-        self.route == Route::Any || belongs.seen_by(&self.rules[rule as usize].meta.sources)
+    /// Whether a filter of a rule sees a shape: by the sources of its own that a correlation gives it, else by the
+    /// rule's.
+    fn sees(&self, rule: u32, filter: u32, belongs: &Belongs) -> bool {
+        let rule = &self.rules[rule as usize];
+        let own = match rule.body.as_ref().map(|body| &body.tail) {
+            Some(Tail::Correlation(correlation)) => correlation.sources(filter as usize),
+            _ => None,
+        };
+        self.route == Route::Any || belongs.seen_by(own.unwrap_or(&rule.meta.sources))
     }
 
     /// The rules specialised to a shape; worked out once, by whichever thread needs it first.
@@ -231,11 +238,13 @@ impl RuleSet {
 
     fn specialise(&self, shape: &Shape) -> Program {
         let belongs = Belongs::new(&self.schemas, shape);
-        let mut seen: HashMap<u32, bool, FxBuildHasher> = HashMap::default();
+        let mut seen: HashMap<(u32, u32), bool, FxBuildHasher> = HashMap::default();
         let roots: Vec<Root> = self
             .roots
             .iter()
-            .filter(|root| *seen.entry(root.rule).or_insert_with(|| self.sees(root.rule, &belongs)))
+            .filter(|root| {
+                *seen.entry((root.rule, root.filter)).or_insert_with(|| self.sees(root.rule, root.filter, &belongs))
+            })
             .copied()
             .collect();
         Program::new(&self.graph, &roots, &self.schemas, shape, &mut |tests| self.matcher(tests))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{FieldRef, Pipeline, Predicate};
+use crate::{Correlation, FieldRef, Pipeline, Predicate};
 
 /// What a rule looks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub enum Tail {
         /// Which matches are kept, in order of the time of their first event.
         limits: Vec<Limit>,
     },
+    /// Events that lie close in time.
+    Correlation(Correlation),
     /// Stages over rows.
     Pipeline(Pipeline),
 }

@@ -15,6 +15,7 @@
 
 mod aggregate;
 mod body;
+mod correlation;
 mod expr;
 mod functions;
 mod loose;
@@ -30,6 +31,9 @@ pub use aggregate::{
     Aggregate, AggregateColumn, AggregateEach, Collect, CollectOrder, GroupBy, ListKeys, NullKeys, PercentileMethod,
 };
 pub use body::{Key, Limit, RuleBody, Sequence, Step, Tail};
+pub use correlation::{
+    Comparison, Correlation, CorrelationCondition, CorrelationInput, CorrelationRead, Measure, Occurrence,
+};
 pub use expr::{Expr, Function, ValueType};
 pub use functions::{
     AddressFunction, DigestAlgorithm, Interval, ListFunction, NumberFunction, PlaceFunction, TextFunction,

@@ -13,6 +13,7 @@ use lurcher_schema::Value;
 use crate::{
     Bound, Case, Expr, FieldRef, Function, Interval, Key, Limit, ListFunction, Network, Predicate, Quantifier,
     RuleBody, Sequence, Step, Tail, Test, TextFunction, TimeFunction, ValueType,
+    correlation::print_correlation,
 };
 
 impl Display for RuleBody {
@@ -262,6 +263,7 @@ impl Display for Tail {
                 steps.iter().try_for_each(|step| writeln!(f, "  {step}"))?;
                 limits(f, kept)
             }
+            Self::Correlation(correlation) => print_correlation(f, correlation, 0),
             Self::Pipeline(pipeline) => write!(f, "{pipeline}"),
         }
     }

@@ -79,6 +79,22 @@ impl EventBatch {
         Some(Column { keys, values: ColumnValues::Text(text.clone()) })
     }
 
+    /// Every raw column, objects and lists taken apart into lists of scalars.
+    pub fn leaves(&self) -> impl Iterator<Item = Column> {
+        let names: Vec<&str> = self.field_names().collect();
+        names.into_iter().filter_map(|name| {
+            let column = self.column(name)?;
+            let plain = |value: &Value| !matches!(value, Value::List(_) | Value::Object(_));
+            match &column.values {
+                ColumnValues::Any(values) if !values.iter().all(plain) => Some(column.map(|value| {
+                    let leaves = value.to_value().leaves();
+                    if leaves.is_empty() { Value::Null } else { Value::list(leaves) }
+                })),
+                _ => Some(column),
+            }
+        })
+    }
+
     /// The raw fields of one event, still in the batch's buffers.
     pub fn fields(&self, row: usize) -> impl Iterator<Item = (&str, RawField<'_>)> {
         let columns = self.data.schema_ref().fields().iter().zip(self.data.columns());

@@ -51,6 +51,10 @@ impl fmt::Display for Taxonomy {
 pub struct FieldPath(Arc<str>);
 
 impl FieldPath {
+    /// Stands, in every taxonomy, for every value of the event: what a search without a field looks at. No field is
+    /// called so.
+    pub const EVERYTHING: &'static str = "*";
+
     /// The path of this spelling.
     pub fn new(path: impl Into<Arc<str>>) -> Self {
         Self(path.into())

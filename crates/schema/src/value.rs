@@ -67,6 +67,16 @@ impl Value {
         Elements { stack: vec![std::slice::from_ref(self)] }
     }
 
+    /// The scalars in it, at any depth, in order; nothing for null.
+    pub fn leaves(&self) -> Vec<Value> {
+        match self {
+            Self::Null => Vec::new(),
+            Self::List(values) => values.iter().flat_map(Self::leaves).collect(),
+            Self::Object(object) => object.iter().flat_map(|(_, value)| value.leaves()).collect(),
+            scalar => vec![scalar.clone()],
+        }
+    }
+
     /// The number, if it is one.
     pub fn as_number(&self) -> Option<f64> {
         match self {

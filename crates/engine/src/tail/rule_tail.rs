@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use lurcher_ir::{FieldRef, Key, Limit, Predicate, Rule, RuleBody, Sequence, Step, Tail};
+use lurcher_ir::{Correlation, CorrelationInput, CorrelationRead, FieldRef, Key, Limit, Predicate, Rule, RuleBody, Sequence, Step, Tail};
 use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashSet;
 
 use super::{EventId, Fields, Hand, Stores, apply_limits, fields::read_time};
 use crate::{
     Match, Settings, alert_id,
+    correlation::{Correlated, CorrelationHit, Read, correlate},
     pipeline::{FinishSeat, Flow, PipelinePlan, RowPlace, RowSource},
     sample::Sampler,
     sequence::{Automaton, Completed, KeyTuple, Place, StepHit, compare_hits},
@@ -40,6 +41,11 @@ enum Kind {
         steps: Vec<Step>,
         limits: Vec<Limit>,
         hits: StepHits,
+    },
+    Correlation {
+        correlation: Correlation,
+        hits: Vec<CorrelationHit<EventId>>,
+        keys: FxHashSet<KeyTuple>,
     },
     Pipeline {
         plan: Arc<PipelinePlan>,
@@ -95,6 +101,9 @@ impl RuleTail {
             Some(Tail::Sample { steps, limits }) => {
                 Kind::Sample { steps: steps.clone(), limits: limits.clone(), hits: StepHits::default() }
             }
+            Some(Tail::Correlation(correlation)) => {
+                Kind::Correlation { correlation: correlation.clone(), hits: Vec::new(), keys: FxHashSet::default() }
+            }
             Some(Tail::Pipeline(pipeline)) => {
                 let plan = Arc::new(PipelinePlan::new(pipeline));
                 let flow = Flow::new(&plan);
@@ -118,6 +127,9 @@ impl RuleTail {
                 let steps = steps.iter().enumerate().map(|(number, step)| (number, step, true));
                 hits.take(filter, steps, &self.order, hand, &mut taken);
             }
+            Kind::Correlation { correlation, hits, keys } => {
+                take_correlated(correlation, filter, (hits, keys), &self.order, hand, &mut taken);
+            }
             Kind::Pipeline { plan, flow } => {
                 let place = self.order.row_place(hand);
                 plan.enter(filter, &place, hand, now, flow);
@@ -135,6 +147,7 @@ impl RuleTail {
             Kind::Sequence { hits, .. } | Kind::Sample { hits, .. } => {
                 hits.hits.iter_mut().filter_map(|hit| hit.event.as_mut()).for_each(|id| id.store = store);
             }
+            Kind::Correlation { hits, .. } => hits.iter_mut().for_each(|hit| hit.event.store = store),
             Kind::Pipeline { flow, .. } => {
                 flow.collected.iter_mut().flatten().for_each(|row| row.set_store(store));
             }
@@ -149,6 +162,7 @@ impl RuleTail {
                 Kind::Sequence { hits, .. } | Kind::Sample { hits, .. },
                 Kind::Sequence { hits: more, .. } | Kind::Sample { hits: more, .. },
             ) => hits.hits.extend(more.hits),
+            (Kind::Correlation { hits, .. }, Kind::Correlation { hits: more, .. }) => hits.extend(more),
             (Kind::Pipeline { flow, .. }, Kind::Pipeline { flow: more, .. }) => {
                 for (rows, more) in flow.collected.iter_mut().zip(more.collected) {
                     rows.extend(more);
@@ -181,6 +195,10 @@ impl RuleTail {
                 hits.hits.into_iter().for_each(|hit| sampler.push(hit));
                 share.completed(sampler.finish(), &limits)
             }
+            Kind::Correlation { correlation, hits, .. } => {
+                let found = correlate(&correlation, hits).into_iter().map(|run| share.correlated(&correlation, run));
+                Finished { matches: found.collect(), ..Finished::default() }
+            }
             Kind::Pipeline { plan, mut flow } => {
                 let mut seat = FinishSeat {
                     fields: share.fields,
@@ -210,6 +228,15 @@ impl Share<'_> {
         Finished { matches: matches.collect(), errors: Vec::new() }
     }
 
+    fn correlated(&mut self, correlation: &Correlation, run: Correlated<EventId>) -> Match {
+        let mut values = Object::default();
+        for (name, value) in correlation.keys.iter().zip(run.key.iter()) {
+            values.insert(Arc::clone(name), value.clone());
+        }
+        let events: Vec<_> = run.events.into_iter().map(|(_, id)| Some(id)).collect();
+        self.found(&events, run.key.to_vec(), values)
+    }
+
     fn found(&mut self, events: &[Option<EventId>], join_keys: Vec<Value>, values: Object) -> Match {
         // An alert is cut to `max_evidence` once its id is made from them.
         let shown = events.iter().take(self.settings.max_evidence.max(alert_id::EVENTS));
@@ -221,6 +248,60 @@ impl Share<'_> {
             values,
         }
     }
+}
+
+/// Keeps what a correlation reads of an event that passed one of its filters.
+fn take_correlated(
+    correlation: &Correlation,
+    filter: usize,
+    (hits, known): (&mut Vec<CorrelationHit<EventId>>, &mut FxHashSet<KeyTuple>),
+    order: &OrderFields,
+    hand: &mut Hand<'_>,
+    taken: &mut Taken,
+) {
+    let mut place: Option<Place> = None;
+    for (leaf, input) in correlation.leaves().into_iter().enumerate() {
+        let CorrelationInput::Filter { filter: own, reads, .. } = input else { continue };
+        if *own != filter {
+            continue;
+        }
+        if place.is_none() {
+            place = order.place(hand);
+        }
+        let Some(place) = &place else {
+            taken.undated += 1;
+            return;
+        };
+        let mut share = |tuples: Vec<Vec<Value>>| -> Vec<KeyTuple> {
+            let share = |tuple: Vec<Value>| match known.get(tuple.as_slice()) {
+                Some(shared) => Arc::clone(shared),
+                None => {
+                    let tuple = KeyTuple::from(tuple);
+                    known.insert(Arc::clone(&tuple));
+                    tuple
+                }
+            };
+            tuples.into_iter().map(share).collect()
+        };
+        let read = |read: &CorrelationRead| {
+            let keys = share(field_tuples(&read.keys, hand, taken));
+            let values = if read.values.is_empty() { Vec::new() } else { share(field_tuples(&read.values, hand, taken)) };
+            Read { keys, values }
+        };
+        let read: Vec<Read> = reads.iter().map(read).collect();
+        hits.push(CorrelationHit { place: place.clone(), leaf, read, event: hand.id() });
+    }
+}
+
+/// The combinations of the fields' values as text, none if one is missing.
+fn field_tuples(fields: &[FieldRef], hand: &mut Hand<'_>, taken: &mut Taken) -> Vec<Vec<Value>> {
+    let keys: Vec<Key> = fields.iter().map(|field| Key { field: field.clone(), optional: false }).collect();
+    let as_text = |value: Value| match value {
+        Value::Text(_) | Value::Null => value,
+        other => Value::text(other.to_string()),
+    };
+    let tuples = key_tuples(&keys, hand, taken);
+    tuples.into_iter().map(|tuple| tuple.into_iter().map(as_text).collect()).collect()
 }
 
 impl StepHits {
@@ -335,6 +416,9 @@ fn taxonomy(body: &RuleBody) -> Option<Taxonomy> {
     let mut found = None;
     let mut visit = |field: &FieldRef| found = found.or(Some(field.taxonomy));
     body.filters.iter().for_each(|filter: &Predicate| filter.fields(&mut |field| visit(field)));
+    if let Tail::Correlation(correlation) = &body.tail {
+        correlation.fields(&mut |field| visit(field));
+    }
     if let Tail::Sequence(Sequence { steps, .. }) | Tail::Sample { steps, .. } = &body.tail {
         steps.iter().flat_map(|step| &step.keys).for_each(|key| visit(&key.field));
     }

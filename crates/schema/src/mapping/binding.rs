@@ -37,6 +37,7 @@ pub struct Computation {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Step {
     Raw(Arc<str>),
+    Everything,
     Time,
     First(Vec<Binding>),
     Concat(Vec<Binding>),
@@ -70,6 +71,17 @@ impl Binding {
     /// prefix.
     pub fn raw(name: impl Into<Arc<str>>) -> Self {
         Self::step(Step::Raw(name.into()))
+    }
+
+    /// Every value of the event, all fields together, objects taken apart: what a search without a field looks at.
+    pub(super) fn everything() -> Self {
+        Self::step(Step::Everything)
+    }
+
+    /// Whether this is every value of the event. Whoever matches values does best to look at the columns of the batch
+    /// one by one ([`EventBatch::leaves`]): a row's values taken together hardly ever recur.
+    pub fn is_everything(&self) -> bool {
+        matches!(self, Self::Computed(computation) if computation.step == Step::Everything)
     }
 
     /// The time of the event, as RFC 3339 text in UTC.
@@ -149,7 +161,7 @@ impl Binding {
     }
 
     /// The raw fields that it reads, each once, in the order of their names. In a document with inner objects the
-    /// column may be that of a dotted prefix.
+    /// column may be that of a dotted prefix. None of them is named where all are read ([`Binding::is_everything`]).
     pub fn raw_fields(&self) -> Vec<&str> {
         let mut names = BTreeSet::new();
         self.collect_raw_fields(&mut names);
@@ -162,7 +174,7 @@ impl Binding {
             Step::Raw(name) => {
                 names.insert(name);
             }
-            Step::Time => {}
+            Step::Everything | Step::Time => {}
             Step::First(parts) | Step::Concat(parts) | Step::List(parts) => {
                 for part in parts {
                     part.collect_raw_fields(names);
@@ -185,6 +197,7 @@ impl Binding {
         };
         match &computation.step {
             Step::Raw(name) => raw_column(name, batch),
+            Step::Everything => Column::from_rows((0..batch.rows()).map(|row| leaves_of(&batch.event(row).raw))),
             Step::Time => Column::from_rows(
                 batch.times().iter().map(|time| time.map_or(Value::Null, |time| Value::text(time.to_string()))),
             ),
@@ -218,6 +231,7 @@ impl Binding {
         let values = |parts: &[Self]| parts.iter().map(|part| part.value(event)).collect::<Vec<_>>();
         match &computation.step {
             Step::Raw(name) => raw_value(name, &event.raw),
+            Step::Everything => leaves_of(&event.raw),
             Step::Time => event.time.map_or(Value::Null, |time| Value::text(time.to_string())),
             Step::First(parts) => {
                 parts.iter().map(|part| part.value(event)).find(|value| !value.is_missing()).unwrap_or_default()
@@ -231,6 +245,12 @@ impl Binding {
             Step::Apply(input, transform) => transform.apply(ValueRef::Any(&input.value(event))),
         }
     }
+}
+
+/// All scalars of an event, in the order of its fields.
+fn leaves_of(raw: &Object) -> Value {
+    let all: Vec<Value> = raw.iter().flat_map(|(_, value)| value.leaves()).collect();
+    if all.is_empty() { Value::Null } else { Value::list(all) }
 }
 
 fn constants(parts: &[Binding]) -> Option<Vec<Value>> {

@@ -15,7 +15,7 @@ use super::{
     expression::Expression,
     pack::{Pack, Source},
 };
-use crate::{Event, FieldType, LogSource, Object, Shape, ShapeId, Taxonomy, Value};
+use crate::{Event, FieldPath, FieldType, LogSource, Object, Shape, ShapeId, Taxonomy, Value};
 
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
@@ -103,12 +103,16 @@ impl Schemas {
 
     /// What `path` of `taxonomy` is made from in events of this shape. Kept, so that asking again is cheap.
     ///
-    /// Without a mapping a raw field is itself, and a field of any other taxonomy is missing.
+    /// Without a mapping a raw field is itself, and a field of any other taxonomy is missing. [`FieldPath::EVERYTHING`]
+    /// is every value of the event.
     pub fn bind(&self, taxonomy: Taxonomy, path: &str, shape: &Shape) -> Binding {
         self.bind_below(taxonomy, path, shape, 0)
     }
 
     fn bind_below(&self, taxonomy: Taxonomy, path: &str, shape: &Shape, depth: usize) -> Binding {
+        if path == FieldPath::EVERYTHING {
+            return Binding::everything();
+        }
         let plan = self.plan(taxonomy, shape);
         if let Some(binding) = plan.bindings.read().unwrap_or_else(PoisonError::into_inner).get(path) {
             return binding.clone();
