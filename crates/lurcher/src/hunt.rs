@@ -42,8 +42,9 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     if runnable.is_empty() {
         return Err(no_rules(arguments, pack.rules.len(), chosen.len()));
     }
-    stats.set("rules", runnable.len());
     stats.set("rules_not_run", chosen.len() - runnable.len());
+    let runnable = rules::once(runnable, arguments.input.quiet);
+    stats.set("rules", runnable.len());
     stats.set("seconds_load", stats.seconds());
     let plan = Plan::new(&arguments.input, &[])?;
     let rule_set = compile(runnable, &schemas, arguments.route);

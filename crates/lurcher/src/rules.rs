@@ -1,6 +1,11 @@
 //! Mapping packs and rules, loaded as the command line and the site's settings say.
 
-use std::{collections::BTreeMap, io::IsTerminal as _, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io::IsTerminal as _,
+    path::PathBuf,
+    sync::Arc,
+};
 
 use lurcher_content::{LoadOptions, Pack, load};
 use lurcher_diagnostics::{Diagnostic, Level, render};
@@ -67,6 +72,26 @@ pub(crate) fn tell_problems(pack: &Pack) {
     for problem in &pack.problems {
         eprintln!("error: {}: {}", problem.path, problem.message);
     }
+}
+
+/// The rules without those that stand in the input a second time, word for word: they would only alert twice, with equal
+/// ids. (A folder of sources beside what was built from them is the usual case.) Says how many there were.
+pub(crate) fn once(rules: Vec<Arc<Rule>>, quiet: bool) -> Vec<Arc<Rule>> {
+    let all = rules.len();
+    let mut seen = HashSet::new();
+    let mut kept = rules;
+    kept.retain(|rule| {
+        let meta = &rule.meta;
+        meta.id.is_empty()
+            || seen.insert((meta.vendor, Arc::clone(&meta.id), meta.version.clone(), meta.language, meta.query.clone()))
+    });
+    if kept.len() < all && !quiet {
+        eprintln!(
+            "rules: {} again, word for word, in another file; each runs once",
+            count((all - kept.len()) as u64, "rule")
+        );
+    }
+    kept
 }
 
 /// Names every rule that will not run, by reason, and every file that could not be read; returns whether there were
