@@ -10,7 +10,7 @@ use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
 use lurcher_ir::{SupportReason, Verdict};
 use lurcher_schema::{Schemas, Timestamp};
 
-use crate::{Lowered, eql, kql, spl2};
+use crate::{Lowered, eql, kql, lucene, spl2};
 
 /// A language that rules are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,7 +101,10 @@ impl Language {
                 lowered
             }
             Self::Kql => kql::lower(file, &kql::Options { now: options.now, ..kql::Options::default() }, schemas),
-            Self::Lucene | Self::Esql | Self::Spl | Self::Sigma => not_yet(self),
+            Self::Lucene => {
+                lucene::lower(file, &lucene::Options { now: options.now, ..lucene::Options::default() }, schemas)
+            }
+            Self::Esql | Self::Spl | Self::Sigma => not_yet(self),
         }
     }
 }

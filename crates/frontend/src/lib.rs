@@ -10,6 +10,7 @@ pub(crate) mod elasticsearch;
 pub mod eql;
 pub mod kql;
 mod language;
+pub mod lucene;
 mod pipeline;
 pub mod spl2;
 pub mod syntax;

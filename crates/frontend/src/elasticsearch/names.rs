@@ -45,10 +45,8 @@ impl Fields<'_> {
         if let Some(path) = name.as_literal() {
             let below = format!("{path}.");
             let names = self.schemas.field_names(self.taxonomy);
-            if !names.contains(path) {
-                let names = names.iter().filter(|name| name.starts_with(&below));
-                found.extend(names.map(|name| self.named(name).exists()));
-            }
+            let names = names.iter().filter(|name| name.starts_with(&below));
+            found.extend(names.map(|name| self.named(name).exists()));
         }
         Predicate::any(found)
     }

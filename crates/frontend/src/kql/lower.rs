@@ -27,6 +27,7 @@ use crate::{
     elasticsearch::{
         field::Typed,
         names::Fields,
+        now,
         search::{End, Misfit, described},
     },
 };
@@ -182,15 +183,14 @@ impl Lowering<'_> {
         let mut found = Vec::new();
         for typed in fields {
             if typed.kind == FieldType::Version {
-                self.reason(version_order(), field.span);
+                self.reason(now::version_order(), field.span);
             }
             match between(&typed, self.options.now) {
                 Ok(predicate) => found.push(predicate),
-                Err(Misfit::NoClock) if is_event_time(&typed) => {
-                    self.reason(clock_of_the_event(), value.span);
-                    found.push(at_event_time(|now| between(&typed, Some(now))).map_or(Predicate::Constant(false), |holds| {
-                        if holds { typed.exists() } else { Predicate::Constant(false) }
-                    }));
+                Err(Misfit::NoClock) if now::is_event_time(&typed) => {
+                    self.reason(now::clock_of_the_event(), value.span);
+                    let holds = now::at_event_time(|now| between(&typed, Some(now)));
+                    found.push(if holds { typed.exists() } else { Predicate::Constant(false) });
                 }
                 Err(misfit) if single => found.push(self.misfit(misfit, &typed, value)),
                 Err(_) => {}
@@ -225,17 +225,8 @@ impl Lowering<'_> {
         let path = typed.field.path.as_str();
         let written = self.file.slice(value.span).to_owned();
         match misfit {
-            Misfit::NoClock => {
-                let message = "a date counts from `now`, and the time of the run is not known when the rule is read";
-                let reason = SupportReason {
-                    verdict: Verdict::Unsupported,
-                    code: "now",
-                    message: message.to_owned(),
-                    span: None,
-                };
-                self.reason(reason, value.span);
-            }
-            Misfit::Type(FieldType::Date) if value.text().is_some_and(is_date_math) => {
+            Misfit::NoClock => self.reason(now::no_clock(), value.span),
+            Misfit::Type(FieldType::Date) if value.text().is_some_and(now::is_date_math) => {
                 let error = Diagnostic::error("kql-date", format!("{written} is no date math"));
                 let help = "write `now`, or a date and `||`, then steps such as `-1d`, `+2h`, `/M`";
                 self.report(error.at(value.span, "cannot be read"), help);
@@ -260,41 +251,6 @@ impl Lowering<'_> {
         }
         Predicate::Constant(false)
     }
-}
-
-/// Whether a field holds the time by which events are ordered.
-pub(crate) fn is_event_time(typed: &Typed) -> bool {
-    typed.field.path.as_str() == "@timestamp"
-}
-
-/// Whether an event whose time is `now` lies in the range that was asked for.
-pub(crate) fn at_event_time(
-    range: impl FnOnce(Timestamp) -> Result<Predicate, Misfit>,
-) -> Option<bool> {
-    // Any moment that lies on no border of a day, hour or minute.
-    let now = Timestamp::parse("2026-06-17T12:34:56.789Z")?;
-    let Ok(Predicate::Test { test: lurcher_ir::Test::Range { low, high }, .. }) = range(now) else { return None };
-    let above = low.and_then(|bound| Some((bound.time?, bound.inclusive)));
-    let below = high.and_then(|bound| Some((bound.time?, bound.inclusive)));
-    Some(
-        above.is_none_or(|(end, within)| now > end || (within && now == end))
-            && below.is_none_or(|(end, within)| now < end || (within && now == end)),
-    )
-}
-
-pub(crate) fn clock_of_the_event() -> SupportReason {
-    let message = "`now` is the time of the event, as on a clock that stands there; at its vendor's it is that of the run";
-    SupportReason { verdict: Verdict::Approximate, code: "now", message: message.to_owned(), span: None }
-}
-
-pub(crate) fn version_order() -> SupportReason {
-    let message = "versions are ordered as text, not part by part";
-    SupportReason { verdict: Verdict::Approximate, code: "version-order", message: message.to_owned(), span: None }
-}
-
-/// Whether a text is meant as date math, whatever is wrong with it.
-pub(crate) fn is_date_math(text: &str) -> bool {
-    text.starts_with("now") || text.contains("||")
 }
 
 /// A pattern cut at its blanks.
