@@ -16,6 +16,7 @@ mod macros;
 mod recognise;
 mod select;
 mod syntax;
+mod test_files;
 mod vendor;
 
 use lurcher_frontend::tree::{self as node, yaml};
@@ -24,3 +25,4 @@ pub use check::{CheckReason, CheckRecord, fields};
 pub use load::{LoadOptions, Pack, Problem, load};
 pub use macros::{Macro, Macros};
 pub use select::Selection;
+pub use test_files::{Expected, Mark, RuleName, TestCase, TestData};

@@ -21,6 +21,7 @@ use crate::{
     macros::{Macro, Macros},
     recognise::{Kind, recognise},
     syntax,
+    test_files::{self, TestCase},
     vendor::{Draft, elastic, sigma, splunk},
     yaml,
 };
@@ -37,6 +38,8 @@ pub struct LoadOptions {
     pub macros: Vec<String>,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
+    /// Read the rules' tests too, those in files of their own and those in the rules' files.
+    pub tests: bool,
 }
 
 /// What was found.
@@ -50,6 +53,8 @@ pub struct Pack {
     pub diagnostics: Vec<Diagnostic>,
     /// What could not be read at all.
     pub problems: Vec<Problem>,
+    /// The rules' tests, if they were asked for, in order of the files.
+    pub tests: Vec<TestCase>,
     /// Splunk's search macros.
     pub macros: Macros,
     /// How many files were read.
@@ -80,7 +85,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     files.retain(|file: &Found| seen.insert(fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone())));
     let threads = options.threads.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     let mut drafts = Vec::new();
-    for read in parallel(files, threads, |file| read(&file)) {
+    for read in parallel(files, threads, |file| read(&file, options.tests)) {
         pack.take(read, &mut drafts);
     }
     for definition in &options.macros {
@@ -92,6 +97,9 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     let macros = std::mem::take(&mut pack.macros);
     let around = Around { schemas, macros: &macros };
     for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, &around)) {
+        if options.tests {
+            pack.tests.extend(test_files::of_rule(&rule));
+        }
         pack.rules.push(Arc::new(rule));
         pack.checks.push(check);
         pack.diagnostics.extend(diagnostics);
@@ -107,6 +115,7 @@ impl Pack {
         drafts.extend(read.drafts);
         self.diagnostics.extend(read.diagnostics);
         self.problems.extend(read.problem);
+        self.tests.extend(read.tests);
         read.macros.into_iter().for_each(|found| self.macros.insert(found));
         for kind in read.skipped {
             *self.skipped.entry(kind).or_default() += 1;
@@ -129,6 +138,7 @@ struct Read {
     drafts: Vec<Draft>,
     diagnostics: Vec<Diagnostic>,
     macros: Vec<Macro>,
+    tests: Vec<TestCase>,
     skipped: Vec<&'static str>,
     problem: Option<Problem>,
 }
@@ -163,7 +173,7 @@ fn find(path: &Path, named: bool, depth: usize, files: &mut Vec<Found>, problems
     }
 }
 
-fn read(found: &Found) -> Read {
+fn read(found: &Found, tests: bool) -> Read {
     let name = found.path.display().to_string();
     let problem = |message: String| Read { problem: Some(Problem { path: name.clone(), message }), ..Read::default() };
     match fs::metadata(&found.path) {
@@ -197,6 +207,10 @@ fn read(found: &Found) -> Read {
         None => text,
     };
     let file = SourceFile::new(name.clone(), text);
+    if let (Kind::Test(form), true) = (kind, tests) {
+        let (tests, diagnostics) = test_files::of_file(&file, form);
+        return Read { diagnostics, tests, ..Read::default() };
+    }
     let read = parse(&file, kind);
     if found.named && read.drafts.is_empty() && read.macros.is_empty() && read.problem.is_none() {
         let what = read.skipped.first().copied().unwrap_or("other");
@@ -212,6 +226,7 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
     let mut read = Read::default();
     match kind {
         Kind::NoRule(what) => read.skipped.push(what),
+        Kind::Test(_) => read.skipped.push("test"),
         Kind::ElasticToml => match syntax::toml(file) {
             Ok(tree) => match elastic::toml_draft(file, &tree) {
                 Some(draft) => read.drafts.push(draft),

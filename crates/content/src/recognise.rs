@@ -19,8 +19,21 @@ pub(crate) enum Kind {
     Sigma,
     /// A Splunk macro.
     SplunkMacro,
+    /// Tests of rules.
+    Test(TestForm),
     /// No rule: what it is instead.
     NoRule(&'static str),
+}
+
+/// In whose form tests are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TestForm {
+    /// Splunk's: tests with attack data.
+    Splunk,
+    /// SigmaHQ's regression tests.
+    Sigma,
+    /// Lurcher's own.
+    Lurcher,
 }
 
 /// What the text is.
@@ -63,9 +76,16 @@ fn yaml(keys: &HashSet<&str>) -> Kind {
     if has(&["name", "definition"]) {
         return Kind::SplunkMacro;
     }
-    Kind::NoRule(if has(&["tests"]) {
-        "test"
-    } else if has(&["narrative"]) {
+    if has(&["tests"]) {
+        return Kind::Test(TestForm::Splunk);
+    }
+    if has(&["regression_tests_info"]) {
+        return Kind::Test(TestForm::Sigma);
+    }
+    if has(&["cases"]) {
+        return Kind::Test(TestForm::Lurcher);
+    }
+    Kind::NoRule(if has(&["narrative"]) {
         "story"
     } else if has(&["name", "filename"]) || has(&["name", "collection"]) || has(&["name", "lookup_type"]) {
         "lookup"
@@ -92,7 +112,9 @@ mod tests {
             ("name: x\nid: y\nsearch: '| from z()'\n", Kind::SplunkDetection),
             ("title: x\nlogsource:\n  product: windows\ndetection:\n  s:\n    a: b\n", Kind::Sigma),
             ("definition: index=x\nname: y\n", Kind::SplunkMacro),
-            ("name: x Unit Test\ntests:\n- name: y\n", Kind::NoRule("test")),
+            ("name: x Unit Test\ntests:\n- name: y\n", Kind::Test(TestForm::Splunk)),
+            ("rule_metadata:\n- id: x\nregression_tests_info:\n- name: y\n", Kind::Test(TestForm::Sigma)),
+            ("rule: x.toml\ncases:\n- name: y\n", Kind::Test(TestForm::Lurcher)),
             ("name: x\nnarrative: y\n", Kind::NoRule("story")),
             ("name: x\nfilename: y.csv\n", Kind::NoRule("lookup")),
             ("name: x\nfields:\n- y\n", Kind::NoRule("data source")),

@@ -211,6 +211,15 @@ impl RuleSet {
         found
     }
 
+    /// The filters that some event of a shape could pass, as pairs of rule and filter: their rules see the shape
+    /// (as the route has it), and its fields do not contradict them. Sorted.
+    pub fn live(&self, shape: &Shape) -> Vec<(u32, u32)> {
+        let program = self.program(shape);
+        let mut live: Vec<(u32, u32)> = program.filters.iter().map(|filter| (filter.rule, filter.filter)).collect();
+        live.sort_unstable();
+        live
+    }
+
     /// Whether a filter of a rule sees a shape: by the sources of its own that a correlation gives it, else by the
     /// rule's.
     fn sees(&self, rule: u32, filter: u32, belongs: &Belongs) -> bool {

@@ -29,7 +29,7 @@ pub(crate) fn schemas(config: &Config) -> (Arc<Schemas>, bool) {
 pub(crate) fn pack(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pack {
     let macros = config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect();
     let paths = if paths.is_empty() { &config.rules } else { paths };
-    load(paths, &LoadOptions { macros, threads: None }, schemas)
+    load(paths, &LoadOptions { macros, ..LoadOptions::default() }, schemas)
 }
 
 /// The flags as the content crate understands them.

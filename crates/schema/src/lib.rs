@@ -21,7 +21,7 @@ pub use batch::{BatchBuilder, EventBatch, RawField};
 pub use column::{Column, ColumnValues, MISSING, ValueRef};
 pub use event::{Event, EventRef, Origin};
 pub use log_source::LogSource;
-pub use mapping::{Binding, Schemas};
+pub use mapping::{Binding, Provenance, Schemas};
 pub use shape::{Shape, ShapeId};
 pub use star::star_match;
 pub use taxonomy::{FieldPath, FieldType, Taxonomy};

@@ -7,11 +7,13 @@
 mod binding;
 mod expression;
 mod pack;
+mod provenance;
 mod schemas;
 mod text;
 mod transform;
 
 pub use binding::{Binding, Computation};
+pub use provenance::Provenance;
 pub use schemas::Schemas;
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ pub(super) struct Pack {
     /// Types by field; a name may end in `*`.
     pub(super) types: Vec<(Arc<str>, FieldType)>,
     pub(super) entries: Vec<Entry>,
+    /// The text that it was read from, for explanations.
+    pub(super) file: Arc<SourceFile>,
 }
 
 /// One `[[map]]`.
@@ -31,6 +33,8 @@ pub(super) struct Entry {
     pub(super) fields: Vec<(Arc<str>, Source)>,
     /// Fields that can be asked for but are no part of the document.
     pub(super) multi_fields: Vec<(Arc<str>, Source)>,
+    /// Where the mapping of each field stands, those of both tables.
+    pub(super) places: Vec<(Arc<str>, Span)>,
 }
 
 /// What a field is made from.
@@ -56,6 +60,12 @@ impl Entry {
     /// Whether the entry holds for events of this shape.
     pub(super) fn fits(&self, shape: &Shape) -> bool {
         self.when.iter().all(|condition| condition.fits(shape.attribute(&condition.attribute)))
+    }
+
+    /// The attributes that it names, each with the values that it wants.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let named = self.when.iter().filter(|condition| !condition.wanted.is_empty());
+        named.map(|condition| (condition.attribute.as_str(), condition.wanted.as_slice()))
     }
 }
 
@@ -144,7 +154,7 @@ impl Reader<'_> {
             let help = "the first line of a pack is taxonomy = \"ecs\" (or cim, ocsf, sigma, raw)".to_owned();
             self.error("pack-no-taxonomy", &(0..0), "the pack does not name its taxonomy".to_owned(), Some(help));
         }
-        Some(Pack { taxonomy: taxonomy?, types, entries })
+        Some(Pack { taxonomy: taxonomy?, types, entries, file: Arc::clone(self.file) })
     }
 
     fn taxonomy(&mut self, node: &Node<'_>) -> Option<Taxonomy> {
@@ -205,8 +215,14 @@ impl Reader<'_> {
                 "when" => entry.when = self.when(node),
                 "indices" => entry.indices = self.texts(node).into_iter().map(Into::into).collect(),
                 "logsources" => entry.log_sources = self.log_sources(node),
-                "fields" => entry.fields = self.fields(node),
-                "multi_fields" => entry.multi_fields = self.fields(node),
+                "fields" => {
+                    entry.fields = self.fields(node);
+                    entry.places.extend(places(node));
+                }
+                "multi_fields" => {
+                    entry.multi_fields = self.fields(node);
+                    entry.places.extend(places(node));
+                }
                 _ => self.unknown_key(key, MAP_KEYS),
             }
         }
@@ -390,6 +406,13 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Where the values of a table stand.
+fn places(node: &Node<'_>) -> Vec<(Arc<str>, Span)> {
+    let DeValue::Table(table) = node.get_ref() else { return Vec::new() };
+    let place = |node: &Node<'_>| Span::new(node.span().start, node.span().end);
+    table.iter().map(|(name, node)| (Arc::from(name.get_ref().as_ref()), place(node))).collect()
 }
 
 fn field_type(name: &str) -> Option<FieldType> {

@@ -80,6 +80,11 @@ impl Schemas {
         (schemas, diagnostics)
     }
 
+    /// The packs, in the order in which they were read.
+    pub(super) fn packs(&self) -> &[Pack] {
+        &self.packs
+    }
+
     /// These packs and no others.
     pub(super) fn of_files(files: &[Arc<SourceFile>]) -> (Arc<Self>, Vec<Diagnostic>) {
         let mut diagnostics = Vec::new();
