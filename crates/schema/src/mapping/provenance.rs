@@ -116,7 +116,7 @@ mod tests {
         ]);
         let found = schemas.provenance(Taxonomy::Ecs, "process.parent.args", &sysmon).unwrap();
         assert!(found.pack.ends_with("sysmon.toml"), "{found:?}");
-        assert!(found.line > 1 && found.expression.contains("ParentCommandLine"), "{found:?}");
+        assert!(found.line > 1 && found.expression.contains("parent.command_line"), "{found:?}");
         assert_eq!(schemas.provenance(Taxonomy::Ecs, "no.such.field", &sysmon), None);
     }
 

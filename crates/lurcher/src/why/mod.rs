@@ -1,0 +1,12 @@
+//! What `test`, `explain` and `doctor` share: predicates in plain words, kinds of events by the names that people use,
+//! and the full story of one test that failed.
+
+mod failing;
+mod kinds;
+mod nearest;
+mod words;
+
+pub(crate) use failing::Failing;
+pub(crate) use kinds::{Kind, event_name};
+pub(crate) use nearest::{Nearest, nearest};
+pub(crate) use words::{cut, expression, quoted, shown, test, wrapped};
