@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Event(Event),
     /// Say what is in logs: kinds of events, how many, from when to when.
     Inventory(Inventory),
+    /// Run rules' tests.
+    Test(Test),
 }
 
 /// `lurcher hunt`
@@ -155,6 +157,45 @@ pub(crate) struct Inventory {
     pub(crate) json: bool,
 }
 
+/// `lurcher test`
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Rule files, test files, and folders of both.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Further rule files and folders.
+    #[arg(short = 'r', long = "rules", value_name = "RULES")]
+    pub(crate) more: Vec<PathBuf>,
+    /// A local copy of published attack data; the end of an address (`datasets/attack_techniques/…`) is looked for in it.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) attack_data: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) site: Site,
+    /// How to write the report.
+    #[arg(long, value_enum, default_value_t = TestFormat::Text)]
+    pub(crate) format: TestFormat,
+    /// Write the report to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Run again whenever a rule, a test or its data changes.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Only tests whose rule, test file or data has changed since this git revision.
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) changed_since: Option<String>,
+    /// Also say which rules have no test, and which cannot be run.
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// In text, also name the tests that passed, and all that were left out.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// How many threads run tests.
+    #[arg(long, value_name = "N", default_value_t = default_threads(), value_parser = at_least_one)]
+    pub(crate) threads: usize,
+}
+
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
@@ -280,6 +321,18 @@ pub(crate) enum CheckFormat {
     Sarif,
     /// GitHub workflow annotations.
     Github,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people.
+    Text,
+    /// JUnit XML.
+    Junit,
+    /// TAP 14, the Test Anything Protocol.
+    Tap,
+    /// One JSON object.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -14,6 +14,8 @@ mod risk;
 mod rules;
 mod scan;
 mod stats;
+mod testing;
+mod why;
 
 use std::process::ExitCode;
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Query(query) => query::run(query),
         Command::Event(event) => event::run(event),
         Command::Inventory(inventory) => inventory::run(inventory),
+        Command::Test(test) => testing::run(test),
     };
     match result {
         Ok(outcome) => outcome.into(),

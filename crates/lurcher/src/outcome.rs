@@ -19,6 +19,8 @@ pub(crate) enum Outcome {
     Partial,
     /// There were alerts, and the user asked to be told so.
     Alerts,
+    /// Tests failed.
+    Failed,
 }
 
 impl Outcome {
@@ -32,7 +34,7 @@ impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         Self::from(match outcome {
             Outcome::Complete => 0,
-            Outcome::NothingRan => 1,
+            Outcome::NothingRan | Outcome::Failed => 1,
             Outcome::Partial => 2,
             Outcome::Alerts => 3,
         })

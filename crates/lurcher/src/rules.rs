@@ -32,6 +32,12 @@ pub(crate) fn pack(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pac
     load(paths, &LoadOptions { macros, ..LoadOptions::default() }, schemas)
 }
 
+/// The same with the rules' tests, from these paths only.
+pub(crate) fn pack_with_tests(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pack {
+    let macros = config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect();
+    load(paths, &LoadOptions { macros, tests: true, ..LoadOptions::default() }, schemas)
+}
+
 /// The flags as the content crate understands them.
 pub(crate) fn selection(flags: &Selection) -> Result<lurcher_content::Selection, String> {
     let severity = |word: &String| {
@@ -65,6 +71,20 @@ pub(crate) fn tell(diagnostics: &[Diagnostic]) {
 pub(crate) fn tell_errors(pack: &Pack) {
     let errors: Vec<Diagnostic> = pack.diagnostics.iter().filter(|d| d.level == Level::Error).cloned().collect();
     tell(&errors);
+}
+
+/// Shows what is wrong with files of tests.
+pub(crate) fn tell_test_faults(pack: &Pack) {
+    tell(&pack.diagnostics.iter().filter(|d| is_test_fault(d)).cloned().collect::<Vec<_>>());
+}
+
+/// Whether there is anything wrong with files of tests.
+pub(crate) fn has_test_faults(pack: &Pack) -> bool {
+    pack.diagnostics.iter().any(is_test_fault)
+}
+
+fn is_test_fault(diagnostic: &Diagnostic) -> bool {
+    diagnostic.code == "test-file" && diagnostic.level == Level::Error
 }
 
 /// Names every rule file that could not be read.

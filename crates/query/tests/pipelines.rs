@@ -8,8 +8,8 @@ use std::{
 
 use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Branch, Case, Dedup, Expr, FieldRef, Function, Input, Pipeline, Predicate, Rule, RuleBody, RuleMeta, Sink,
-    SortKey, Stage, Support, Tail, Test, Window, WindowSpan,
+    Aggregate, AggregateColumn, Branch, Case, Dedup, Expr, FieldRef, Function, Input, Pipeline, Predicate, Rule,
+    RuleBody, RuleMeta, Sink, SortKey, Stage, Support, Tail, Test, Window, WindowSpan,
 };
 use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
 

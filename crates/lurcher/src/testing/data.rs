@@ -36,7 +36,9 @@ impl Finder {
     /// The file whose path ends as the address does: the longest common end wins, of at least a folder and a name.
     fn find(&self, url: &str) -> Result<PathBuf, NoData> {
         if self.folders.is_empty() {
-            return Err(NoData::Absent("its attack data is published elsewhere: --attack-data names a local copy".into()));
+            return Err(NoData::Absent(
+                "its attack data is published elsewhere: --attack-data names a local copy".into(),
+            ));
         }
         let path = url.split(['?', '#']).next().unwrap_or(url);
         let path = path.split_once("://").map_or(path, |(_, rest)| rest);
@@ -78,7 +80,9 @@ fn file(path: &Path, records: &[u64], batches: &mut Vec<EventBatch>) -> Result<(
     }
     if is_pointer(path) {
         let name = path.display();
-        return Err(NoData::Absent(format!("its attack data was not fetched: {name} only points to it (git lfs pull)")));
+        return Err(NoData::Absent(format!(
+            "its attack data was not fetched: {name} only points to it (git lfs pull)"
+        )));
     }
     let mut missing: Vec<u64> = records.to_vec();
     let mut take = |batch: EventBatch| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lurcher_content::{Expected, TestCase, fields};
 use lurcher_engine::{Alert, explain};
-use lurcher_ir::{EntityRole, Rule};
+use lurcher_ir::{EntityRole, Rule, Tail};
 use lurcher_outputs::native::AlertLine;
 use lurcher_schema::{EventBatch, Schemas, Taxonomy, Timestamp, Value, star_match};
 
@@ -34,10 +34,13 @@ pub(super) fn judge(
     let too_few = came < expected.min;
     let too_many = expected.max.is_some_and(|max| came > max);
     if too_few || too_many {
-        failure.differences.push(format!("expected {}, got {}", wanted(expected), count(came, "alert")));
+        let got = if came == 0 { "none".to_owned() } else { came.to_string() };
+        failure.differences.push(format!("expected {}, got {got}", wanted(expected)));
     }
     let found: Vec<AlertFields<'_>> = alerts.iter().map(|alert| AlertFields::new(alert, schemas)).collect();
-    described(expected, &found, &mut failure);
+    if came > 0 {
+        described(expected, &found, &mut failure);
+    }
     for alert in &found {
         for (field, value) in &expected.fields {
             failure.differences.extend(alert.difference(field, value).map(|said| format!("{}: {said}", alert.name())));
@@ -46,7 +49,12 @@ pub(super) fn judge(
     if expected.objects_filled && !alerts.is_empty() {
         objects(rule, alerts, &mut failure);
     }
-    if too_few && let Some(nearest) = nearest(rule, batches, schemas, case.any_source, now) {
+    // Of a rule without a tail every event stands for itself: those that came explain nothing about those that did not.
+    let explicable = came == 0 || !matches!(rule.body.as_ref().map(|body| &body.tail), Some(Tail::Events { .. }));
+    if too_few
+        && explicable
+        && let Some(nearest) = nearest(rule, batches, schemas, case.any_source, now)
+    {
         failure.why = nearest.lines();
     }
     if too_many {
@@ -79,8 +87,8 @@ fn described(expected: &Expected, found: &[AlertFields<'_>], failure: &mut Failu
             continue;
         }
         let nearest = found.iter().map(differences).min_by_key(Vec::len);
-        let but = nearest.map_or_else(String::new, |but| format!("; of the nearest {}", but.join(", ")));
-        failure.differences.push(format!("no alert is as alert {} of the test has it{but}", number + 1));
+        let but = nearest.map_or_else(String::new, |but| format!("; in the nearest {}", but.join(", ")));
+        failure.differences.push(format!("no alert left fits description {} of the test{but}", number + 1));
     }
 }
 
@@ -148,8 +156,10 @@ impl<'a> AlertFields<'a> {
         for taxonomy in &self.taxonomies {
             let events = self.alert.events.iter().flatten();
             let values = events.map(|event| self.schemas.value(event, *taxonomy, field));
-            let found: Vec<Value> =
-                values.filter(|value| !value.is_missing()).flat_map(|v| v.elements().cloned().collect::<Vec<_>>()).collect();
+            let found: Vec<Value> = values
+                .filter(|value| !value.is_missing())
+                .flat_map(|v| v.elements().cloned().collect::<Vec<_>>())
+                .collect();
             if !found.is_empty() {
                 return found;
             }

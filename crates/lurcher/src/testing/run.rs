@@ -123,15 +123,12 @@ impl Runner<'_> {
         now: Timestamp,
     ) -> (Vec<Alert>, Option<String>) {
         let route = if case.any_source { Route::Any } else { Route::Strict };
-        let rules = self.compiled.entry(route).or_insert_with(|| {
-            Compiler::new(Arc::clone(self.schemas)).route(route).add(Arc::clone(rule)).build()
-        });
-        let settings = Settings {
-            now,
-            memo_budget: MEMO,
-            relational: Some(lurcher_query::relational()),
-            ..Settings::default()
-        };
+        let rules = self
+            .compiled
+            .entry(route)
+            .or_insert_with(|| Compiler::new(Arc::clone(self.schemas)).route(route).add(Arc::clone(rule)).build());
+        let settings =
+            Settings { now, memo_budget: MEMO, relational: Some(lurcher_query::relational()), ..Settings::default() };
         let mut scanner = Scanner::new(Arc::clone(rules), Arc::new(settings));
         let mut alerts: Vec<Alert> = Vec::new();
         for batch in batches {

@@ -18,7 +18,10 @@ const PAUSE: Duration = Duration::from_millis(300);
 const MAX_DEPTH: usize = 64;
 
 /// Runs, waits for a change, and runs again.
-pub(super) fn forever(arguments: &Test, run: impl Fn(&Test) -> Result<Vec<PathBuf>, String>) -> Result<Outcome, String> {
+pub(super) fn forever(
+    arguments: &Test,
+    run: impl Fn(&Test) -> Result<Vec<PathBuf>, String>,
+) -> Result<Outcome, String> {
     let mut first = true;
     loop {
         let files = match run(arguments) {

@@ -130,7 +130,12 @@ impl FieldStory {
             lines.push(format!("from           {raw} = {}", words::shown(value)));
         }
         if let Some(mapping) = &self.mapping {
-            lines.push(format!("mapped by      {}:{}  {}", mapping.pack, mapping.line, words::cut(&mapping.expression, 80)));
+            lines.push(format!(
+                "mapped by      {}:{}  {}",
+                mapping.pack,
+                mapping.line,
+                words::cut(&mapping.expression, 80)
+            ));
         } else if self.value.is_missing() {
             lines.push(format!("mapped by      nothing: no mapping pack gives these events {}", self.field));
         }

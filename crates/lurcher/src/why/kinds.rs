@@ -91,7 +91,10 @@ impl Kind {
             let event = attribute("event_id").unwrap_or_default().to_owned();
             let known = CHANNELS.iter().find(|(name, _)| name.eq_ignore_ascii_case(channel)).map(|(_, name)| *name);
             let source = known.map_or_else(
-                || channel.trim_start_matches("Microsoft-Windows-").trim_end_matches("/Operational").to_owned() + " log",
+                || {
+                    channel.trim_start_matches("Microsoft-Windows-").trim_end_matches("/Operational").to_owned()
+                        + " log"
+                },
                 str::to_owned,
             );
             return Self { source, event };
@@ -153,7 +156,11 @@ mod tests {
             ),
             (&[("dialect", "windows"), ("channel", "Security"), ("event_id", "9999")], "Windows Security log 9999"),
             (
-                &[("dialect", "windows"), ("channel", "Microsoft-Windows-TaskScheduler/Operational"), ("event_id", "106")],
+                &[
+                    ("dialect", "windows"),
+                    ("channel", "Microsoft-Windows-TaskScheduler/Operational"),
+                    ("event_id", "106"),
+                ],
                 "TaskScheduler log 106",
             ),
             (&[("dialect", "ecs"), ("dataset", "endpoint.events.process")], "endpoint.events.process"),

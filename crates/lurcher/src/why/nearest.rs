@@ -69,10 +69,8 @@ pub(crate) fn nearest(
             let explanation = explain::explain(filter, &event, schemas, now);
             let failing = if explanation.holds { None } else { explanation.decisive().first().copied() };
             let failing = failing.map(|decisive| Box::new(Failing::new(&decisive, &event, schemas)));
-            best = Some((
-                rank,
-                Nearest::Event { filter: (number, body.filters.len()), failing, event: Box::new(event) },
-            ));
+            best =
+                Some((rank, Nearest::Event { filter: (number, body.filters.len()), failing, event: Box::new(event) }));
         }
     }
     best.map(|(_, nearest)| nearest)
@@ -85,7 +83,11 @@ impl Nearest {
             Self::NotSeen { verdict, kinds } => {
                 let mut lines = vec!["the rule does not see these events:".to_owned()];
                 lines.push(format!("  it names       {}", verdict.wanted.join(", ")));
-                let belongs = if verdict.belongs.is_empty() { "none that is known".to_owned() } else { verdict.belongs.join(", ") };
+                let belongs = if verdict.belongs.is_empty() {
+                    "none that is known".to_owned()
+                } else {
+                    verdict.belongs.join(", ")
+                };
                 lines.push(format!("  they belong to {belongs}"));
                 lines.push(format!("  they are       {}", kinds.iter().cloned().collect::<Vec<_>>().join(", ")));
                 lines
@@ -93,11 +95,14 @@ impl Nearest {
             Self::Event { event, filter, failing } => {
                 let name = event.reference.to_string();
                 let mut lines = Vec::new();
-                let step = if filter.1 > 1 { format!(" (filter {} of {})", filter.0 + 1, filter.1) } else { String::new() };
+                let step =
+                    if filter.1 > 1 { format!(" (filter {} of {})", filter.0 + 1, filter.1) } else { String::new() };
                 match failing {
                     None => {
                         lines.push(format!("{name} passes{step}, and so does an event for every other filter:"));
-                        lines.push("what is missing is in how the events go together (order, keys, time, count)".to_owned());
+                        lines.push(
+                            "what is missing is in how the events go together (order, keys, time, count)".to_owned(),
+                        );
                     }
                     Some(failing) => {
                         lines.push(format!("nearest event  {name}, {}{step}", event_name(&event.shape)));

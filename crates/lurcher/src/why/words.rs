@@ -39,6 +39,9 @@ pub(crate) fn test(test: &Test) -> String {
         Test::Length { min, max: None } => format!("has {min} characters or more"),
         Test::Length { min: 0, max: Some(max) } => format!("has at most {max} characters"),
         Test::Length { min, max: Some(max) } => format!("has {min} to {max} characters"),
+        Test::Single => "has exactly one value".to_owned(),
+        // Its own textual form reads well enough.
+        other => cut(&other.to_string(), LONGEST),
     }
 }
 

@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Anomaly, Dedup, Expand, Expr, Function, Sink, SortKey, Stage, Verdict, Window, WindowSpan,
+    Aggregate, AggregateColumn, Anomaly, Dedup, Expand, Expr, Function, Sink, SortKey, Stage, Verdict, Window,
+    WindowSpan,
 };
 use lurcher_schema::Value;
 

@@ -15,8 +15,8 @@ use crate::{
 pub(in crate::testing) fn text(out: &mut dyn Write, outcomes: &Outcomes, verbose: bool) -> io::Result<()> {
     for result in &outcomes.results {
         let shown = match &result.verdict {
-            Verdict::Failed(_) | Verdict::Unrun(_) => true,
-            Verdict::Passed | Verdict::Pending(_) | Verdict::Skipped(_) => verbose,
+            Verdict::Failed(_) => true,
+            Verdict::Passed | Verdict::Pending(_) | Verdict::Skipped(_) | Verdict::Unrun(_) => verbose,
         };
         if shown {
             one(out, result)?;
@@ -68,9 +68,10 @@ fn one(out: &mut dyn Write, result: &TestResult) -> io::Result<()> {
 fn left_out(out: &mut dyn Write, outcomes: &Outcomes) -> io::Result<()> {
     let mut by_reason: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for result in &outcomes.results {
-        if let Verdict::Skipped(reason) | Verdict::Pending(reason) = &result.verdict {
-            // What is different in every reason stands behind the colon.
-            let reason = reason.split(": ").next().unwrap_or(reason).to_owned();
+        if let Verdict::Skipped(reason) | Verdict::Pending(reason) | Verdict::Unrun(reason) = &result.verdict {
+            // What is different in every reason stands behind the colon; of what is nobody's fault that is enough.
+            let unrun = matches!(result.verdict, Verdict::Unrun(_));
+            let reason = if unrun { reason } else { reason.split(": ").next().unwrap_or(reason) }.to_owned();
             by_reason.entry((result.verdict.word(), reason)).or_default().push(format!(
                 "{} › {}",
                 plain(&rule_name(result)),
@@ -80,7 +81,12 @@ fn left_out(out: &mut dyn Write, outcomes: &Outcomes) -> io::Result<()> {
     }
     for ((word, reason), names) in &by_reason {
         let names = few(names.iter().map(String::as_str));
-        writeln!(out, "{word}: {} ({}):{names}", plain(reason), count(by_reason[&(*word, reason.clone())].len() as u64, "test"))?;
+        writeln!(
+            out,
+            "{word}: {} ({}):{names}",
+            plain(reason),
+            count(by_reason[&(*word, reason.clone())].len() as u64, "test")
+        )?;
     }
     if !by_reason.is_empty() {
         writeln!(out, "(--verbose names each)")?;
