@@ -117,6 +117,9 @@ pub(crate) fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
     let asks = draft.query.is_some() || kind == "machine_learning";
     draft.require("query", asks, rule);
     beyond_the_query(&mut draft, rule);
+    if matches!(kind.as_str(), "threshold" | "new_terms" | "threat_match") {
+        draft.reason(Verdict::Unsupported, "rule-type", format!("rules of type `{kind}` are not run yet"));
+    }
     draft
 }
 

@@ -1,11 +1,12 @@
 //! The fields that a name in a query means: itself, all that a pattern matches, or all that an index searches when no
 //! field is named.
 //!
-//! A rule is read before any event is seen, so a pattern is matched against the names that the packs spell out. What an
-//! index has beside those is not found, which [`Fields::beyond_known`] says.
+//! A rule is read before any event is seen. What type a field has is known for the names that the packs spell out; a
+//! pattern also finds fields that only the event has, and takes them for keywords, as an index does that has
+//! no mapping for them.
 
 use lurcher_ir::{FieldRef, Predicate, SupportReason, Verdict, Wildcard, WildcardPiece};
-use lurcher_schema::{FieldType, Schemas, Taxonomy};
+use lurcher_schema::{FieldPath, FieldType, Schemas, Taxonomy};
 
 use super::field::Typed;
 
@@ -24,45 +25,48 @@ impl Fields<'_> {
         Typed { field: FieldRef::new(self.taxonomy, path), kind: self.schemas.field_type(self.taxonomy, path) }
     }
 
-    /// The known fields whose names the pattern matches; of a plain name that field alone, known or not.
+    /// The fields whose names the pattern matches: those that are no keywords one by one, all others as one.
     pub(crate) fn matching(&self, name: &Wildcard) -> Vec<Typed> {
         if let Some(path) = name.as_literal() {
             return vec![self.named(path)];
         }
         let names = self.schemas.field_names(self.taxonomy);
-        names.iter().filter(|path| is_like(name, path)).map(|path| self.named(path)).collect()
+        let known = names.iter().filter(|path| is_like(name, path)).map(|path| self.named(path));
+        let mut found: Vec<Typed> =
+            known.filter(|typed| !matches!(typed.kind, FieldType::Keyword | FieldType::Object)).collect();
+        found.push(Typed { field: FieldRef::new(self.taxonomy, name.to_string()), kind: FieldType::Keyword });
+        found
     }
 
-    /// The fields that are searched when none is named: all known ones that hold text or values.
+    /// The fields that are searched when none is named: all known ones that hold text or values, and whatever else an
+    /// event has, as keywords.
     pub(crate) fn defaults(&self) -> Vec<Typed> {
         let names = self.schemas.field_names(self.taxonomy);
-        names.iter().map(|path| self.named(path)).filter(|typed| typed.kind != FieldType::Object).collect()
+        let known = names.iter().map(|path| self.named(path));
+        let mut found: Vec<Typed> = known.filter(|typed| typed.kind != FieldType::Object).collect();
+        found.push(Typed { field: FieldRef::new(self.taxonomy, FieldPath::EVERYTHING), kind: FieldType::Keyword });
+        found
     }
 
     /// A value is there: of an object, in any known field below it.
     pub(crate) fn exists(&self, name: &Wildcard) -> Predicate {
-        let mut found: Vec<Predicate> = self.matching(name).iter().map(Typed::exists).collect();
-        if let Some(path) = name.as_literal() {
-            let below = format!("{path}.");
-            let names = self.schemas.field_names(self.taxonomy);
-            let names = names.iter().filter(|name| name.starts_with(&below));
-            found.extend(names.map(|name| self.named(name).exists()));
+        let Some(path) = name.as_literal() else {
+            return Typed { field: FieldRef::new(self.taxonomy, name.to_string()), kind: FieldType::Keyword }.exists();
+        };
+        let below = format!("{path}.");
+        let has_below = self.schemas.field_names(self.taxonomy).iter().any(|name| name.starts_with(&below));
+        let own = self.named(path).exists();
+        if !has_below {
+            return own;
         }
-        Predicate::any(found)
+        Predicate::any([own, self.named(&format!("{below}*")).exists()])
     }
 
-    /// The verdict on a pattern of names or a search without a field.
-    pub(crate) fn beyond_known(named: bool) -> SupportReason {
-        let (code, message) = if named {
-            ("field-pattern", "a pattern of field names finds the fields that mapping packs name; an index may have more")
-        } else {
-            (
-                "default-fields",
-                "a value without a field is sought in all fields that mapping packs name; \
-                 which fields an index searches then is one of its settings",
-            )
-        };
-        SupportReason { verdict: Verdict::Approximate, code, message: message.to_owned(), span: None }
+    /// The verdict on a search without a field.
+    pub(crate) fn beyond_known() -> SupportReason {
+        let message = "a value without a field is sought in all fields; which ones an index searches then is one of its \
+                       settings";
+        SupportReason { verdict: Verdict::Approximate, code: "default-fields", message: message.to_owned(), span: None }
     }
 }
 

@@ -85,7 +85,7 @@ impl Lowering<'_> {
             NodeKind::Nested(field, inner) => self.nested(field, inner),
             NodeKind::Free(value) if value.is_star() => Predicate::Constant(true),
             NodeKind::Free(value) => {
-                self.reason(Fields::beyond_known(false), value.span);
+                self.reason(Fields::beyond_known(), value.span);
                 let fields = self.fields.defaults();
                 Predicate::any(fields.iter().filter_map(|typed| self.value(typed, value).ok()).collect::<Vec<_>>())
             }
@@ -123,9 +123,6 @@ impl Lowering<'_> {
             return Predicate::Constant(false);
         }
         let name = self.name(field);
-        if name.as_literal().is_none() {
-            self.reason(Fields::beyond_known(true), field.span);
-        }
         if value.is_star() {
             return self.fields.exists(&name);
         }
@@ -168,9 +165,6 @@ impl Lowering<'_> {
             self.report(error.at(value.span, "has a `*`"), "write a number, a date or a text, or `:` for a pattern");
             return Predicate::Constant(false);
         };
-        if name.as_literal().is_none() {
-            self.reason(Fields::beyond_known(true), field.span);
-        }
         let inclusive = matches!(comparison, Comparison::LessOrEqual | Comparison::GreaterOrEqual);
         let above = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
         let end = Some(End { text, inclusive });

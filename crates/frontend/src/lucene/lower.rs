@@ -156,13 +156,13 @@ impl Lowering<'_> {
         match leaf {
             Leaf::Term(pattern) if is_star(pattern) => match field {
                 None => Predicate::Constant(true),
-                Some(field) => self.exists(&field.name, field.span),
+                Some(field) => self.fields.exists(&field.name),
             },
             Leaf::Term(pattern) if field.is_some_and(|f| f.name.as_literal() == Some("_exists_")) => {
-                self.exists(pattern, span)
+                self.fields.exists(pattern)
             }
             Leaf::Phrase { text, .. } if field.is_some_and(|f| f.name.as_literal() == Some("_exists_")) => {
-                self.exists(&Wildcard::new([WildcardPiece::Literal(Arc::clone(text))]), span)
+                self.fields.exists(&Wildcard::new([WildcardPiece::Literal(Arc::clone(text))]))
             }
             Leaf::Term(pattern) => match pattern.as_literal() {
                 Some(text) => {
@@ -211,13 +211,6 @@ impl Lowering<'_> {
         self.in_fields(field, span, &|typed, now| ask(typed, text, now))
     }
 
-    fn exists(&mut self, name: &Wildcard, span: Span) -> Predicate {
-        if name.as_literal().is_none() {
-            self.reason(Fields::beyond_known(true), span);
-        }
-        self.fields.exists(name)
-    }
-
     fn regexp(&mut self, field: Option<&Field>, text: &str, span: Span) -> Predicate {
         match lucene_regex::translate(text, Case::Sensitive) {
             Ok(regex) => self.in_fields(field, span, &|typed, _| typed.regexp(regex.clone())),
@@ -259,21 +252,14 @@ impl Lowering<'_> {
     fn in_fields(&mut self, field: Option<&Field>, span: Span, ask: &Asked<'_>) -> Predicate {
         let fields = match field {
             Some(field) => {
-                if field.name.as_literal().is_none() {
-                    self.reason(Fields::beyond_known(true), field.span);
-                }
                 self.fields.matching(&field.name)
             }
             None if self.options.default_fields.is_empty() => {
-                self.reason(Fields::beyond_known(false), span);
+                self.reason(Fields::beyond_known(), span);
                 self.fields.defaults()
             }
             None => {
                 let names: Vec<Wildcard> = self.options.default_fields.iter().map(|name| Wildcard::parse(name)).collect();
-                if let Some(pattern) = names.iter().find(|name| name.as_literal().is_none()) {
-                    let _ = pattern;
-                    self.reason(Fields::beyond_known(true), span);
-                }
                 names.iter().flat_map(|name| self.fields.matching(name)).collect()
             }
         };

@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHasher};
 
 use super::transform::Transform;
-use crate::{Column, ColumnValues, Event, EventBatch, MISSING, Object, Value, ValueRef};
+use crate::{Column, ColumnValues, Event, EventBatch, MISSING, Object, Value, ValueRef, star_match};
 
 /// A *physical field*: what a field of a taxonomy is made from in events of one shape. Equal bindings give equal
 /// columns, so rules of different languages that read the same raw field in the same way share the work.
@@ -38,6 +38,7 @@ pub struct Computation {
 enum Step {
     Raw(Arc<str>),
     Everything,
+    Matching(Arc<str>),
     Time,
     First(Vec<Binding>),
     Concat(Vec<Binding>),
@@ -76,6 +77,11 @@ impl Binding {
     /// Every value of the event, all fields together, objects taken apart: what a search without a field looks at.
     pub(super) fn everything() -> Self {
         Self::step(Step::Everything)
+    }
+
+    /// The values of all raw fields, at any depth, whose dotted names fit a pattern with `*`.
+    pub(super) fn matching(pattern: impl Into<Arc<str>>) -> Self {
+        Self::step(Step::Matching(pattern.into()))
     }
 
     /// Whether this is every value of the event. Whoever matches values does best to look at the columns of the batch
@@ -174,7 +180,7 @@ impl Binding {
             Step::Raw(name) => {
                 names.insert(name);
             }
-            Step::Everything | Step::Time => {}
+            Step::Everything | Step::Matching(_) | Step::Time => {}
             Step::First(parts) | Step::Concat(parts) | Step::List(parts) => {
                 for part in parts {
                     part.collect_raw_fields(names);
@@ -198,6 +204,7 @@ impl Binding {
         match &computation.step {
             Step::Raw(name) => raw_column(name, batch),
             Step::Everything => Column::from_rows((0..batch.rows()).map(|row| leaves_of(&batch.event(row).raw))),
+            Step::Matching(pattern) => columns_like(pattern, batch),
             Step::Time => Column::from_rows(
                 batch.times().iter().map(|time| time.map_or(Value::Null, |time| Value::text(time.to_string()))),
             ),
@@ -232,6 +239,7 @@ impl Binding {
         match &computation.step {
             Step::Raw(name) => raw_value(name, &event.raw),
             Step::Everything => leaves_of(&event.raw),
+            Step::Matching(pattern) => fields_like(pattern, event.raw.iter().map(|(name, value)| (&**name, value))),
             Step::Time => event.time.map_or(Value::Null, |time| Value::text(time.to_string())),
             Step::First(parts) => {
                 parts.iter().map(|part| part.value(event)).find(|value| !value.is_missing()).unwrap_or_default()
@@ -251,6 +259,51 @@ impl Binding {
 fn leaves_of(raw: &Object) -> Value {
     let all: Vec<Value> = raw.iter().flat_map(|(_, value)| value.leaves()).collect();
     if all.is_empty() { Value::Null } else { Value::list(all) }
+}
+
+/// The values of the fields, and of those in objects and lists of objects below them, whose names fit a pattern.
+fn fields_like<'v>(pattern: &str, fields: impl Iterator<Item = (&'v str, &'v Value)>) -> Value {
+    fn below(pattern: &str, name: &str, value: &Value, found: &mut Vec<Value>) {
+        match value {
+            Value::Object(object) => {
+                for (member, value) in object.iter() {
+                    below(pattern, &format!("{name}.{member}"), value, found);
+                }
+            }
+            Value::List(items) => items.iter().for_each(|item| below(pattern, name, item, found)),
+            Value::Null => {}
+            scalar if star_match(pattern, name) => found.push(scalar.clone()),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    for (name, value) in fields {
+        below(pattern, name, value, &mut found);
+    }
+    if found.is_empty() { Value::Null } else { Value::list(found) }
+}
+
+/// The same of a batch: column by column, each distinct value once.
+fn columns_like(pattern: &str, batch: &EventBatch) -> Column {
+    let names: Vec<&str> = batch.field_names().collect();
+    let columns: Vec<Column> = names
+        .into_iter()
+        .filter_map(|name| {
+            let column = batch.column(name)?;
+            if matches!(column.values, ColumnValues::Text(_)) {
+                return star_match(pattern, name).then_some(column);
+            }
+            Some(column.map(|value| fields_like(pattern, std::iter::once((name, &value.to_value())))))
+        })
+        .filter(|column| column.keys.iter().any(|key| *key != MISSING))
+        .collect();
+    if columns.len() < 2 {
+        return columns.into_iter().next().map_or_else(|| Column::missing(batch.rows()), without_empty_lists);
+    }
+    Column::from_rows((0..batch.rows()).map(|row| {
+        let values: Vec<Value> = columns.iter().map(|column| column.value(row)).collect();
+        list(&values)
+    }))
 }
 
 fn constants(parts: &[Binding]) -> Option<Vec<Value>> {

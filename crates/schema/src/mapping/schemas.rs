@@ -15,7 +15,7 @@ use super::{
     expression::Expression,
     pack::{Pack, Source},
 };
-use crate::{Event, FieldPath, FieldType, LogSource, Object, Shape, ShapeId, Taxonomy, Value};
+use crate::{Event, FieldPath, FieldType, LogSource, Object, Shape, ShapeId, Taxonomy, Value, star_match};
 
 const BUILTIN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packs.rs"));
 
@@ -122,6 +122,9 @@ impl Schemas {
         if let Some(binding) = plan.bindings.read().unwrap_or_else(PoisonError::into_inner).get(path) {
             return binding.clone();
         }
+        if path.contains('*') {
+            return self.bind_pattern(taxonomy, path, &plan, shape, depth);
+        }
         let (expression, rest) = match plan.source(path) {
             None if taxonomy == Taxonomy::Raw => return Binding::raw(path),
             None | Some((Source::Absent, _)) => return Binding::Missing,
@@ -138,6 +141,26 @@ impl Schemas {
             }
         }
         binding
+    }
+
+    /// All fields whose names fit a pattern: those that mappings spell out, and what a `*` gives.
+    fn bind_pattern(&self, taxonomy: Taxonomy, pattern: &str, plan: &Plan, shape: &Shape, depth: usize) -> Binding {
+        let mut parts = Vec::new();
+        for name in plan.exact.keys().filter(|name| star_match(pattern, name)).collect::<BTreeSet<_>>() {
+            if depth < MAX_DEPTH && !plan.multi_fields.contains(name) {
+                parts.push(self.bind_below(taxonomy, name, shape, depth + 1));
+            }
+        }
+        let open = plan.open.iter().find_map(|(prefix, source)| Some((source, pattern.strip_prefix(prefix.as_ref())?)));
+        match open {
+            None if taxonomy == Taxonomy::Raw => parts.push(Binding::matching(pattern)),
+            Some((Source::Expression(expression), rest)) => {
+                parts.push(Resolver { schemas: self, taxonomy, shape, rest, depth }.resolve(expression));
+            }
+            _ => {}
+        }
+        parts.retain(|part| !part.is_missing());
+        if parts.len() == 1 { parts.remove(0) } else { Binding::list(parts) }
     }
 
     fn plan(&self, taxonomy: Taxonomy, shape: &Shape) -> Arc<Plan> {
