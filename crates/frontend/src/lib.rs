@@ -12,6 +12,7 @@ pub mod kql;
 mod language;
 pub mod lucene;
 mod pipeline;
+pub mod query_dsl;
 pub mod spl2;
 pub mod syntax;
 pub mod tree;

@@ -74,6 +74,15 @@ impl Wildcard {
         Self::with_wildcards(text, '%', '_')
     }
 
+    /// From text in which `*` alone is a wildcard (names of fields).
+    pub fn with_stars(text: &str) -> Self {
+        let parts = text.split('*').enumerate().flat_map(|(at, part)| {
+            let star = (at > 0).then_some(WildcardPiece::Any);
+            star.into_iter().chain([WildcardPiece::Literal(part.into())])
+        });
+        Self::new(parts)
+    }
+
     fn with_wildcards(text: &str, any: char, one: char) -> Self {
         Self::new(text.split_inclusive([any, one]).flat_map(|part| {
             let (literal, wildcard) = match part.chars().next_back() {

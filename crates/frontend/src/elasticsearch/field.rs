@@ -130,7 +130,7 @@ impl Typed {
 const MAPPED: (u128, u128) = (0xffff_0000_0000, 0xffff_ffff_ffff);
 
 /// The blocks that make up a range, both ends included.
-fn networks_between(low: u128, high: u128) -> Vec<Network> {
+pub(crate) fn networks_between(low: u128, high: u128) -> Vec<Network> {
     let mut networks = Vec::new();
     let (v4_low, v4_high) = (low.max(MAPPED.0), high.min(MAPPED.1));
     if v4_low <= v4_high {

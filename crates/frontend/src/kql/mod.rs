@@ -20,6 +20,7 @@ use lurcher_ir::{Limit, Predicate, RuleBody, SupportReason, Tail, Verdict};
 use lurcher_schema::{Taxonomy, Timestamp};
 
 pub use lower::{condition, lower};
+pub(crate) use nested::any_element;
 
 use crate::Lowered;
 

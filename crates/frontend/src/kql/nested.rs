@@ -14,7 +14,7 @@ const ELEMENT: &str = "element";
 
 /// What an event must be like so that one element of `list` satisfies `inner`, whose fields lie below `list`. `None` if
 /// it asks what no expression can say of an element: the words of analysed text, nearly equal texts.
-pub(super) fn any_element(list: &FieldRef, inner: &Predicate) -> Option<Predicate> {
+pub(crate) fn any_element(list: &FieldRef, inner: &Predicate) -> Option<Predicate> {
     let prefix = format!("{}.", list.path);
     let body = of_element(inner, &prefix)?;
     let every = Expr::ForEach {

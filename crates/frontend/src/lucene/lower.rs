@@ -259,7 +259,7 @@ impl Lowering<'_> {
                 self.fields.defaults()
             }
             None => {
-                let names: Vec<Wildcard> = self.options.default_fields.iter().map(|name| Wildcard::parse(name)).collect();
+                let names: Vec<Wildcard> = self.options.default_fields.iter().map(|name| Wildcard::with_stars(name)).collect();
                 names.iter().flat_map(|name| self.fields.matching(name)).collect()
             }
         };

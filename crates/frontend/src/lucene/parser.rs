@@ -158,7 +158,7 @@ impl Parser<'_> {
         // An escaped star in a name is a wildcard all the same.
         let name = lurcher_ir::Wildcard::new(name.pieces.iter().flat_map(|piece| match piece {
             lurcher_ir::WildcardPiece::Literal(text) if text.contains('*') => {
-                lurcher_ir::Wildcard::parse(text).pieces.to_vec()
+                lurcher_ir::Wildcard::with_stars(text).pieces.to_vec()
             }
             other => vec![other.clone()],
         }));
