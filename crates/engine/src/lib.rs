@@ -45,14 +45,19 @@ pub mod sample;
 mod scanner;
 pub mod sequence;
 mod settings;
+mod tables;
 mod tail;
 mod text;
 mod value_cache;
 mod witness;
 
 pub use alert::{Alert, AlertEntity, AlertSink, Match};
-pub use pipeline::{Group, Grouping, Relation, Relational, RelationalError, Windows};
+pub use pipeline::{
+    Accumulator, AggregateCall, ColumnOrder, Group, Grouping, Relation, Relational, RelationalError, Windows,
+    compare_values,
+};
 pub use rule_set::{Compiler, FilterPlan, Route, RuleSet};
 pub use scanner::{ScanStats, Scanner};
 pub use settings::Settings;
+pub use tables::{Table, Tables};
 pub use tail::{Collector, Hit, TailStats};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lurcher_schema::Timestamp;
 
-use crate::Relational;
+use crate::{Relational, Tables};
 
 /// The settings of one run, shared by its scanners.
 #[derive(Clone, Debug)]
@@ -20,12 +20,21 @@ pub struct Settings {
     pub memo_budget: usize,
     /// Groups, sorts and finds duplicates for pipelines. Without one, rules that need it fail, and it is said of each.
     pub relational: Option<Arc<dyn Relational>>,
+    /// The tables that rules look things up in. A rule that names one that is not here does not run, and it is said of it.
+    pub tables: Tables,
 }
 
 impl Default for Settings {
     /// Now is 1970; 100 events an alert; 256 MiB for tails; 64 MiB of memory for each scanner; no
-    /// relational engine.
+    /// relational engine, no tables.
     fn default() -> Self {
-        Self { now: Timestamp(0), max_evidence: 100, tail_budget: 256 << 20, memo_budget: 64 << 20, relational: None }
+        Self {
+            now: Timestamp(0),
+            max_evidence: 100,
+            tail_budget: 256 << 20,
+            memo_budget: 64 << 20,
+            relational: None,
+            tables: Tables::default(),
+        }
     }
 }

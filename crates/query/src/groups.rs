@@ -1,9 +1,10 @@
 //! Grouping and aggregation, by DataFusion's hash aggregation.
 //!
-//! Every group carries the numbers of its rows. What is merely passed on (first, last, lists of values) is taken by
-//! those numbers from the rows themselves, so that it keeps its type; what is computed is computed in Arrow.
+//! Every group carries the numbers of its rows. Counts, sums, means, least and greatest are computed by DataFusion; what
+//! passes values on (first, last, lists) or has parameters that it does not know is computed by the engine's accumulators
+//! from the rows of those numbers, so that values keep their types.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use arrow_array::{RecordBatch, cast::AsArray, types::Int64Type};
 use arrow_schema::Schema;
@@ -17,7 +18,7 @@ use datafusion_physical_expr::{
     expressions::Column,
 };
 use datafusion_physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
-use lurcher_engine::{Group, Grouping, Relation, RelationalError, Windows};
+use lurcher_engine::{Accumulator, AggregateCall, Group, Grouping, Relation, RelationalError, Windows};
 use lurcher_ir::Aggregate;
 use lurcher_schema::Value;
 
@@ -41,10 +42,10 @@ pub(crate) fn aggregate(
     let keys = source.columns.len();
     // Of each aggregate the column that it is computed from; none if it is taken from the rows.
     let mut computed: Vec<Option<usize>> = Vec::new();
-    for (function, argument) in &grouping.aggregates {
-        let values = argument.and_then(|column| relation.columns.get(column));
-        computed.push(values.and_then(|values| {
-            source.columns.push((encoding(*function, values)?, values));
+    for call in &grouping.aggregates {
+        let values = call.arguments.first().and_then(|column| relation.columns.get(*column));
+        computed.push(values.filter(|_| !call.elements).and_then(|values| {
+            source.columns.push((encoding(call.function, values)?, values));
             Some(source.columns.len() - 1)
         }));
     }
@@ -98,7 +99,8 @@ fn encoding(function: Aggregate, values: &[Value]) -> Option<Encoding> {
         Aggregate::Count | Aggregate::CountDistinct => Some(Encoding::exact(values)),
         Aggregate::Sum => Some(Encoding::numeric(values)),
         Aggregate::Average => Some(Encoding::Float),
-        Aggregate::Min | Aggregate::Max => Some(Encoding::ordered(values)),
+        // Numbers and texts mixed have no order in Arrow that is ours.
+        Aggregate::Min | Aggregate::Max => Some(Encoding::ordered(values)).filter(|e| *e != Encoding::Json),
         _ => None,
     }
 }
@@ -122,9 +124,9 @@ fn functions(
             .build()
             .map_err(error)?,
     ];
-    for (number, ((function, _), argument)) in grouping.aggregates.iter().zip(computed).enumerate() {
+    for (number, (call, argument)) in grouping.aggregates.iter().zip(computed).enumerate() {
         let Some(argument) = argument else { continue };
-        let udaf = match function {
+        let udaf = match call.function {
             Aggregate::Count | Aggregate::CountDistinct => count_udaf(),
             Aggregate::Sum => sum_udaf(),
             Aggregate::Average => avg_udaf(),
@@ -135,7 +137,7 @@ fn functions(
         let function = AggregateExprBuilder::new(udaf, vec![column(schema, *argument)])
             .schema(Arc::clone(schema))
             .alias(format!("a{number}"))
-            .with_distinct(*function == Aggregate::CountDistinct)
+            .with_distinct(call.function == Aggregate::CountDistinct)
             .build()
             .map_err(error)?;
         functions.push(function);
@@ -158,11 +160,8 @@ fn read_groups(
     for group in 0..batch.num_rows() {
         let rows = row_numbers(lists, group);
         let mut next = grouped + 1;
-        let aggregates = grouping.aggregates.iter().zip(computed).map(|((function, argument), computed)| {
-            let Some(computed) = computed else {
-                let values = argument.and_then(|column| relation.columns.get(column));
-                return values.map_or(Value::Int(rows.len() as i64), |values| taken(*function, values, &rows));
-            };
+        let aggregates = grouping.aggregates.iter().zip(computed).map(|(call, computed)| {
+            let Some(computed) = computed else { return taken(call, relation, &rows) };
             let array = batch.columns().get(next);
             next += 1;
             let encoding = source.columns.get(*computed).map_or(Encoding::Text, |(encoding, _)| *encoding);
@@ -173,21 +172,11 @@ fn read_groups(
     }
 }
 
-/// What is taken from a group's rows as it stands there.
-fn taken(function: Aggregate, values: &[Value], rows: &[usize]) -> Value {
-    let mut present = rows.iter().filter_map(|row| values.get(*row)).filter(|value| !value.is_null());
-    match function {
-        Aggregate::First => present.next().cloned().unwrap_or_default(),
-        Aggregate::Last => present.next_back().cloned().unwrap_or_default(),
-        Aggregate::VALUES => {
-            let mut distinct: BTreeMap<String, Value> = BTreeMap::new();
-            for value in present.flat_map(Value::elements) {
-                distinct.entry(value.to_string()).or_insert_with(|| value.clone());
-            }
-            Value::list(distinct.into_values())
-        }
-        _ => Value::list(present.flat_map(Value::elements).cloned()),
-    }
+/// What is computed of a group's rows as they stand there.
+fn taken(call: &AggregateCall, relation: &Relation, rows: &[usize]) -> Value {
+    let columns: Vec<&Vec<Value>> = call.arguments.iter().filter_map(|column| relation.columns.get(*column)).collect();
+    let arguments = |row: &usize| columns.iter().map(|values| values.get(*row).unwrap_or(&Value::Null)).collect();
+    Accumulator::over(call.function, call.elements, rows.iter().map(arguments))
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use datafusion_physical_plan::{
     ExecutionPlan, collect,
     memory::{LazyBatchGenerator, LazyMemoryExec},
 };
-use lurcher_engine::{Group, Grouping, Relation, Relational, RelationalError};
+use lurcher_engine::{ColumnOrder, Group, Grouping, Relation, Relational, RelationalError};
 use lurcher_schema::Value;
 use parking_lot::RwLock;
 
-use crate::{columns::Encoding, groups, sorting};
+use crate::{columns::Encoding, groups, joins, sorting};
 
 /// Rows in one batch.
 const BATCH: usize = 16 << 10;
@@ -65,8 +65,12 @@ impl Relational for DataFusion {
         groups::aggregate(self, relation, grouping)
     }
 
-    fn sort(&self, relation: &Relation, descending: &[bool]) -> Result<Vec<usize>, RelationalError> {
-        sorting::sort(self, relation, descending)
+    fn sort(&self, relation: &Relation, orders: &[ColumnOrder]) -> Result<Vec<usize>, RelationalError> {
+        sorting::sort(self, relation, orders)
+    }
+
+    fn join(&self, left: &Relation, right: &Relation) -> Result<Vec<(usize, usize)>, RelationalError> {
+        joins::join(self, left, right)
     }
 
     fn duplicates(&self, relation: &Relation) -> Result<Vec<Vec<usize>>, RelationalError> {

@@ -8,21 +8,34 @@
 //!
 //! Grouping, sorting and finding duplicates are done by a [`Relational`] engine that the run is given.
 
+mod accumulate;
+mod grouping;
+mod joining;
+mod lookup;
 mod plan;
 mod relational;
+mod reshape;
 mod row;
+mod running;
 mod stateful;
+mod transaction;
+
+use std::sync::Arc;
 
 use lurcher_ir::Sink;
-use lurcher_schema::Timestamp;
+use lurcher_schema::{Object, Timestamp, Value};
 
-pub use self::relational::{Group, Grouping, Relation, Relational, RelationalError, Windows};
+pub use self::{
+    accumulate::{Accumulator, compare_values},
+    relational::{AggregateCall, ColumnOrder, Group, Grouping, Relation, Relational, RelationalError, Windows},
+};
 pub(crate) use self::{
+    joining::Gathered,
     plan::PipelinePlan,
     row::{PipelineRow, RowPlace, RowSource},
 };
 use self::{
-    plan::StagePlan,
+    plan::{Given, StagePlan},
     row::{Captured, RowView},
     stateful::{Finisher, Seat},
 };
@@ -73,8 +86,8 @@ impl PipelinePlan {
         let Some(plan) = self.branches.get(branch) else { return };
         for (at, stage) in plan.stages.iter().enumerate().skip(from) {
             match stage {
-                StagePlan::Expand(column) => {
-                    for row in row.expand(column) {
+                StagePlan::Expand(_) | StagePlan::Unpivot { .. } | StagePlan::Lookup(_) => {
+                    for row in stage.spread(row, source, now) {
                         self.run(branch, at + 1, row, source, now, flow);
                     }
                     return;
@@ -107,13 +120,14 @@ impl PipelinePlan {
         let mut errors = Vec::new();
         for (branch, plan) in self.branches.iter().enumerate() {
             let take = |flow: &mut Flow| flow.collected.get_mut(branch).map(std::mem::take).unwrap_or_default();
+            self.give(branch, seat, flow);
             let mut rows = take(flow);
             rows.sort_by(PipelineRow::compare);
             for (at, stage) in plan.stages.iter().enumerate() {
-                if !stage.needs_all_rows() || rows.is_empty() {
+                if !stage.needs_all_rows() || (rows.is_empty() && !stage.makes_rows()) {
                     continue;
                 }
-                match (Finisher { stage, seat }).apply(rows) {
+                match (Finisher { branch, stage, seat }).apply(rows) {
                     Ok(changed) => rows = changed,
                     Err(error) => {
                         errors.push(error);
@@ -122,12 +136,37 @@ impl PipelinePlan {
                 }
                 for row in rows {
                     let now = seat.now;
-                    self.run(branch, at + 1, row.clone(), &mut seat.source(&row), now, flow);
+                    let mut source = seat.source(&row);
+                    self.run(branch, at + 1, row, &mut source, now, flow);
                 }
                 rows = take(flow);
             }
         }
         errors
+    }
+
+    /// Lets the rows in that no event brings.
+    fn give(&self, branch: usize, seat: &mut Seat<'_>, flow: &mut Flow) {
+        let now = seat.now;
+        let mut position = 0;
+        let mut enter = |columns: Object| {
+            let place = RowPlace { rank: 0, time: None, tiebreaker: Value::Null, reference: None, position };
+            position += 1;
+            let row = PipelineRow { columns, ..PipelineRow::of_event(place) };
+            let mut source = seat.source(&row);
+            self.run(branch, 0, row, &mut source, now, flow);
+        };
+        for given in self.branches.get(branch).into_iter().flat_map(|plan| &plan.given) {
+            match given {
+                Given::Rows(rows) => (0..*rows).for_each(|_| enter(Object::default())),
+                Given::Table(table) => {
+                    for row in table.rows() {
+                        let cells = table.columns().iter().cloned().zip(row.iter().cloned());
+                        enter(cells.collect());
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -138,36 +177,48 @@ impl StagePlan {
         match self {
             Self::Where(condition) => {
                 let value = condition.evaluate(&mut RowView { source, columns: &row.columns }, now);
-                return value == lurcher_schema::Value::Bool(true);
+                return value == Value::Bool(true);
             }
             Self::Eval(columns) => {
                 for (name, expr) in columns {
                     let value = expr.evaluate(&mut RowView { source, columns: &row.columns }, now);
-                    row.columns.insert(std::sync::Arc::clone(name), value);
+                    row.columns.insert(Arc::clone(name), value);
                 }
             }
             Self::Project(columns) => {
                 let view = &mut RowView { source, columns: &row.columns };
-                let projected = columns
-                    .iter()
-                    .map(|(name, expr)| (std::sync::Arc::clone(name), expr.evaluate(view, now)))
-                    .collect();
+                let projected =
+                    columns.iter().map(|(name, expr)| (Arc::clone(name), expr.evaluate(view, now))).collect();
                 row.columns = projected;
             }
-            Self::Keep(names) => row.keep(names),
-            Self::Drop(names) => {
-                row.drop_columns(names);
+            Self::Fields(taxonomy) => {
+                for (name, value) in source.fields(*taxonomy) {
+                    if row.columns.get(&name).is_none() {
+                        row.columns.insert(name, value);
+                    }
+                }
             }
+            Self::ForEachColumn(plan) => reshape::for_each_column(plan, row, source, now),
+            Self::Keep(names) => row.keep(names),
+            Self::Drop(names) => row.drop_columns(names),
             Self::Rename(names) => names.iter().for_each(|(from, to)| row.rename(from, to)),
-            Self::Expand(_)
-            | Self::Window(_)
-            | Self::Anomaly(_)
-            | Self::Head(_)
-            | Self::Sort(_)
-            | Self::Dedup(_)
-            | Self::NotRun => {}
+            Self::FillNull { columns, value } => reshape::fill_null(std::slice::from_mut(row), columns, value),
+            _ => {}
         }
         true
+    }
+
+    /// Applies a stage that makes any number of rows of one.
+    fn spread(&self, row: PipelineRow, source: &mut dyn RowSource, now: Timestamp) -> Vec<PipelineRow> {
+        match self {
+            Self::Expand(expand) => row.expand(expand),
+            Self::Unpivot { keep, name, value } => reshape::unpivot(row, keep, name, value),
+            Self::Lookup(lookup) => {
+                let now = row.place.time.unwrap_or(now);
+                lookup.apply(row, source, now)
+            }
+            _ => vec![row],
+        }
     }
 }
 

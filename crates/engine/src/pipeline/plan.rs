@@ -1,22 +1,38 @@
-//! A pipeline made ready to run: expressions compiled, branches linked to those that read them.
+//! A pipeline made ready to run: expressions compiled, tables found, branches linked to those that read them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use lurcher_ir::{Aggregate, Anomaly, ColumnPattern, Expr, FieldRef, Input, Pipeline, Sink, Stage, Window};
+use lurcher_ir::{
+    Anomaly, ColumnPattern, Dedup, Expand, Expr, FieldRef, ForEachColumn, Input, Join, Pipeline, Pivot, Semi, Sink,
+    Stage, Transaction,
+};
+use lurcher_schema::{Taxonomy, Value};
 
-use super::Windows;
-use crate::eval::{CompiledExpr, millis};
+use super::{
+    grouping::{AggregationPlan, GroupPlan, aggregates},
+    joining::SemiPlan,
+    lookup::LookupPlan,
+    running::RunningPlan,
+};
+use crate::{
+    Tables,
+    eval::{CompiledExpr, millis},
+};
 
 /// A pipeline made ready to run.
 #[derive(Debug)]
 pub(crate) struct PipelinePlan {
     pub(crate) branches: Vec<BranchPlan>,
+    /// Why it cannot run, if it cannot.
+    pub(crate) fault: Option<String>,
 }
 
 #[derive(Debug)]
 pub(crate) struct BranchPlan {
     /// The filters whose events come in.
     pub(super) filters: Vec<usize>,
+    /// The rows that come in from elsewhere than events and branches: their columns' names and values.
+    pub(super) given: Vec<Given>,
     pub(super) stages: Vec<StagePlan>,
     /// The fields that rows are judged by from the first stage on that needs all of them: in this branch and in those
     /// that read it. (What only the surviving rows are asked for is read back from their events.)
@@ -26,33 +42,81 @@ pub(crate) struct BranchPlan {
     pub(super) sink: Option<Sink>,
 }
 
+/// Rows that no event brings.
+#[derive(Debug)]
+pub(super) enum Given {
+    Table(Arc<crate::Table>),
+    Rows(u64),
+}
+
 /// A stage made ready to run; see [`Stage`].
 #[derive(Debug)]
 pub(crate) enum StagePlan {
     Where(CompiledExpr),
     Eval(Vec<(Arc<str>, CompiledExpr)>),
     Project(Vec<(Arc<str>, CompiledExpr)>),
+    Fields(Taxonomy),
+    ForEachColumn(ForEachPlan),
     Keep(Vec<ColumnPattern>),
     Drop(Vec<ColumnPattern>),
     Rename(Vec<(ColumnPattern, ColumnPattern)>),
-    Expand(Arc<str>),
-    Window(WindowPlan),
+    Expand(Expand),
+    Unpivot {
+        keep: Vec<Arc<str>>,
+        name: Arc<str>,
+        value: Arc<str>,
+    },
+    Lookup(LookupPlan),
+    Aggregate(AggregationPlan),
+    Inline(AggregationPlan),
+    Running(RunningPlan),
     Anomaly(AnomalyPlan),
     Head(u64),
-    Sort(Vec<(CompiledExpr, bool)>),
-    Dedup(Vec<CompiledExpr>),
-    /// A stage that this version does not run.
-    NotRun,
+    Tail(u64),
+    Reverse,
+    Sort(Vec<SortPlan>),
+    Dedup {
+        keys: Vec<CompiledExpr>,
+        keep: u64,
+        consecutive: bool,
+    },
+    Collapse(Arc<str>),
+    FillNull {
+        columns: Vec<ColumnPattern>,
+        value: Value,
+    },
+    FillDown(Vec<ColumnPattern>),
+    Join {
+        join: Join,
+        left: Vec<CompiledExpr>,
+        right: Vec<CompiledExpr>,
+    },
+    Semi(SemiPlan),
+    Append(usize),
+    AppendColumns {
+        branch: usize,
+        overwrite: bool,
+    },
+    Pivot(Pivot),
+    Transaction(Box<TransactionPlan>),
+    /// Not in the IR: the end of a branch whose rows a stage of another takes.
+    Gather,
 }
 
 #[derive(Debug)]
-pub(crate) struct WindowPlan {
-    pub(super) keys: Vec<(Arc<str>, CompiledExpr)>,
-    /// Name, function, and the index of the argument in `arguments`.
-    pub(super) aggregates: Vec<(Arc<str>, Aggregate, Option<usize>)>,
-    pub(super) arguments: Vec<CompiledExpr>,
-    /// The time and the window (whose column is set when it runs).
-    pub(super) span: Option<(CompiledExpr, Windows)>,
+pub(crate) struct SortPlan {
+    pub(super) key: CompiledExpr,
+    pub(super) descending: bool,
+    pub(super) nulls_first: bool,
+    pub(super) loose: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct ForEachPlan {
+    pub(super) columns: Vec<ColumnPattern>,
+    pub(super) value: Arc<str>,
+    pub(super) name: Arc<str>,
+    pub(super) sets: Vec<(ColumnPattern, CompiledExpr)>,
 }
 
 #[derive(Debug)]
@@ -63,28 +127,76 @@ pub(crate) enum AnomalyPlan {
     Conditional { condition: CompiledExpr, target: CompiledExpr, output: Arc<str> },
 }
 
+/// See [`Transaction`].
+#[derive(Debug)]
+pub(crate) struct TransactionPlan {
+    pub(super) keys: Vec<(Arc<str>, CompiledExpr)>,
+    pub(super) time: Option<CompiledExpr>,
+    pub(super) starts: Option<CompiledExpr>,
+    pub(super) ends: Option<CompiledExpr>,
+    pub(super) max_span: Option<i64>,
+    pub(super) max_pause: Option<i64>,
+    pub(super) words: Transaction,
+}
+
 impl PipelinePlan {
-    pub(crate) fn new(pipeline: &Pipeline) -> Self {
-        let branches = pipeline.branches.iter().enumerate().map(|(number, branch)| {
-            let inputs = &branch.inputs;
+    pub(crate) fn new(pipeline: &Pipeline, tables: &Tables) -> Self {
+        let mut fault = None;
+        let mut branches = Vec::new();
+        for (number, branch) in pipeline.branches.iter().enumerate() {
             let readers = pipeline.branches.iter().enumerate().skip(number + 1).flat_map(|(reader, other)| {
                 let reads = other.inputs.iter().filter(move |input| **input == Input::Branch(number));
                 reads.map(move |_| reader)
             });
-            let stages: Vec<StagePlan> = branch.stages.iter().map(StagePlan::new).collect();
-            BranchPlan {
+            let mut stages = Vec::new();
+            for stage in &branch.stages {
+                match StagePlan::new(stage, tables) {
+                    Ok(stage) => stages.push(stage),
+                    Err(why) => fault = fault.or(Some(why)),
+                }
+                if stage.reads_branch().is_some_and(|read| read >= number) {
+                    fault = fault.or(Some("a branch takes rows of one that comes after it".to_owned()));
+                }
+            }
+            let mut all = pipeline.branches.iter().flat_map(|branch| &branch.stages);
+            if all.any(|stage| stage.reads_branch() == Some(number)) {
+                stages.push(StagePlan::Gather);
+            }
+            let mut filters = Vec::new();
+            let mut given = Vec::new();
+            for input in &branch.inputs {
+                match input {
+                    Input::Filter(filter) => filters.push(*filter),
+                    Input::Branch(_) => {}
+                    Input::Rows(rows) => given.push(Given::Rows(*rows)),
+                    Input::Table(name) => match tables.get(name) {
+                        Some(table) => given.push(Given::Table(Arc::clone(table))),
+                        None => fault = fault.or(Some(no_table(name))),
+                    },
+                }
+            }
+            branches.push(BranchPlan {
                 captures: captures(pipeline, number, &stages),
-                filters: inputs
-                    .iter()
-                    .filter_map(|input| if let Input::Filter(filter) = input { Some(*filter) } else { None })
-                    .collect(),
+                filters,
+                given,
                 stages,
                 readers: readers.collect(),
                 sink: branch.sink.clone(),
-            }
-        });
-        Self { branches: branches.collect() }
+            });
+        }
+        Self { branches, fault }
     }
+
+    /// Whether it may find something without any event having passed a filter.
+    pub(crate) fn runs_without_events(&self) -> bool {
+        let makes_rows = |stage: &StagePlan| matches!(stage, StagePlan::Aggregate(plan) if plan.by.keys.is_empty() && !plan.is_window());
+        self.fault.is_some()
+            || self.branches.iter().any(|branch| !branch.given.is_empty() || branch.stages.iter().any(makes_rows))
+    }
+}
+
+pub(super) fn no_table(name: &str) -> String {
+    format!("there is no table `{name}` in this run")
 }
 
 /// The fields that the rows of a branch are judged by once they have been collected; none if they never are. `stages`
@@ -95,8 +207,10 @@ fn captures(pipeline: &Pipeline, branch: usize, stages: &[StagePlan]) -> Arc<[Fi
     let mut reached = vec![false; pipeline.branches.len()];
     let mut fields: Vec<FieldRef> = Vec::new();
     for (number, other) in pipeline.branches.iter().enumerate().skip(branch) {
-        let reads = |input: &Input| matches!(input, Input::Branch(read) if reached.get(*read) == Some(&true));
-        let is_reached = number == branch || other.inputs.iter().any(reads);
+        let is_read = |read: usize| reached.get(read) == Some(&true);
+        let reads = |input: &Input| matches!(input, Input::Branch(read) if is_read(*read));
+        let takes = |stage: &Stage| stage.reads_branch().is_some_and(is_read);
+        let is_reached = number == branch || other.inputs.iter().any(reads) || other.stages.iter().any(takes);
         if let Some(slot) = reached.get_mut(number) {
             *slot = is_reached;
         }
@@ -121,57 +235,137 @@ fn judging(stage: &Stage) -> Vec<&Expr> {
 }
 
 impl StagePlan {
-    fn new(stage: &Stage) -> Self {
-        match stage {
+    fn new(stage: &Stage, tables: &Tables) -> Result<Self, String> {
+        Ok(match stage {
             Stage::Where(condition) => Self::Where(CompiledExpr::new(condition)),
             Stage::Eval(columns) => Self::Eval(named(columns)),
             Stage::Project(columns) => Self::Project(named(columns)),
+            Stage::Fields(taxonomy) => Self::Fields(*taxonomy),
+            Stage::ForEachColumn(each) => Self::ForEachColumn(ForEachPlan::new(each)),
             Stage::Keep(names) => Self::Keep(names.clone()),
             Stage::Drop(names) => Self::Drop(names.clone()),
             Stage::Rename(names) => Self::Rename(names.clone()),
-            Stage::Window(window) => Self::Window(WindowPlan::new(window)),
+            Stage::Window(window) => Self::Aggregate(AggregationPlan::window(window)),
+            Stage::Aggregate(aggregation) => Self::Aggregate(AggregationPlan::new(aggregation)),
+            Stage::Inline(aggregation) => Self::Inline(AggregationPlan::new(aggregation)),
+            Stage::Running(running) => Self::Running(RunningPlan {
+                by: GroupPlan::new(&running.by),
+                aggregates: aggregates(&running.aggregates),
+                span: running.span.as_ref().map(|(time, span)| (CompiledExpr::new(time), millis(*span))),
+                reset_before: running.reset_before.as_ref().map(CompiledExpr::new),
+                reset_after: running.reset_after.as_ref().map(CompiledExpr::new),
+                words: running.clone(),
+            }),
             Stage::Anomaly(anomaly) => Self::Anomaly(AnomalyPlan::new(anomaly)),
             Stage::Head(count) => Self::Head(*count),
-            Stage::Sort(keys) => {
-                Self::Sort(keys.iter().map(|key| (CompiledExpr::new(&key.expr), key.descending)).collect())
+            Stage::Tail(count) => Self::Tail(*count),
+            Stage::Reverse => Self::Reverse,
+            Stage::Sort(keys) => Self::Sort(
+                keys.iter()
+                    .map(|key| SortPlan {
+                        key: CompiledExpr::new(&key.expr),
+                        descending: key.descending,
+                        nulls_first: key.nulls_first,
+                        loose: key.loose,
+                    })
+                    .collect(),
+            ),
+            Stage::Dedup(Dedup { keys, keep, consecutive }) => {
+                Self::Dedup { keys: compiled(keys), keep: *keep, consecutive: *consecutive }
             }
-            Stage::Dedup(dedup) => Self::Dedup(dedup.keys.iter().map(CompiledExpr::new).collect()),
-            Stage::Expand(expand) => Self::Expand(Arc::clone(&expand.column)),
-            _ => Self::NotRun,
-        }
+            Stage::Expand(expand) => Self::Expand(expand.clone()),
+            Stage::Collapse(column) => Self::Collapse(Arc::clone(column)),
+            Stage::FillNull { columns, value } => Self::FillNull { columns: columns.clone(), value: value.clone() },
+            Stage::FillDown(columns) => Self::FillDown(columns.clone()),
+            Stage::Join(join) => Self::Join {
+                left: join.keys.iter().map(|(left, _)| CompiledExpr::new(left)).collect(),
+                right: join.keys.iter().map(|(_, right)| CompiledExpr::new(right)).collect(),
+                join: join.clone(),
+            },
+            Stage::Semi(semi) => Self::Semi(semi_plan(semi)),
+            Stage::Append(branch) => Self::Append(*branch),
+            Stage::AppendColumns { branch, overwrite } => {
+                Self::AppendColumns { branch: *branch, overwrite: *overwrite }
+            }
+            Stage::Lookup(lookup) => Self::Lookup(LookupPlan::new(lookup, tables)?),
+            Stage::Pivot(pivot) => Self::Pivot(pivot.clone()),
+            Stage::Unpivot { keep, name, value } => {
+                Self::Unpivot { keep: keep.clone(), name: Arc::clone(name), value: Arc::clone(value) }
+            }
+            Stage::Transaction(transaction) => Self::Transaction(Box::new(TransactionPlan::new(transaction))),
+        })
     }
 
     /// Whether rows are collected before this stage.
     pub(super) fn needs_all_rows(&self) -> bool {
-        matches!(
-            self,
-            Self::Window(_) | Self::Anomaly(_) | Self::Head(_) | Self::Sort(_) | Self::Dedup(_) | Self::NotRun
-        )
+        match self {
+            Self::Where(_)
+            | Self::Eval(_)
+            | Self::Project(_)
+            | Self::Fields(_)
+            | Self::ForEachColumn(_)
+            | Self::Keep(_)
+            | Self::Drop(_)
+            | Self::Rename(_)
+            | Self::Expand(_)
+            | Self::Unpivot { .. }
+            | Self::Lookup(_) => false,
+            Self::FillNull { columns, .. } => columns.iter().any(|column| matches!(column, ColumnPattern::Like(_))),
+            _ => true,
+        }
+    }
+
+    /// Whether it may make rows of none.
+    pub(super) fn makes_rows(&self) -> bool {
+        match self {
+            Self::Aggregate(plan) => plan.by.keys.is_empty() && !plan.is_window(),
+            Self::Append(_) => true,
+            Self::Join { join, .. } => join.kind == lurcher_ir::JoinKind::Full,
+            _ => false,
+        }
     }
 }
 
-fn named(columns: &[(Arc<str>, Expr)]) -> Vec<(Arc<str>, CompiledExpr)> {
+pub(super) fn named(columns: &[(Arc<str>, Expr)]) -> Vec<(Arc<str>, CompiledExpr)> {
     columns.iter().map(|(name, expr)| (Arc::clone(name), CompiledExpr::new(expr))).collect()
 }
 
-impl WindowPlan {
-    fn new(window: &Window) -> Self {
-        let mut arguments = Vec::new();
-        let aggregates = window.aggregates.iter().map(|aggregate| {
-            let argument = aggregate.arguments.first().map(|argument| {
-                arguments.push(CompiledExpr::new(argument));
-                arguments.len() - 1
-            });
-            (Arc::clone(&aggregate.name), aggregate.function, argument)
-        });
+fn compiled(exprs: &[Expr]) -> Vec<CompiledExpr> {
+    exprs.iter().map(CompiledExpr::new).collect()
+}
+
+fn semi_plan(semi: &Semi) -> SemiPlan {
+    SemiPlan {
+        branch: semi.branch,
+        columns: named(&semi.columns),
+        case: semi.case,
+        wildcards: semi.wildcards,
+        negated: semi.negated,
+    }
+}
+
+impl ForEachPlan {
+    fn new(each: &ForEachColumn) -> Self {
         Self {
-            keys: named(&window.keys),
-            aggregates: aggregates.collect(),
-            arguments,
-            span: window.span.as_ref().map(|span| {
-                let (size, slide) = (millis(span.size).max(1), millis(span.slide).max(1));
-                (CompiledExpr::new(&span.time), Windows { time: 0, size, slide })
-            }),
+            columns: each.columns.clone(),
+            value: Arc::clone(&each.value),
+            name: Arc::clone(&each.name),
+            sets: each.sets.iter().map(|(name, expr)| (name.clone(), CompiledExpr::new(expr))).collect(),
+        }
+    }
+}
+
+impl TransactionPlan {
+    fn new(words: &Transaction) -> Self {
+        let span = |span: Option<Duration>| span.map(millis);
+        Self {
+            keys: named(&words.keys),
+            time: words.time.as_ref().map(CompiledExpr::new),
+            starts: words.starts.as_ref().map(CompiledExpr::new),
+            ends: words.ends.as_ref().map(CompiledExpr::new),
+            max_span: span(words.max_span),
+            max_pause: span(words.max_pause),
+            words: words.clone(),
         }
     }
 }

@@ -24,10 +24,21 @@ pub struct Grouping {
     /// The first so many columns of the relation are the keys. Null is a key like any other; no keys: one group of all
     /// rows (none, if there are no rows).
     pub keys: usize,
-    /// The aggregates, each over a column by its index; `None` counts rows. "In order of time" means in order of rows.
-    pub aggregates: Vec<(Aggregate, Option<usize>)>,
+    /// What is computed.
+    pub aggregates: Vec<AggregateCall>,
     /// Windows of time that rows are first put in, one row into each that its time lies in.
     pub windows: Option<Windows>,
+}
+
+/// One aggregate of a [`Grouping`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregateCall {
+    /// What is computed; [`crate::Accumulator`] says what that is.
+    pub function: Aggregate,
+    /// Over which columns, by their indices; none counts rows.
+    pub arguments: Vec<usize>,
+    /// A list in the first of them counts as each of its values.
+    pub elements: bool,
 }
 
 /// Windows of time, aligned to multiples of `slide` since 1970: each begins at one and lasts for `size`, its end not
@@ -71,13 +82,26 @@ pub trait Relational: fmt::Debug + Send + Sync {
     /// Groups and aggregates. The order of groups is the engine's own.
     fn aggregate(&self, relation: &Relation, grouping: &Grouping) -> Result<Vec<Group>, RelationalError>;
 
-    /// The order of rows by all columns, the first first; for each column whether it descends. Nulls last; numbers by
-    /// size before texts byte by byte; rows that are equal keep their order.
-    fn sort(&self, relation: &Relation, descending: &[bool]) -> Result<Vec<usize>, RelationalError>;
+    /// The order of rows by all columns, the first first. Numbers by size before texts byte by byte; rows that are equal
+    /// keep their order.
+    fn sort(&self, relation: &Relation, orders: &[ColumnOrder]) -> Result<Vec<usize>, RelationalError>;
+
+    /// The pairs of a left and a right row that are equal in all columns, by left rows, then by right rows. Null equals
+    /// nothing. Both have as many columns, and all values are texts.
+    fn join(&self, left: &Relation, right: &Relation) -> Result<Vec<(usize, usize)>, RelationalError>;
 
     /// The rows that are equal in all columns, together: each set ascending, the sets by their first row. Null equals
     /// null.
     fn duplicates(&self, relation: &Relation) -> Result<Vec<Vec<usize>>, RelationalError>;
+}
+
+/// How a column is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ColumnOrder {
+    /// Greatest first.
+    pub descending: bool,
+    /// Nulls before all others rather than behind them.
+    pub nulls_first: bool,
 }
 
 /// Why a relational operation failed: memory, disk, or a fault of the engine.

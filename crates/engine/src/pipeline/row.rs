@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use lurcher_ir::{ColumnPattern, FieldRef};
+use lurcher_ir::{ColumnPattern, Expand, FieldRef};
 use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
 
 use crate::{eval::Row, sequence::compare_tiebreakers, tail::EventId};
@@ -89,14 +89,15 @@ impl PipelineRow {
     }
 
     /// One row for each element of a column's list; itself if that is no list or an empty one.
-    pub(super) fn expand(self, column: &Arc<str>) -> Vec<Self> {
-        let items = match self.columns.get(column) {
+    pub(super) fn expand(self, words: &Expand) -> Vec<Self> {
+        let items = match self.columns.get(&words.column) {
             Some(Value::List(items)) if !items.is_empty() => Arc::clone(items),
             _ => return vec![self],
         };
-        let rows = items.iter().enumerate().map(|(number, item)| {
+        let most = words.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let rows = items.iter().take(most).enumerate().map(|(number, item)| {
             let mut row = self.clone();
-            row.columns.insert(Arc::clone(column), item.clone());
+            row.columns.insert(Arc::clone(&words.column), item.clone());
             row.place.position = self.place.position.wrapping_mul(items.len() as u64) + number as u64;
             row
         });
@@ -162,6 +163,8 @@ pub(crate) trait RowSource {
     fn field(&mut self, field: &FieldRef) -> Value;
     /// All of it in a taxonomy; null without an event.
     fn whole(&mut self, taxonomy: Taxonomy) -> Value;
+    /// All its fields in a taxonomy by their dotted names; none without an event.
+    fn fields(&mut self, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)>;
     /// Keeps it for later.
     fn keep(&mut self) -> Option<EventId>;
 }

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use lurcher_ir::FieldRef;
-use lurcher_schema::{Event, Object, Taxonomy, Timestamp, Value};
+use lurcher_schema::{Event, Taxonomy, Timestamp, Value};
 
 use super::{
-    Grouping, Relation, Relational, RelationalError, Windows, distinct_events,
-    plan::{AnomalyPlan, StagePlan, WindowPlan},
-    row::{Captured, PipelineRow, RowPlace, RowSource, RowView},
+    ColumnOrder, Gathered, Relation, Relational, RelationalError, distinct_events, joining,
+    plan::{AnomalyPlan, SortPlan, StagePlan},
+    reshape,
+    row::{Captured, PipelineRow, RowSource, RowView},
 };
 use crate::{
     anomaly::{Conditional, FirstSeen, Gaussian, Quantile},
-    eval::CompiledExpr,
-    sequence::compare_keys,
+    eval::{CompiledExpr, Number, read_number},
     tail::{EventId, Fields, Stores},
 };
 
@@ -23,6 +23,10 @@ pub(crate) struct Seat<'a> {
     pub(crate) stores: &'a mut Stores,
     pub(crate) relational: Option<&'a dyn Relational>,
     pub(crate) now: Timestamp,
+    /// The rows of branches that are done and that stages of others take.
+    pub(crate) gathered: Gathered,
+    /// Rows of which some combinations of keys were left out because there were too many.
+    pub(crate) capped: u64,
 }
 
 impl Seat<'_> {
@@ -32,16 +36,21 @@ impl Seat<'_> {
         Stored { fields: self.fields, stores: self.stores, own: row.own, event: None, captured }
     }
 
-    fn value(&mut self, row: &PipelineRow, expr: &CompiledExpr) -> Value {
+    pub(super) fn value(&mut self, row: &PipelineRow, expr: &CompiledExpr) -> Value {
         let now = row.place.time.unwrap_or(self.now);
         expr.evaluate(&mut RowView { source: &mut self.source(row), columns: &row.columns }, now)
     }
 
-    fn column(&mut self, rows: &[PipelineRow], expr: &CompiledExpr) -> Vec<Value> {
+    pub(super) fn column(&mut self, rows: &[PipelineRow], expr: &CompiledExpr) -> Vec<Value> {
         rows.iter().map(|row| self.value(row, expr)).collect()
     }
 
-    fn relational(&self) -> Result<&dyn Relational, RelationalError> {
+    /// The rows of an earlier branch.
+    pub(super) fn branch(&self, branch: usize) -> Arc<[PipelineRow]> {
+        self.gathered.get(branch)
+    }
+
+    pub(super) fn relational(&self) -> Result<&dyn Relational, RelationalError> {
         let missing = || RelationalError { message: "the run has no relational engine".to_owned() };
         self.relational.ok_or_else(missing)
     }
@@ -79,6 +88,11 @@ impl RowSource for Stored<'_> {
         self.event().map(|event| fields.whole(event, taxonomy)).unwrap_or_default()
     }
 
+    fn fields(&mut self, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
+        let fields = self.fields;
+        self.event().map(|event| fields.all(event, taxonomy)).unwrap_or_default()
+    }
+
     fn keep(&mut self) -> Option<EventId> {
         self.own
     }
@@ -86,111 +100,127 @@ impl RowSource for Stored<'_> {
 
 /// Applies one stage to all rows.
 pub(super) struct Finisher<'a, 's> {
+    pub(super) branch: usize,
     pub(super) stage: &'a StagePlan,
     pub(super) seat: &'a mut Seat<'s>,
 }
 
 impl Finisher<'_, '_> {
     pub(super) fn apply(self, mut rows: Vec<PipelineRow>) -> Result<Vec<PipelineRow>, RelationalError> {
+        let count = |count: &u64| usize::try_from(*count).unwrap_or(usize::MAX);
+        let seat = self.seat;
         match self.stage {
-            StagePlan::Head(count) => rows.truncate(usize::try_from(*count).unwrap_or(usize::MAX)),
-            StagePlan::Window(window) => return aggregate(window, &rows, self.seat),
-            StagePlan::Sort(keys) => {
-                let columns = keys.iter().map(|(key, _)| self.seat.column(&rows, key)).collect();
-                let descending: Vec<bool> = keys.iter().map(|(_, descending)| *descending).collect();
-                let order = self.seat.relational()?.sort(&Relation { rows: rows.len(), columns }, &descending)?;
-                return Ok(order
-                    .into_iter()
-                    .enumerate()
-                    .filter_map(|(rank, row)| {
-                        let mut row = rows.get(row)?.clone();
-                        row.place.rank = rank as u64;
-                        Some(row)
-                    })
-                    .collect());
+            StagePlan::Head(most) => rows.truncate(count(most)),
+            StagePlan::Tail(most) => drop(rows.drain(..rows.len().saturating_sub(count(most)))),
+            StagePlan::Reverse => {
+                rows.reverse();
+                rank(&mut rows);
             }
-            StagePlan::Dedup(keys) => {
-                let columns = keys.iter().map(|key| self.seat.column(&rows, key)).collect();
-                let sets = self.seat.relational()?.duplicates(&Relation { rows: rows.len(), columns })?;
-                return Ok(sets
-                    .into_iter()
-                    .filter_map(|set| {
-                        let mut first = rows.get(*set.first()?)?.clone();
-                        if set.len() > 1 {
-                            first.merged = events_of(&rows, &set);
-                        }
-                        Some(first)
-                    })
-                    .collect());
+            StagePlan::Aggregate(plan) => return plan.aggregate(&rows, seat),
+            StagePlan::Inline(plan) => return plan.inline(rows, seat),
+            StagePlan::Running(plan) => plan.apply(&mut rows, seat),
+            StagePlan::Sort(keys) => rows = sort(keys, &rows, seat)?,
+            StagePlan::Dedup { keys, keep, consecutive } => {
+                let columns = keys.iter().map(|key| seat.column(&rows, key)).collect();
+                let sets = if *consecutive {
+                    runs(columns, rows.len())
+                } else {
+                    seat.relational()?.duplicates(&Relation { rows: rows.len(), columns })?
+                };
+                rows = deduplicated(&rows, sets, count(keep).max(1));
             }
             StagePlan::Anomaly(anomaly) => {
                 rows.sort_by(|a, b| a.place.compare_times(&b.place));
-                judge(anomaly, &mut rows, self.seat);
+                judge(anomaly, &mut rows, seat);
             }
-            StagePlan::NotRun => {
-                return Err(RelationalError { message: "a stage of its query is not run yet".to_owned() });
+            StagePlan::Collapse(column) => rows = reshape::collapse(rows, column),
+            StagePlan::FillNull { columns, value } => reshape::fill_null(&mut rows, columns, value),
+            StagePlan::FillDown(columns) => reshape::fill_down(&mut rows, columns),
+            StagePlan::Join { join, left, right } => {
+                rows = joining::join(join, (left.as_slice(), right.as_slice()), rows, seat)?;
+                rank(&mut rows);
             }
+            StagePlan::Semi(semi) => rows = semi.apply(rows, seat),
+            StagePlan::Append(branch) => {
+                rows.extend(seat.branch(*branch).iter().cloned());
+                rank(&mut rows);
+            }
+            StagePlan::AppendColumns { branch, overwrite } => {
+                joining::append_columns(&mut rows, &seat.branch(*branch), *overwrite);
+            }
+            StagePlan::Pivot(pivot) => {
+                rows = reshape::pivot(pivot, &rows);
+                rank(&mut rows);
+            }
+            StagePlan::Transaction(plan) => {
+                rows = plan.apply(rows, seat);
+                rank(&mut rows);
+            }
+            StagePlan::Gather => seat.gathered.put(self.branch, &rows),
+            // Stages of one row at a time never come here.
             _ => {}
         }
         Ok(rows)
     }
 }
 
-fn events_of(rows: &[PipelineRow], chosen: &[usize]) -> Vec<EventId> {
-    distinct_events(chosen.iter().filter_map(|row| rows.get(*row)).flat_map(|row| row.events().iter().copied()))
+/// Fixes the order in which rows stand, for branches that read them.
+fn rank(rows: &mut [PipelineRow]) {
+    for (rank, row) in rows.iter_mut().enumerate() {
+        row.place.rank = rank as u64;
+    }
 }
 
-/// Aggregates; the result is in order of windows, then of keys.
-fn aggregate(
-    plan: &WindowPlan,
-    rows: &[PipelineRow],
-    seat: &mut Seat<'_>,
-) -> Result<Vec<PipelineRow>, RelationalError> {
-    let mut columns: Vec<Vec<Value>> = plan.keys.iter().map(|(_, key)| seat.column(rows, key)).collect();
-    let keys = columns.len();
-    columns.extend(plan.arguments.iter().map(|argument| seat.column(rows, argument)));
-    let windows = plan.span.as_ref().map(|(time, windows)| {
-        columns.push(seat.column(rows, time));
-        Windows { time: columns.len() - 1, ..*windows }
-    });
-    if windows.is_some_and(|windows| windows.size / windows.slide > Windows::MOST) {
-        return Err(RelationalError { message: "each row would lie in more than 10,000 windows".to_owned() });
+fn sort(keys: &[SortPlan], rows: &[PipelineRow], seat: &mut Seat<'_>) -> Result<Vec<PipelineRow>, RelationalError> {
+    let number = |value: Value| match &value {
+        Value::Text(text) => read_number(text.trim()).and_then(Number::into_value).unwrap_or(value),
+        _ => value,
+    };
+    let mut columns = Vec::new();
+    for key in keys {
+        let column = seat.column(rows, &key.key);
+        columns.push(if key.loose { column.into_iter().map(number).collect() } else { column });
     }
-    let aggregates = plan.aggregates.iter().map(|(_, function, column)| (*function, column.map(|c| keys + c)));
-    let grouping = Grouping { keys, aggregates: aggregates.collect(), windows };
-    let relation = Relation { rows: rows.len(), columns };
-    let mut groups: Vec<_> = seat
-        .relational()?
-        .aggregate(&relation, &grouping)?
-        .into_iter()
-        .map(|group| {
-            let key = |column: &Vec<Value>| group.rows.first().and_then(|row| column.get(*row)).cloned();
-            let key: Vec<Value> = relation.columns.iter().take(keys).map(|c| key(c).unwrap_or_default()).collect();
-            (key, group)
-        })
-        .collect();
-    groups.sort_by(|(a, x), (b, y)| x.window_start.cmp(&y.window_start).then_with(|| compare_keys(a, b)));
-    let made = groups.into_iter().enumerate().map(|(position, (key, group))| {
-        let mut columns: Object = plan.keys.iter().map(|(name, _)| Arc::clone(name)).zip(key).collect();
-        for ((name, _, _), value) in plan.aggregates.iter().zip(group.aggregates) {
-            columns.insert(Arc::clone(name), value);
+    let order = |key: &SortPlan| ColumnOrder { descending: key.descending, nulls_first: key.nulls_first };
+    let orders: Vec<ColumnOrder> = keys.iter().map(order).collect();
+    let order = seat.relational()?.sort(&Relation { rows: rows.len(), columns }, &orders)?;
+    let mut sorted: Vec<PipelineRow> = order.into_iter().filter_map(|row| rows.get(row).cloned()).collect();
+    rank(&mut sorted);
+    Ok(sorted)
+}
+
+/// The rows of each set that stay; the last of them remembers the events of those that go.
+fn deduplicated(rows: &[PipelineRow], sets: Vec<Vec<usize>>, keep: usize) -> Vec<PipelineRow> {
+    let mut kept: Vec<(usize, PipelineRow)> = Vec::new();
+    for set in sets {
+        let stays = set.len().min(keep);
+        for (number, place) in set.iter().take(stays).enumerate() {
+            let Some(mut row) = rows.get(*place).cloned() else { continue };
+            if number + 1 == stays && set.len() > stays {
+                row.merged = events_of(rows, set.get(number..).unwrap_or_default());
+            }
+            kept.push((*place, row));
         }
-        let end = group.window_start.zip(windows).map(|(start, windows)| start.saturating_add(windows.size));
-        if let (Some(start), Some(end)) = (group.window_start, end) {
-            columns.insert("window_start", Value::Int(start));
-            columns.insert("window_end", Value::Int(end));
+    }
+    kept.sort_by_key(|(place, _)| *place);
+    kept.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Rows that follow each other and are equal in all columns.
+fn runs(columns: Vec<Vec<Value>>, rows: usize) -> Vec<Vec<usize>> {
+    let mut runs: Vec<Vec<usize>> = Vec::new();
+    for row in 0..rows {
+        let same = row > 0 && columns.iter().all(|column| column.get(row) == column.get(row - 1));
+        match runs.last_mut() {
+            Some(run) if same => run.push(row),
+            _ => runs.push(vec![row]),
         }
-        let last = group.rows.iter().filter_map(|row| rows.get(*row)?.place.time).max();
-        let place = RowPlace {
-            rank: 0,
-            time: end.map(Timestamp::from_millis).or(last),
-            tiebreaker: Value::Null,
-            reference: None,
-            position: position as u64,
-        };
-        PipelineRow { place, columns, own: None, captured: None, merged: events_of(rows, &group.rows) }
-    });
-    Ok(made.collect())
+    }
+    runs
+}
+
+pub(super) fn events_of(rows: &[PipelineRow], chosen: &[usize]) -> Vec<EventId> {
+    distinct_events(chosen.iter().filter_map(|row| rows.get(*row)).flat_map(|row| row.events().iter().copied()))
 }
 
 fn judge(plan: &AnomalyPlan, rows: &mut [PipelineRow], seat: &mut Seat<'_>) {
@@ -233,6 +263,6 @@ fn judge(plan: &AnomalyPlan, rows: &mut [PipelineRow], seat: &mut Seat<'_>) {
     }
 }
 
-fn whole(time: &Value) -> Option<i64> {
+pub(super) fn whole(time: &Value) -> Option<i64> {
     time.as_number().map(|time| time as i64)
 }

@@ -78,6 +78,11 @@ impl Fields {
         self.schemas.value(event, field.taxonomy, field.path.as_str())
     }
 
+    /// All fields of an event in a taxonomy, by their dotted names.
+    pub(crate) fn all(&self, event: &Event, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
+        self.schemas.fields_of(event, taxonomy)
+    }
+
     /// A whole event in a taxonomy.
     pub(crate) fn whole(&self, event: &Event, taxonomy: Taxonomy) -> Value {
         Value::Object(Arc::new(self.schemas.normalise(event, taxonomy)))

@@ -66,7 +66,7 @@ impl Collector {
         let mut hand = Hand { batch, row, fields: &mut self.fields, store: &mut self.store, kept: None };
         for hit in hits {
             let Some(rule) = self.rules.rules().get(hit.rule as usize) else { continue };
-            let tail = self.tails.entry(hit.rule).or_insert_with(|| RuleTail::new(rule));
+            let tail = self.tails.entry(hit.rule).or_insert_with(|| RuleTail::new(rule, &self.settings));
             self.stats.collected += 1;
             let counts = tail.take(hit.filter as usize, &mut hand, self.settings.now);
             for columns in counts.matches {
@@ -108,11 +108,21 @@ impl Collector {
             run.get_or_insert((collector.rules, collector.settings));
         }
         let Some((rules, settings)) = run else { return stats };
+        for (number, rule) in rules.rules().iter().enumerate() {
+            // Some pipelines find something in nothing, or have a fault to tell though no event came.
+            if let std::collections::btree_map::Entry::Vacant(entry) = tails.entry(number as u32) {
+                let idle = RuleTail::new(rule, &settings);
+                if idle.runs_without_events() {
+                    entry.insert(idle);
+                }
+            }
+        }
         let fields = Fields::new(Arc::clone(rules.schemas()));
         for (number, tail) in tails {
             let Some(rule) = rules.rules().get(number as usize) else { continue };
             let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings };
             let finished = tail.finish(rule, &mut share);
+            add(&mut stats.capped, number, finished.capped);
             stats.failed.extend(finished.errors.into_iter().map(|error| (number, error)));
             for found in finished.matches {
                 let mut alert = Alert::new(rule, rules.schemas(), found);
@@ -190,6 +200,10 @@ impl RowSource for Hand<'_> {
 
     fn whole(&mut self, taxonomy: Taxonomy) -> Value {
         self.fields.whole(&self.batch.event(self.row), taxonomy)
+    }
+
+    fn fields(&mut self, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
+        self.fields.all(&self.batch.event(self.row), taxonomy)
     }
 
     fn keep(&mut self) -> Option<EventId> {

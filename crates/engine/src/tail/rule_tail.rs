@@ -10,7 +10,7 @@ use super::{EventId, Fields, Hand, Stores, apply_limits, fields::read_time};
 use crate::{
     Match, Settings, alert_id,
     correlation::{Correlated, CorrelationHit, Read, correlate},
-    pipeline::{FinishSeat, Flow, PipelinePlan, RowPlace, RowSource},
+    pipeline::{FinishSeat, Flow, Gathered, PipelinePlan, RowPlace, RowSource},
     sample::Sampler,
     sequence::{Automaton, Completed, KeyTuple, Place, StepHit, compare_hits},
 };
@@ -83,6 +83,7 @@ pub(super) struct Taken {
 pub(super) struct Finished {
     pub(super) matches: Vec<Match>,
     pub(super) errors: Vec<String>,
+    pub(super) capped: u64,
 }
 
 /// What all tails share when they finish.
@@ -93,7 +94,7 @@ pub(super) struct Share<'a> {
 }
 
 impl RuleTail {
-    pub(super) fn new(rule: &Rule) -> Self {
+    pub(super) fn new(rule: &Rule, settings: &Settings) -> Self {
         let kind = match rule.body.as_ref().map(|body| &body.tail) {
             None => Kind::Nothing,
             Some(Tail::Events { limits }) => Kind::Events { limits: limits.clone(), hits: Vec::new() },
@@ -105,12 +106,17 @@ impl RuleTail {
                 Kind::Correlation { correlation: correlation.clone(), hits: Vec::new(), keys: FxHashSet::default() }
             }
             Some(Tail::Pipeline(pipeline)) => {
-                let plan = Arc::new(PipelinePlan::new(pipeline));
+                let plan = Arc::new(PipelinePlan::new(pipeline, &settings.tables));
                 let flow = Flow::new(&plan);
                 Kind::Pipeline { plan, flow }
             }
         };
         Self { order: OrderFields::new(rule), kind }
+    }
+
+    /// Whether it may find something, or has something to say, without any event.
+    pub(super) fn runs_without_events(&self) -> bool {
+        matches!(&self.kind, Kind::Pipeline { plan, .. } if plan.runs_without_events())
     }
 
     pub(super) fn take(&mut self, filter: usize, hand: &mut Hand<'_>, now: Timestamp) -> Taken {
@@ -130,6 +136,7 @@ impl RuleTail {
             Kind::Correlation { correlation, hits, keys } => {
                 take_correlated(correlation, filter, (hits, keys), &self.order, hand, &mut taken);
             }
+            Kind::Pipeline { plan, .. } if plan.fault.is_some() => {}
             Kind::Pipeline { plan, flow } => {
                 let place = self.order.row_place(hand);
                 plan.enter(filter, &place, hand, now, flow);
@@ -199,20 +206,27 @@ impl RuleTail {
                 let found = correlate(&correlation, hits).into_iter().map(|run| share.correlated(&correlation, run));
                 Finished { matches: found.collect(), ..Finished::default() }
             }
+            Kind::Pipeline { plan, .. } if plan.fault.is_some() => {
+                let why = plan.fault.clone().unwrap_or_default();
+                Finished { errors: vec![format!("{}: {why}", rule.meta.name)], ..Finished::default() }
+            }
             Kind::Pipeline { plan, mut flow } => {
                 let mut seat = FinishSeat {
                     fields: share.fields,
                     stores: &mut *share.stores,
                     relational: share.settings.relational.as_deref(),
                     now: share.settings.now,
+                    gathered: Gathered::default(),
+                    capped: 0,
                 };
                 let errors = plan.finish(&mut flow, &mut seat);
+                let capped = seat.capped;
                 let errors = errors.into_iter().map(|error| format!("{}: {error}", rule.meta.name)).collect();
                 let found = |row: crate::pipeline::PipelineRow| {
                     let events: Vec<_> = row.events().iter().copied().map(Some).collect();
                     share.found(&events, Vec::new(), row.columns)
                 };
-                Finished { matches: flow.matches.into_iter().map(found).collect(), errors }
+                Finished { matches: flow.matches.into_iter().map(found).collect(), errors, capped }
             }
         }
     }
@@ -225,7 +239,7 @@ impl Share<'_> {
             let events: Vec<_> = found.events.into_iter().map(Option::flatten).collect();
             self.found(&events, found.key.to_vec(), Object::default())
         });
-        Finished { matches: matches.collect(), errors: Vec::new() }
+        Finished { matches: matches.collect(), ..Finished::default() }
     }
 
     fn correlated(&mut self, correlation: &Correlation, run: Correlated<EventId>) -> Match {

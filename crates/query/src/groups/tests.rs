@@ -4,6 +4,8 @@ use lurcher_engine::Relational;
 use proptest::prelude::*;
 use serde_json::json;
 
+use std::collections::BTreeMap;
+
 use super::*;
 
 fn relation(columns: &serde_json::Value) -> Relation {
@@ -14,6 +16,10 @@ fn relation(columns: &serde_json::Value) -> Relation {
         .map(|column| column.as_array().unwrap().iter().map(Value::from_json).collect())
         .collect();
     Relation { rows: columns.first().map_or(0, Vec::len), columns }
+}
+
+fn call(function: Aggregate, arguments: &[usize]) -> AggregateCall {
+    AggregateCall { function, arguments: arguments.to_vec(), elements: false }
 }
 
 /// Groups in order of windows and first rows: `[window start, rows, aggregates]`.
@@ -27,7 +33,7 @@ fn run(relation: &Relation, grouping: &Grouping) -> serde_json::Value {
 #[test]
 fn null_is_a_key_and_types_are_kept_apart() {
     let relation = relation(&json!([["a", null, "a", null, 1, "1"]]));
-    let grouping = Grouping { keys: 1, aggregates: vec![(Aggregate::Count, None)], windows: None };
+    let grouping = Grouping { keys: 1, aggregates: vec![call(Aggregate::Count, &[])], windows: None };
     let expected = json!([[null, [0, 2], [2]], [null, [1, 3], [2]], [null, [4], [1]], [null, [5], [1]]]);
     assert_eq!(run(&relation, &grouping), expected);
     let duplicates = DataFusion::default().duplicates(&relation).unwrap();
@@ -39,7 +45,7 @@ fn every_aggregate_skips_nulls() {
     use Aggregate as A;
     let relation = relation(&json!([["x", "x", "x", "x", "y"], [3, null, "1", 3, null]]));
     let aggregate = |function| {
-        let grouping = Grouping { keys: 1, aggregates: vec![(function, Some(1))], windows: None };
+        let grouping = Grouping { keys: 1, aggregates: vec![call(function, &[1])], windows: None };
         let groups = run(&relation, &grouping);
         (groups[0][2][0].clone(), groups[1][2][0].clone())
     };
@@ -57,7 +63,7 @@ fn every_aggregate_skips_nulls() {
 
 #[test]
 fn without_keys_all_rows_are_one_group_and_no_rows_none() {
-    let grouping = Grouping { keys: 0, aggregates: vec![(Aggregate::Max, Some(0))], windows: None };
+    let grouping = Grouping { keys: 0, aggregates: vec![call(Aggregate::Max, &[0])], windows: None };
     assert_eq!(run(&relation(&json!([["b", "a"]])), &grouping), json!([[null, [0, 1], ["b"]]]));
     assert_eq!(run(&relation(&json!([[]])), &grouping), json!([]));
 }
@@ -66,7 +72,7 @@ fn without_keys_all_rows_are_one_group_and_no_rows_none() {
 fn a_row_counts_in_every_window_that_its_time_lies_in() {
     let relation = relation(&json!([["h", "h", "h", "h"], [1000, 1400, 1600, null]]));
     let windows = |size, slide| Some(Windows { time: 1, size, slide });
-    let grouping = |windows| Grouping { keys: 1, aggregates: vec![(Aggregate::Count, None)], windows };
+    let grouping = |windows| Grouping { keys: 1, aggregates: vec![call(Aggregate::Count, &[])], windows };
     let tumbling = json!([[1000, [0, 1], [2]], [1500, [2], [1]]]);
     assert_eq!(run(&relation, &grouping(windows(500, 500))), tumbling);
     let sliding = json!([[500, [0, 1], [2]], [1000, [0, 1, 2], [3]], [1500, [2], [1]]]);
@@ -76,7 +82,7 @@ fn a_row_counts_in_every_window_that_its_time_lies_in() {
 #[test]
 fn sums_beyond_whole_numbers_become_floats() {
     let relation = relation(&json!([[i64::MAX, i64::MAX]]));
-    let grouping = Grouping { keys: 0, aggregates: vec![(Aggregate::Sum, Some(0))], windows: None };
+    let grouping = Grouping { keys: 0, aggregates: vec![call(Aggregate::Sum, &[0])], windows: None };
     assert_eq!(run(&relation, &grouping)[0][2], json!([1.844_674_407_370_955_2e19]));
 }
 
@@ -100,7 +106,7 @@ proptest! {
             rows.iter().map(|row| Value::Int(row.2)).collect(),
         ];
         let relation = Relation { rows: rows.len(), columns };
-        let aggregates = vec![(Aggregate::Sum, Some(2)), (Aggregate::CountDistinct, Some(2))];
+        let aggregates = vec![call(Aggregate::Sum, &[2]), call(Aggregate::CountDistinct, &[2])];
         let grouping = Grouping { keys: 2, aggregates, windows: None };
         let mut found = DataFusion::default().aggregate(&relation, &grouping).unwrap();
         found.sort_by(|a, b| a.rows.cmp(&b.rows));

@@ -252,6 +252,16 @@ impl Schemas {
         self.normalise_below(event, taxonomy, "")
     }
 
+    /// Every field of an event in a taxonomy under its full dotted name, in the order of the names; only those that it has.
+    pub fn fields_of(&self, event: &Event, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
+        let names = self.names_below(event, taxonomy, "", 0).into_iter().filter(|name| !name.is_empty());
+        let valued = names.map(|name| {
+            let value = self.bind(taxonomy, &name, &event.shape).value(event);
+            (name, value)
+        });
+        valued.filter(|(_, value)| !value.is_missing()).collect()
+    }
+
     fn normalise_below(&self, event: &Event, taxonomy: Taxonomy, prefix: &str) -> Object {
         let mut object = Object::default();
         for name in self.names_below(event, taxonomy, prefix, 0) {

@@ -1,0 +1,76 @@
+//! Tables that a run is given beside its events: what look-ups look up.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lurcher_schema::{Object, Value};
+
+/// A table: columns by name, rows in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    columns: Vec<Arc<str>>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    /// A table of these columns. Each row has a value for each of them, in their order; what a row lacks is null, what it
+    /// has too much is dropped.
+    pub fn new(columns: impl IntoIterator<Item = Arc<str>>, rows: impl IntoIterator<Item = Vec<Value>>) -> Self {
+        let columns: Vec<Arc<str>> = columns.into_iter().collect();
+        let width = columns.len();
+        let rows = rows.into_iter().map(|mut row| {
+            row.resize(width, Value::Null);
+            row
+        });
+        Self { rows: rows.collect(), columns }
+    }
+
+    /// A table of rows that are named values; its columns are all the names, in the order of their first appearance.
+    pub fn from_objects(objects: impl IntoIterator<Item = Object>) -> Self {
+        let mut columns: Vec<Arc<str>> = Vec::new();
+        let objects: Vec<Object> = objects.into_iter().collect();
+        for (name, _) in objects.iter().flatten() {
+            if !columns.contains(name) {
+                columns.push(Arc::clone(name));
+            }
+        }
+        let cell = |object: &Object, name: &Arc<str>| object.get(name).cloned().unwrap_or_default();
+        let rows = objects.iter().map(|object| columns.iter().map(|name| cell(object, name)).collect());
+        Self { rows: rows.collect(), columns: columns.clone() }
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> &[Arc<str>] {
+        &self.columns
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &[Vec<Value>] {
+        &self.rows
+    }
+
+    /// The place of a column; none if there is none of this name.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.as_ref() == name)
+    }
+}
+
+/// The tables of a run, by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tables(BTreeMap<Arc<str>, Arc<Table>>);
+
+impl Tables {
+    /// Adds a table, replacing one of the same name.
+    pub fn insert(&mut self, name: impl Into<Arc<str>>, table: Table) {
+        self.0.insert(name.into(), Arc::new(table));
+    }
+
+    /// The table of exactly this name.
+    pub fn get(&self, name: &str) -> Option<&Arc<Table>> {
+        self.0.get(name)
+    }
+
+    /// The names of all tables, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.keys()
+    }
+}
