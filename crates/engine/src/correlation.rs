@@ -56,8 +56,12 @@ pub fn correlate<E: Clone>(correlation: &Correlation, mut hits: Vec<CorrelationH
     let mut found: Vec<Correlated<E>> = runs(correlation, 0, 0, &hits)
         .into_iter()
         .map(|run| {
-            let mut events: Vec<(Place, E)> =
-                run.hits.iter().filter_map(|at| hits.get(*at as usize)).map(|hit| (hit.place.clone(), hit.event.clone())).collect();
+            let mut events: Vec<(Place, E)> = run
+                .hits
+                .iter()
+                .filter_map(|at| hits.get(*at as usize))
+                .map(|hit| (hit.place.clone(), hit.event.clone()))
+                .collect();
             events.dedup_by(|(a, _), (b, _)| a == b);
             Correlated { key: run.key, events, first: run.first }
         })

@@ -13,6 +13,7 @@ use lurcher_schema::{Schemas, Shape, ShapeId};
 use rustc_hash::FxBuildHasher;
 
 use crate::{
+    explain::sources_of,
     graph::{Graph, GraphBuilder},
     matcher::Matcher,
     program::{Program, Root},
@@ -211,6 +212,13 @@ impl RuleSet {
         found
     }
 
+    /// The filters whose rules see events of a shape (as the route has it), as pairs of rule and filter. Sorted.
+    pub fn routed(&self, shape: &Shape) -> Vec<(u32, u32)> {
+        let belongs = Belongs::new(&self.schemas, shape);
+        let seen = self.roots.iter().filter(|root| self.sees(root.rule, root.filter, &belongs));
+        seen.map(|root| (root.rule, root.filter)).collect()
+    }
+
     /// The filters that some event of a shape could pass, as pairs of rule and filter: their rules see the shape
     /// (as the route has it), and its fields do not contradict them. Sorted.
     pub fn live(&self, shape: &Shape) -> Vec<(u32, u32)> {
@@ -224,11 +232,7 @@ impl RuleSet {
     /// rule's.
     fn sees(&self, rule: u32, filter: u32, belongs: &Belongs) -> bool {
         let rule = &self.rules[rule as usize];
-        let own = match rule.body.as_ref().map(|body| &body.tail) {
-            Some(Tail::Correlation(correlation)) => correlation.sources(filter as usize),
-            _ => None,
-        };
-        self.route == Route::Any || belongs.seen_by(own.unwrap_or(&rule.meta.sources))
+        self.route == Route::Any || belongs.seen_by(sources_of(rule, filter as usize))
     }
 
     /// The rules specialised to a shape; worked out once, by whichever thread needs it first.

@@ -29,6 +29,10 @@ pub(crate) enum Command {
     Inventory(Inventory),
     /// Run rules' tests.
     Test(Test),
+    /// Say what a rule looks for, or why it does or does not fire on an event.
+    Explain(Explain),
+    /// Say why rules find nothing in logs: what they need and the logs lack.
+    Doctor(Doctor),
 }
 
 /// `lurcher hunt`
@@ -196,6 +200,51 @@ pub(crate) struct Test {
     pub(crate) threads: usize,
 }
 
+/// `lurcher explain`
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The rule: a file, one rule of a file as FILE#ID, or an id or name among the rules of -r.
+    pub(crate) rule: String,
+    /// An event, as alerts name it: FILE#RECORD; or a file for all of its events. As often as needed.
+    #[arg(short, long, value_name = "FILE#RECORD")]
+    pub(crate) event: Vec<String>,
+    /// Where the rules are, if the rule is named by its id.
+    #[arg(short = 'r', long = "rules", value_name = "RULES")]
+    pub(crate) rules: Vec<PathBuf>,
+    /// Which events the rule sees.
+    #[arg(long, value_enum, default_value_t = Route::Strict)]
+    pub(crate) route: Route,
+    /// How to write the explanation.
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub(crate) format: ExplainFormat,
+    #[command(flatten)]
+    pub(crate) site: Site,
+}
+
+/// `lurcher doctor`
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+    /// Which events a rule sees.
+    #[arg(long, value_enum, default_value_t = Route::Strict)]
+    pub(crate) route: Route,
+    /// Only events at or after this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only events before this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+    /// How to write the report.
+    #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
+    pub(crate) format: DoctorFormat,
+    /// In text, name everything that is lacking and every kind of event.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
@@ -331,6 +380,22 @@ pub(crate) enum TestFormat {
     Junit,
     /// TAP 14, the Test Anything Protocol.
     Tap,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// For people.
+    Text,
+    /// One JSON object a rule.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorFormat {
+    /// For people.
+    Text,
     /// One JSON object.
     Json,
 }

@@ -118,33 +118,39 @@ pub(crate) fn now() -> Timestamp {
 
 /// The times that the user asked for.
 #[derive(Debug)]
-struct Span {
+pub(crate) struct Span {
     from: Option<Timestamp>,
     to: Option<Timestamp>,
 }
 
 impl Span {
     fn new(arguments: &Hunt) -> Result<Self, String> {
-        let parse = |flag: &str, text: &Option<String>| match text {
+        Self::of(arguments.from.as_deref(), arguments.to.as_deref())
+    }
+
+    /// The span of what was typed as `--from` and `--to`.
+    pub(crate) fn of(from: Option<&str>, to: Option<&str>) -> Result<Self, String> {
+        let parse = |flag: &str, text: Option<&str>| match text {
             None => Ok(None),
             Some(text) => Timestamp::parse(text)
                 .or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
                 .map(Some)
                 .ok_or_else(|| format!("{flag} {text}: write a time as 2026-03-02T06:00:00Z, or a date")),
         };
-        let span = Self { from: parse("--from", &arguments.from)?, to: parse("--to", &arguments.to)? };
+        let span = Self { from: parse("--from", from)?, to: parse("--to", to)? };
         match (span.from, span.to) {
             (Some(from), Some(to)) if from >= to => Err(format!("no time lies from {from} to {to}")),
             _ => Ok(span),
         }
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether every event lies in it.
+    pub(crate) fn is_open(&self) -> bool {
         self.from.is_none() && self.to.is_none()
     }
 
     /// An event without a time lies in no span.
-    fn holds(&self, time: Option<Timestamp>) -> bool {
+    pub(crate) fn holds(&self, time: Option<Timestamp>) -> bool {
         time.is_some_and(|time| self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to))
     }
 }

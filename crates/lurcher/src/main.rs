@@ -4,7 +4,9 @@
 mod arguments;
 mod check;
 mod config;
+mod doctor;
 mod event;
+mod explain;
 mod hunt;
 mod inventory;
 mod outcome;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         Command::Event(event) => event::run(event),
         Command::Inventory(inventory) => inventory::run(inventory),
         Command::Test(test) => testing::run(test),
+        Command::Explain(explain) => explain::run(explain),
+        Command::Doctor(doctor) => doctor::run(doctor),
     };
     match result {
         Ok(outcome) => outcome.into(),

@@ -5,7 +5,7 @@
 
 mod near_miss;
 
-use lurcher_ir::{Expr, FieldRef, Predicate, Sources, Test};
+use lurcher_ir::{Expr, FieldRef, Predicate, Rule, Sources, Tail, Test};
 use lurcher_schema::{Event, Schemas, Shape, Timestamp, Value};
 
 pub use self::near_miss::{NearMiss, near_misses};
@@ -150,6 +150,15 @@ pub struct SourceVerdict {
     pub wanted: Vec<String>,
     /// What events of the shape belong to, in the rule's own terms; empty if the packs do not say.
     pub belongs: Vec<String>,
+}
+
+/// The sources of one filter of a rule: its own if a correlation gives it some, else the rule's.
+pub fn sources_of(rule: &Rule, filter: usize) -> &Sources {
+    let own = match rule.body.as_ref().map(|body| &body.tail) {
+        Some(Tail::Correlation(correlation)) => correlation.sources(filter),
+        _ => None,
+    };
+    own.unwrap_or(&rule.meta.sources)
 }
 
 /// Says whether a rule with these sources sees events of a shape.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use lurcher_ir::{Correlation, CorrelationInput, CorrelationRead, FieldRef, Key, Limit, Predicate, Rule, RuleBody, Sequence, Step, Tail};
+use lurcher_ir::{
+    Correlation, CorrelationInput, CorrelationRead, FieldRef, Key, Limit, Predicate, Rule, RuleBody, Sequence, Step,
+    Tail,
+};
 use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashSet;
 
@@ -299,7 +302,8 @@ fn take_correlated(
         };
         let read = |read: &CorrelationRead| {
             let keys = share(field_tuples(&read.keys, hand, taken));
-            let values = if read.values.is_empty() { Vec::new() } else { share(field_tuples(&read.values, hand, taken)) };
+            let values =
+                if read.values.is_empty() { Vec::new() } else { share(field_tuples(&read.values, hand, taken)) };
             Read { keys, values }
         };
         let read: Vec<Read> = reads.iter().map(read).collect();

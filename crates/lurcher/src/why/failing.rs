@@ -126,16 +126,15 @@ impl FieldStory {
         let name = if named { format!("{} = ", self.field.path) } else { String::new() };
         lines.push(format!("the event has  {name}{}", words::shown(&self.value)));
         let own = self.field.path.as_str();
-        for (raw, value) in self.raw.iter().filter(|(raw, value)| raw != own || *value != self.value) {
+        let some = self.raw.iter().any(|(_, value)| !value.is_missing());
+        let worth =
+            |(raw, value): &&(String, Value)| (raw != own || *value != self.value) && (!some || !value.is_missing());
+        for (raw, value) in self.raw.iter().filter(worth) {
             lines.push(format!("from           {raw} = {}", words::shown(value)));
         }
         if let Some(mapping) = &self.mapping {
-            lines.push(format!(
-                "mapped by      {}:{}  {}",
-                mapping.pack,
-                mapping.line,
-                words::cut(&mapping.expression, 80)
-            ));
+            lines.push(format!("mapped by      {}:{}", mapping.pack, mapping.line));
+            lines.push(format!("               {}", mapping.expression));
         } else if self.value.is_missing() {
             lines.push(format!("mapped by      nothing: no mapping pack gives these events {}", self.field));
         }
@@ -168,7 +167,7 @@ fn similar(field: &FieldRef, event: &Event, schemas: &Schemas) -> Vec<(String, V
     let likeness = |path: &str| {
         let whole = strsim::jaro_winkler(&wanted, &path.to_lowercase());
         let tail = strsim::jaro_winkler(&last(&wanted), &last(path));
-        whole.midpoint(tail)
+        if whole < 0.75 { 0.0 } else { whole.midpoint(tail) }
     };
     let document = schemas.normalise(event, field.taxonomy);
     let mut leaves = Vec::new();

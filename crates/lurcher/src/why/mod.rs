@@ -9,4 +9,4 @@ mod words;
 pub(crate) use failing::Failing;
 pub(crate) use kinds::{Kind, event_name};
 pub(crate) use nearest::{Nearest, nearest};
-pub(crate) use words::{cut, expression, quoted, shown, test, wrapped};
+pub(crate) use words::{beginning, cut, expression, shown, test, wrapped};

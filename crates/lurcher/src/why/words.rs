@@ -70,9 +70,11 @@ fn literal(value: &Value) -> String {
     }
 }
 
-/// A text between quotation marks as it stands: backslashes are not doubled, since paths would be hard to read.
+/// A text between quotation marks as it stands: backslashes are not doubled, since paths would be hard to read. A text
+/// with such marks in it stands between single ones.
 pub(crate) fn quoted(text: &str) -> String {
-    format!("\"{}\"", cut(text, LONGEST))
+    let mark = if text.contains('"') && !text.contains('\'') { '\'' } else { '"' };
+    format!("{mark}{}{mark}", cut(text, LONGEST))
 }
 
 /// An expression, cut if it is long.
@@ -100,6 +102,15 @@ pub(crate) fn cut(text: &str, longest: usize) -> String {
     let start: String = plain[..half].iter().collect();
     let end: String = plain[plain.len() - half..].iter().collect();
     format!("{start} … {end}")
+}
+
+/// The text on one line, its end left out if it has more characters than this.
+pub(crate) fn beginning(text: &str, longest: usize) -> String {
+    let plain = cut(text, usize::MAX);
+    if plain.chars().count() <= longest {
+        return plain;
+    }
+    plain.chars().take(longest.saturating_sub(2)).collect::<String>().trim_end().to_owned() + " …"
 }
 
 /// A paragraph in lines of at most `width` characters, each behind `indent` blanks. Words are not broken.

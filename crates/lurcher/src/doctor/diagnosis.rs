@@ -1,0 +1,383 @@
+//! For each rule that did not fire: whether it could on this data at all, and if not, what it lacks.
+//!
+//! A rule's filter is folded over what is known of a shape without looking at events: fields that the shape does not
+//! have, fields that are always the same, and fields that no event in the data carries. If that makes it false for
+//! every kind of event that the rule sees, it can never fire here. What would let it fire is asked of the kinds of
+//! events that the mapping packs know.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
+
+use lurcher_engine::{Compiler, Route, naive};
+use lurcher_ir::{FieldRef, Predicate, Rule, RuleBody, Sources, Tail};
+use lurcher_schema::Schemas;
+
+use super::survey::{ShapeSeen, Survey};
+use crate::why::Kind;
+
+/// What was found out about all rules. Rules are meant by their place in the list.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    /// Name and path of every rule.
+    pub(super) rules: Vec<(String, String)>,
+    /// Rules that cannot be run at all.
+    pub(super) unrun: Vec<usize>,
+    /// Rules that fire.
+    pub(super) firing: Vec<usize>,
+    /// Rules that could fire and found nothing.
+    pub(super) silent: Vec<usize>,
+    /// Why rules can never fire here, those that most rules share first.
+    pub(super) lacks: Vec<Lack>,
+    /// For each shape of the survey, how many rules look at it.
+    pub(super) looked_at: Vec<usize>,
+    /// For each shape of the survey, how many of its raw fields some rule reads.
+    pub(super) fields_read: Vec<usize>,
+}
+
+/// Something that rules need and the data lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lack {
+    pub(super) what: What,
+    /// The rules that need it.
+    pub(super) rules: Vec<usize>,
+    /// Of a source: how many of the rules need which of its kinds.
+    pub(super) kinds: Vec<(Kind, usize)>,
+    /// Of a source: other sources that would do as well, with for how many of the rules.
+    pub(super) instead: Vec<(String, usize)>,
+}
+
+/// What is lacking.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum What {
+    /// A source, of which there is no event.
+    Source(String),
+    /// A kind of event of a source that is there otherwise.
+    Kind(Kind),
+    /// A source that no mapping pack knows, as the rules name it.
+    UnknownSource(String),
+    /// A field that the events should have, and that none carries: its name, the raw fields that it would be, and in
+    /// which kinds of events.
+    Field(String, Vec<String>, String),
+    /// A field that no event of the kinds that are there can have.
+    NoSuchField(String),
+    /// A field that is always this in the events that are there.
+    Contradiction(String, String),
+}
+
+/// Why a filter is false for a shape.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Blame {
+    NotLogged(String, Vec<String>),
+    NotMapped(String),
+    Constant(String, String),
+}
+
+impl Findings {
+    /// Looks at every rule.
+    pub(super) fn new(rules: &[Arc<Rule>], survey: &Survey, schemas: &Arc<Schemas>, route: Route) -> Self {
+        let mut findings = Self {
+            rules: rules.iter().map(|rule| (rule.meta.name.clone(), rule.meta.path.clone())).collect(),
+            ..Self::default()
+        };
+        // Which filters see which shapes, and which of them could hold there.
+        let mut seen_in: HashMap<(u32, u32), Vec<usize>> = HashMap::new();
+        let mut live_in: HashSet<(u32, u32, usize)> = HashSet::new();
+        for (number, shape) in survey.shapes.iter().enumerate() {
+            let live = survey.rules.live(&shape.shape);
+            findings.looked_at.push(live.iter().map(|(rule, _)| rule).collect::<HashSet<_>>().len());
+            let read = survey.rules.raw_fields(&shape.shape);
+            findings.fields_read.push(read.iter().filter(|name| shape.raw.contains(*name)).count());
+            live_in.extend(live.into_iter().map(|(rule, filter)| (rule, filter, number)));
+            for pair in survey.rules.routed(&shape.shape) {
+                seen_in.entry(pair).or_default().push(number);
+            }
+        }
+        let mut barren: Vec<(usize, BTreeSet<Blame>)> = Vec::new();
+        for (number, rule) in rules.iter().enumerate() {
+            let Some(body) = &rule.body else {
+                findings.unrun.push(number);
+                continue;
+            };
+            if survey.alerts.get(number).is_some_and(|alerts| *alerts > 0) {
+                findings.firing.push(number);
+                continue;
+            }
+            let judge = |filter: usize| {
+                let pair = (number as u32, filter as u32);
+                let shapes = seen_in.get(&pair).map(Vec::as_slice).unwrap_or_default();
+                let of = |shape: &usize| (&survey.shapes[*shape], live_in.contains(&(pair.0, pair.1, *shape)));
+                could_hold(&body.filters[filter], shapes.iter().map(of), schemas)
+            };
+            match could_fire(body, judge) {
+                None => findings.silent.push(number),
+                Some(blames) => barren.push((number, blames)),
+            }
+        }
+        findings.lacks = lacks(rules, &barren, survey, schemas, route);
+        findings
+    }
+
+    /// How many rules can never fire here.
+    pub(super) fn barren(&self) -> usize {
+        self.lacks.iter().flat_map(|lack| &lack.rules).collect::<HashSet<_>>().len()
+    }
+}
+
+/// `None` if the rule could fire; else what speaks against it. A sequence needs all its steps, anything else one filter.
+fn could_fire(body: &RuleBody, judge: impl Fn(usize) -> Option<BTreeSet<Blame>>) -> Option<BTreeSet<Blame>> {
+    let needed: Vec<usize> = match &body.tail {
+        Tail::Sequence(sequence) => {
+            sequence.steps.iter().filter(|step| !step.missing).map(|step| step.filter).collect()
+        }
+        Tail::Sample { steps, .. } => steps.iter().map(|step| step.filter).collect(),
+        _ => {
+            let mut all = BTreeSet::new();
+            for filter in 0..body.filters.len() {
+                all.extend(judge(filter)?);
+            }
+            return Some(all);
+        }
+    };
+    needed.into_iter().filter(|filter| *filter < body.filters.len()).find_map(judge)
+}
+
+/// `None` if the filter could hold in one of the shapes (each with whether the engine keeps it there); else what speaks
+/// against it. Without shapes nothing does but that there are none.
+fn could_hold<'s>(
+    filter: &Predicate,
+    shapes: impl Iterator<Item = (&'s ShapeSeen, bool)>,
+    schemas: &Schemas,
+) -> Option<BTreeSet<Blame>> {
+    let mut all = BTreeSet::new();
+    for (shape, live) in shapes {
+        let mut blames = Vec::new();
+        match fold(filter, shape, schemas, &mut blames) {
+            Some(false) => all.extend(blames),
+            _ if live => return None,
+            _ => {}
+        }
+    }
+    Some(all)
+}
+
+/// What a predicate comes to in a shape, whatever the event: `None` if that depends on the event.
+fn fold(predicate: &Predicate, shape: &ShapeSeen, schemas: &Schemas, blames: &mut Vec<Blame>) -> Option<bool> {
+    match predicate {
+        Predicate::Constant(truth) => Some(*truth),
+        Predicate::Holds { .. } => None,
+        Predicate::Not(inner) => fold(inner, shape, schemas, &mut Vec::new()).map(|truth| !truth),
+        Predicate::All(parts) => {
+            let mut all = Some(true);
+            for part in parts {
+                let mut own = Vec::new();
+                match fold(part, shape, schemas, &mut own) {
+                    Some(true) => {}
+                    Some(false) => {
+                        blames.append(&mut own);
+                        return Some(false);
+                    }
+                    None => all = None,
+                }
+            }
+            all
+        }
+        Predicate::Any(parts) => {
+            let mut any = Some(false);
+            let mut own = Vec::new();
+            for part in parts {
+                match fold(part, shape, schemas, &mut own) {
+                    Some(true) => return Some(true),
+                    Some(false) => {}
+                    None => any = None,
+                }
+            }
+            if any == Some(false) {
+                blames.append(&mut own);
+            }
+            any
+        }
+        Predicate::Test { field, test } => {
+            let path = field.path.as_str();
+            if path.contains('*') {
+                return None;
+            }
+            let binding = schemas.bind(field.taxonomy, path, &shape.shape);
+            if let Some(value) = binding.as_constant() {
+                let passes = naive::passes(test, value);
+                if !passes {
+                    blames.push(Blame::Constant(path.to_owned(), value.to_string()));
+                }
+                return Some(passes);
+            }
+            if binding.is_missing() {
+                return missing(field, shape, schemas, blames);
+            }
+            let raw = binding.raw_fields();
+            if raw.is_empty() || raw.iter().any(|name| shape.has(name)) {
+                return None;
+            }
+            blames.push(Blame::NotLogged(path.to_owned(), raw.into_iter().map(str::to_owned).collect()));
+            Some(false)
+        }
+    }
+}
+
+/// A field without a mapping; an object's path stands for what is below it.
+fn missing(field: &FieldRef, shape: &ShapeSeen, schemas: &Schemas, blames: &mut Vec<Blame>) -> Option<bool> {
+    if !schemas.members(field.taxonomy, field.path.as_str(), &shape.shape).is_empty() {
+        return None;
+    }
+    blames.push(Blame::NotMapped(field.path.to_string()));
+    Some(false)
+}
+
+/// Groups the rules that can never fire by what they lack.
+fn lacks(
+    rules: &[Arc<Rule>],
+    barren: &[(usize, BTreeSet<Blame>)],
+    survey: &Survey,
+    schemas: &Arc<Schemas>,
+    route: Route,
+) -> Vec<Lack> {
+    let mut wanted = wanted_kinds(rules, barren, schemas, route);
+    for (number, _) in barren.iter().filter(|(_, blames)| blames.is_empty()) {
+        let kinds = wanted.entry(*number).or_default();
+        if kinds.is_empty() {
+            kinds.extend(families(&rules[*number].meta.sources));
+        }
+    }
+    let sources: HashSet<&str> = survey.shapes.iter().map(|shape| shape.kind.source.as_str()).collect();
+    let kinds: HashSet<&Kind> = survey.shapes.iter().map(|shape| &shape.kind).collect();
+    let mut groups: BTreeMap<What, Vec<usize>> = BTreeMap::new();
+    let mut of_kinds: BTreeMap<(String, Kind), usize> = BTreeMap::new();
+    let mut instead: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for (number, blames) in barren {
+        let own = &wanted[number];
+        let logged = not_logged(blames, survey);
+        let here = own.iter().any(|kind| kinds.contains(kind));
+        if !logged.is_empty() && (here || own.is_empty()) {
+            logged.into_iter().for_each(|what| groups.entry(what).or_default().push(*number));
+            continue;
+        }
+        let absent: BTreeSet<&str> =
+            own.iter().map(|kind| kind.source.as_str()).filter(|source| !sources.contains(source)).collect();
+        for source in &absent {
+            groups.entry(What::Source((*source).to_owned())).or_default().push(*number);
+            for kind in own.iter().filter(|kind| kind.source == *source) {
+                *of_kinds.entry(((*source).to_owned(), kind.clone())).or_default() += 1;
+            }
+            for other in absent.iter().filter(|other| *other != source) {
+                *instead.entry(((*source).to_owned(), (*other).to_owned())).or_default() += 1;
+            }
+        }
+        let missing: Vec<&Kind> =
+            own.iter().filter(|kind| sources.contains(kind.source.as_str()) && !kinds.contains(kind)).collect();
+        for kind in &missing {
+            groups.entry(What::Kind((*kind).clone())).or_default().push(*number);
+        }
+        if absent.is_empty() && missing.is_empty() {
+            groups.entry(last_resort(&rules[*number], blames)).or_default().push(*number);
+        }
+    }
+    let mut lacks: Vec<Lack> = groups
+        .into_iter()
+        .map(|(what, rules)| {
+            let source = if let What::Source(source) = &what { source.clone() } else { String::new() };
+            let mut kinds: Vec<(Kind, usize)> = of_kinds
+                .iter()
+                .filter(|((own, _), _)| *own == source)
+                .map(|((_, kind), n)| (kind.clone(), *n))
+                .collect();
+            let mut others: Vec<(String, usize)> = instead
+                .iter()
+                .filter(|((own, _), _)| *own == source)
+                .map(|((_, other), n)| (other.clone(), *n))
+                .collect();
+            kinds.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            others.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            Lack { what, rules, kinds, instead: others }
+        })
+        .collect();
+    lacks.sort_by(|a, b| b.rules.len().cmp(&a.rules.len()).then_with(|| a.what.cmp(&b.what)));
+    lacks
+}
+
+/// For each rule the kinds of events, of all that the packs know, that it could fire on.
+fn wanted_kinds(
+    rules: &[Arc<Rule>],
+    barren: &[(usize, BTreeSet<Blame>)],
+    schemas: &Arc<Schemas>,
+    route: Route,
+) -> HashMap<usize, BTreeSet<Kind>> {
+    let mut wanted: HashMap<usize, BTreeSet<Kind>> =
+        barren.iter().map(|(number, _)| (*number, BTreeSet::new())).collect();
+    let asked = barren.iter().map(|(number, _)| Arc::clone(&rules[*number]));
+    let set = Compiler::new(Arc::clone(schemas)).route(route).add_all(asked).build();
+    for shape in schemas.known_shapes() {
+        let kind = Kind::of(&shape);
+        for (place, _) in set.live(&shape) {
+            if let Some(kinds) = barren.get(place as usize).and_then(|(number, _)| wanted.get_mut(number)) {
+                kinds.insert(kind.clone());
+            }
+        }
+    }
+    // A kind without an event's number stands for what is common to a whole source.
+    for kinds in wanted.values_mut() {
+        let numbered: HashSet<String> =
+            kinds.iter().filter(|kind| !kind.event.is_empty()).map(|kind| kind.source.clone()).collect();
+        kinds.retain(|kind| !kind.event.is_empty() || !numbered.contains(&kind.source));
+    }
+    wanted
+}
+
+/// Sources that no pack knows, by what rules call them: `logs-aws.cloudtrail-*` and `logs-aws.ec2_logs-*` are both
+/// `logs-aws.*`. Patterns of a whole shipper (`filebeat-*`) count only where nothing more exact is said.
+fn families(sources: &Sources) -> Vec<Kind> {
+    let source = |source: String| Kind { source, event: String::new() };
+    match sources {
+        Sources::Any => Vec::new(),
+        Sources::LogSource(wanted) => vec![source(wanted.to_string())],
+        Sources::Indices(patterns) => {
+            let all =
+                || patterns.iter().flat_map(|list| list.split(',')).map(str::trim).filter(|p| !p.starts_with('-'));
+            let exact: BTreeSet<String> = all()
+                .filter_map(|pattern| pattern.strip_prefix("logs-")?.split(['.', '-', '*']).next())
+                .filter(|name| !name.is_empty())
+                .map(|name| format!("logs-{name}.*"))
+                .collect();
+            let named = if exact.is_empty() { all().map(str::to_owned).collect() } else { exact };
+            named.into_iter().map(source).collect()
+        }
+    }
+}
+
+/// The fields that would be there if they were logged.
+fn not_logged(blames: &BTreeSet<Blame>, survey: &Survey) -> Vec<What> {
+    let mut found = Vec::new();
+    for blame in blames {
+        let Blame::NotLogged(field, raw) = blame else { continue };
+        let lacking = survey.shapes.iter().filter(|shape| raw.iter().all(|name| !shape.has(name)));
+        let kinds: BTreeSet<String> = lacking.map(|shape| shape.kind.source.clone()).collect();
+        let kinds: Vec<String> = kinds.into_iter().collect();
+        found.push(What::Field(field.clone(), raw.clone(), kinds.join(", ")));
+    }
+    found
+}
+
+/// What is said of a rule that no known kind of event would help.
+fn last_resort(rule: &Rule, blames: &BTreeSet<Blame>) -> What {
+    let fault = blames.iter().find_map(|blame| match blame {
+        Blame::NotMapped(field) => Some(What::NoSuchField(field.clone())),
+        Blame::Constant(field, value) => Some(What::Contradiction(field.clone(), value.clone())),
+        Blame::NotLogged(field, raw) => Some(What::Field(field.clone(), raw.clone(), String::new())),
+    });
+    fault.unwrap_or_else(|| {
+        What::UnknownSource(match &rule.meta.sources {
+            Sources::Any => "any source".to_owned(),
+            Sources::Indices(patterns) => format!("index {}", patterns.join(", ")),
+            Sources::LogSource(source) => source.to_string(),
+        })
+    })
+}

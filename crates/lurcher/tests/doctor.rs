@@ -1,0 +1,59 @@
+//! `lurcher doctor`: the first lines say what matters most.
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::{example, lurcher};
+
+fn doctor(arguments: &[&str]) -> (i32, String) {
+    let output = lurcher(&[&["doctor"], arguments].concat());
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+/// The example's events without those of Sysmon.
+fn without_sysmon() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let monday = fs::read_to_string(example("events/office-monday.xml")).unwrap();
+    let kept: Vec<&str> = monday.lines().filter(|line| !line.contains("Microsoft-Windows-Sysmon")).collect();
+    assert!(!kept.is_empty());
+    fs::write(folder.path().join("monday.xml"), kept.join("\n")).unwrap();
+    folder
+}
+
+#[test]
+fn a_folder_without_sysmon_says_so_first() {
+    let folder = without_sysmon();
+    let rule = example("rules/bits_notify_program.toml");
+    let (code, text) = doctor(&[&folder.path().to_string_lossy(), "-r", &rule]);
+    let first = text.lines().next().unwrap();
+    assert_eq!(code, 0);
+    assert!(first.starts_with("No Sysmon: 1 of 1 rule needs it"), "{text}");
+    assert!(text.contains("Sysmon 1 (process created): 1"), "{text}");
+    assert!(text.contains("What is here"), "{text}");
+}
+
+#[test]
+fn a_field_that_is_not_logged_is_named_with_its_raw_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let event = "{\"@timestamp\":\"2026-03-04T09:03:00.000Z\",\"SourceName\":\"Microsoft-Windows-Security-Auditing\",\
+        \"Channel\":\"Security\",\"EventID\":4688,\"Hostname\":\"a\",\"SubjectUserName\":\"b\",\
+        \"NewProcessName\":\"C:\\\\Windows\\\\System32\\\\bitsadmin.exe\"}\n";
+    fs::write(folder.path().join("a.jsonl"), event).unwrap();
+    let (_, text) = doctor(&[&folder.path().to_string_lossy(), "-r", &example("rules/bitsadmin_download.yml")]);
+    assert!(text.lines().next().unwrap().starts_with("process.cmd_line is not logged"), "{text}");
+    assert!(text.contains("EventData.CommandLine"), "{text}");
+}
+
+#[test]
+fn rules_that_fire_and_times_that_miss_are_told_apart() {
+    let (events, rules) = (example("events"), example("rules"));
+    let (code, text) = doctor(&[&events, "-r", &rules, "--format", "json"]);
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(code, 0);
+    assert_eq!((json["rules"].as_u64(), json["fire"].as_array().unwrap().len()), (Some(2), 2));
+    let (code, text) = doctor(&[&events, "-r", &rules, "--from", "2027-01-01"]);
+    assert_eq!(code, 1);
+    assert!(text.contains("181 events left out: they lie outside --from and --to"), "{text}");
+}
