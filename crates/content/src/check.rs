@@ -30,6 +30,9 @@ pub struct CheckRecord {
     pub fields: Vec<String>,
     /// The index patterns or data sources that it names.
     pub sources: Vec<String>,
+    /// The exception lists that it names and that are given, each with how many of its items apply.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<String>,
 }
 
 /// Why a rule is less than exact.
@@ -67,6 +70,7 @@ impl CheckRecord {
                 Some(body) => fields(body).into_iter().map(|field| field.path.to_string()).collect(),
                 None => meta.required_fields.clone(),
             },
+            exceptions: Vec::new(),
             sources: match &meta.sources {
                 Sources::Indices(patterns) => patterns.clone(),
                 Sources::Any | Sources::LogSource(_) => meta.data_sources.clone(),

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
-use lurcher_frontend::{Language, Lowered, Options, spl2};
-use lurcher_ir::{Predicate, Rule, RuleMeta, Support, SupportReason, Verdict};
+use lurcher_frontend::{Language, Lowered, Options, query_dsl, spl2};
+use lurcher_ir::{Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Verdict};
 use lurcher_schema::{Schemas, Value};
 
-use crate::{check::CheckRecord, embedded::Embedded, macros::Macros, vendor::Draft};
+use crate::{check::CheckRecord, embedded::Embedded, exceptions::Exceptions, macros::Macros, vendor::Draft};
 
 /// What stands around all rules.
 pub(crate) struct Around<'a> {
     pub(crate) schemas: &'a Schemas,
     pub(crate) macros: &'a Macros,
+    pub(crate) exceptions: &'a Exceptions,
 }
 
 /// A rule as loaded: itself, what is to be said about it, and what goes on the wire about it.
@@ -24,7 +25,7 @@ pub(crate) struct Loaded {
 
 /// Lowers a draft's query.
 pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
-    let Draft { meta, query, category_field, filter, mut reasons, mut diagnostics, file } = draft;
+    let Draft { meta, query, category_field, filters, exceptions, mut reasons, mut diagnostics, file } = draft;
     let text = query.as_ref().map(|query| SourceFile::new(meta.path.clone(), query.text.clone()));
     let lowered = match &text {
         Some(text) => lower(text, &meta, category_field, around),
@@ -32,12 +33,17 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         None => Lowered::default(),
     };
     let mut body = lowered.body;
-    if filter != Predicate::Constant(true)
-        && let Some(body) = &mut body
-    {
-        for own in &mut body.filters {
-            *own = Predicate::all([std::mem::replace(own, Predicate::Constant(true)), filter.clone()]);
-        }
+    let (filter, refused) = query_dsl::filters(&filters, &query_dsl::Context::ecs(around.schemas));
+    reasons.extend(refused.into_iter().map(|message| SupportReason {
+        verdict: Verdict::Approximate,
+        code: "filters",
+        message,
+        span: None,
+    }));
+    let applied = around.exceptions.of(&exceptions, around.schemas);
+    reasons.extend(applied.reasons);
+    if let Some(body) = &mut body {
+        narrow(body, &Predicate::all([filter, applied.excepted.negate()]));
     }
     // What is said about other texts (the user's own filter) stays where it is.
     let about_query = |d: &Diagnostic| d.file.as_ref().zip(text.as_ref()).is_none_or(|(a, b)| Arc::ptr_eq(a, b));
@@ -68,8 +74,19 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     // A faulty rule is not run in part.
     let body = body.filter(|_| support.verdict() <= Verdict::Approximate);
     let rule = Rule { meta, body, support };
-    let check = CheckRecord::new(&rule, &positions);
+    let check = CheckRecord { exceptions: applied.lists, ..CheckRecord::new(&rule, &positions) };
     Loaded { rule, check, diagnostics }
+}
+
+/// Lets a rule see only events that are so. They are as good as not there otherwise: no step of a sequence, nor an event
+/// that ends one or must be absent.
+fn narrow(body: &mut RuleBody, filter: &Predicate) {
+    if *filter == Predicate::Constant(true) {
+        return;
+    }
+    for own in &mut body.filters {
+        *own = Predicate::all([std::mem::replace(own, Predicate::Constant(true)), filter.clone()]);
+    }
 }
 
 /// The verdict that an error leads to. The place is the record's affair: it is one of the file, not of the query.

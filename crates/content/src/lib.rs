@@ -10,6 +10,7 @@
 pub mod attack;
 mod check;
 mod embedded;
+mod exceptions;
 mod languages;
 mod load;
 mod macros;

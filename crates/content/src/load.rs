@@ -13,10 +13,11 @@ use std::{
 
 use lurcher_diagnostics::{Diagnostic, SourceFile};
 use lurcher_ir::Rule;
-use lurcher_schema::Schemas;
+use lurcher_schema::{Schemas, Timestamp};
 
 use crate::{
     check::CheckRecord,
+    exceptions::Exceptions,
     languages::{self, Around, Loaded},
     macros::{Macro, Macros},
     recognise::{Kind, recognise},
@@ -38,6 +39,12 @@ pub struct LoadOptions {
     pub macros: Vec<String>,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
+    /// Files and folders of exception lists, as Kibana exports them. Those that stand among the rules count too.
+    pub exceptions: Vec<PathBuf>,
+    /// Value lists, as `NAME=FILE` with a value a line.
+    pub value_lists: Vec<String>,
+    /// The time of the run, for exceptions that expire; without it none does.
+    pub now: Option<Timestamp>,
     /// Read the rules' tests too, those in files of their own and those in the rules' files.
     pub tests: bool,
 }
@@ -85,9 +92,11 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     files.retain(|file: &Found| seen.insert(fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone())));
     let threads = options.threads.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     let mut drafts = Vec::new();
+    let mut exceptions = Exceptions::at(options.now);
     for read in parallel(files, threads, |file| read(&file, options.tests)) {
-        pack.take(read, &mut drafts);
+        pack.take(read, &mut drafts, &mut exceptions);
     }
+    pack.take_exceptions(options, &mut exceptions);
     for definition in &options.macros {
         if let Err(text) = pack.macros.insert_definition(definition) {
             let message = "a macro is defined as NAME=DEFINITION or NAME(ARGUMENT,…)=DEFINITION".to_owned();
@@ -95,7 +104,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
         }
     }
     let macros = std::mem::take(&mut pack.macros);
-    let around = Around { schemas, macros: &macros };
+    let around = Around { schemas, macros: &macros, exceptions: &exceptions };
     for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, &around)) {
         if options.tests {
             pack.tests.extend(test_files::of_rule(&rule));
@@ -110,7 +119,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
 
 impl Pack {
     /// Adds what was read of one file.
-    fn take(&mut self, read: Read, drafts: &mut Vec<Draft>) {
+    fn take(&mut self, read: Read, drafts: &mut Vec<Draft>, exceptions: &mut Exceptions) {
+        exceptions.extend(read.exceptions);
         self.files += usize::from(read.problem.is_none());
         drafts.extend(read.drafts);
         self.diagnostics.extend(read.diagnostics);
@@ -119,6 +129,29 @@ impl Pack {
         read.macros.into_iter().for_each(|found| self.macros.insert(found));
         for kind in read.skipped {
             *self.skipped.entry(kind).or_default() += 1;
+        }
+    }
+
+    /// Adds the exception lists and value lists that the user gives.
+    fn take_exceptions(&mut self, options: &LoadOptions, exceptions: &mut Exceptions) {
+        let mut files = Vec::new();
+        for path in &options.exceptions {
+            find(path, true, 0, &mut files, &mut self.problems);
+        }
+        for Found { path, named } in files {
+            let read = read(&Found { path: path.clone(), named: false }, false);
+            if named && read.problem.is_none() && read.exceptions.len() == 0 {
+                let message = "there is no exception list in it".to_owned();
+                self.problems.push(Problem { path: path.display().to_string(), message });
+            }
+            self.problems.extend(read.problem);
+            self.diagnostics.extend(read.diagnostics);
+            exceptions.extend(read.exceptions);
+        }
+        for definition in &options.value_lists {
+            if let Err(message) = exceptions.add_values(definition) {
+                self.problems.push(Problem { path: definition.clone(), message });
+            }
         }
     }
 
@@ -138,6 +171,7 @@ struct Read {
     drafts: Vec<Draft>,
     diagnostics: Vec<Diagnostic>,
     macros: Vec<Macro>,
+    exceptions: Exceptions,
     tests: Vec<TestCase>,
     skipped: Vec<&'static str>,
     problem: Option<Problem>,
@@ -212,7 +246,8 @@ fn read(found: &Found, tests: bool) -> Read {
         return Read { diagnostics, tests, ..Read::default() };
     }
     let read = parse(&file, kind);
-    if found.named && read.drafts.is_empty() && read.macros.is_empty() && read.problem.is_none() {
+    let holds_something = !read.drafts.is_empty() || !read.macros.is_empty() || read.exceptions.len() > 0;
+    if found.named && !holds_something && read.problem.is_none() {
         let what = read.skipped.first().copied().unwrap_or("other");
         return problem(match what {
             "other" => "it is no rule file of a kind that is known".to_owned(),
@@ -267,8 +302,11 @@ fn json(file: &Arc<SourceFile>, read: &mut Read) {
     for value in &values {
         match elastic::json_rule(value) {
             Some(rule) => drafts.push(elastic::draft(file, rule)),
-            None if value.get("list_id").is_some() => read.skipped.push("exception list"),
-            None if value.get("exported_count").is_some() || value.get("exported_rules_count").is_some() => {
+            None if value.get("list_id").is_some() => {
+                read.skipped.push("exception list");
+                read.diagnostics.extend(read.exceptions.add(file, value.clone()));
+            }
+            None if value.get("exported_count").is_some() || value.get("exported_rules_count").is_some() || value.get("exported_exception_list_count").is_some() => {
                 read.skipped.push("export summary");
             }
             None if value.get("connector_type_id").is_some() || value.text("type") == "action" => {

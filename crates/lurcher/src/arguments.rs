@@ -324,6 +324,12 @@ pub(crate) struct Site {
     /// A macro of this site, such as `my_rule_filter=user != "backup"`; as often as needed.
     #[arg(long = "macro", value_name = "NAME=TEXT", help_heading = "This site")]
     pub(crate) macros: Vec<String>,
+    /// Exception lists of Elastic's rules, as Kibana exports them: a file or folder; as often as needed.
+    #[arg(long, value_name = "PATH", help_heading = "This site")]
+    pub(crate) exceptions: Vec<PathBuf>,
+    /// A value list that exceptions name: a file with a value a line; as often as needed.
+    #[arg(long = "value-list", value_name = "NAME=FILE", help_heading = "This site")]
+    pub(crate) value_lists: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -63,10 +63,13 @@ fn write(out: &mut impl Write, arguments: &Check, pack: &Pack, checks: &[&CheckR
 }
 
 fn text(out: &mut impl Write, pack: &Pack, checks: &[&CheckRecord], verbose: bool) -> io::Result<()> {
-    for check in checks.iter().filter(|check| verbose || check.verdict != "exact") {
+    for check in checks.iter().filter(|check| verbose || check.verdict != "exact" || !check.exceptions.is_empty()) {
         writeln!(out, "{:12} {}  {}", check.verdict, check.path, check.name)?;
         for reason in &check.reasons {
             writeln!(out, "{:12} {}:{}: {}", "", reason.line, reason.column, reason.message)?;
+        }
+        if !check.exceptions.is_empty() {
+            writeln!(out, "{:12} exceptions: {}", "", check.exceptions.join(", "))?;
         }
     }
     let mut tally: BTreeMap<(&str, &str), BTreeMap<&str, u64>> = BTreeMap::new();

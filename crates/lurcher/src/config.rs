@@ -3,6 +3,8 @@
 //! ```toml
 //! packs = ["/etc/lurcher/packs"]          # folders of mapping packs
 //! rules = ["/srv/rules/elastic"]          # rules to run where -r names none
+//! exceptions = ["/srv/exceptions.ndjson"] # exception lists, as Kibana exports them
+//! value-lists = ["vpn-ranges=/srv/vpn.txt"]
 //! [macros]
 //! my_detection_filter = 'user != "backup"'
 //! [risk]
@@ -25,12 +27,16 @@ const DEFAULT: &str = "lurcher.toml";
 
 /// The settings of a site.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Config {
     /// Folders of mapping packs.
     pub(crate) packs: Vec<PathBuf>,
     /// Rules to run where the command line names none.
     pub(crate) rules: Vec<PathBuf>,
+    /// Files and folders of exception lists.
+    pub(crate) exceptions: Vec<PathBuf>,
+    /// Value lists, as `NAME=FILE`.
+    pub(crate) value_lists: Vec<String>,
     /// Macros by name.
     pub(crate) macros: BTreeMap<String, String>,
     /// What alerts add up to.
@@ -72,6 +78,8 @@ impl Config {
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
         config.packs.extend(site.packs.iter().cloned());
+        config.exceptions.extend(site.exceptions.iter().cloned());
+        config.value_lists.extend(site.value_lists.iter().cloned());
         for definition in &site.macros {
             let (name, text) =
                 definition.split_once('=').ok_or_else(|| format!("--macro {definition}: write it as NAME=TEXT"))?;

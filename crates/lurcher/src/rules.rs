@@ -15,6 +15,7 @@ use lurcher_schema::Schemas;
 use crate::{
     arguments::Selection,
     config::Config,
+    hunt,
     outcome::{count, few},
 };
 
@@ -27,15 +28,24 @@ pub(crate) fn schemas(config: &Config) -> (Arc<Schemas>, bool) {
 
 /// Loads rules from these paths (or those of the settings, if there are none).
 pub(crate) fn pack(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pack {
-    let macros = config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect();
     let paths = if paths.is_empty() { &config.rules } else { paths };
-    load(paths, &LoadOptions { macros, ..LoadOptions::default() }, schemas)
+    load(paths, &options(config), schemas)
 }
 
 /// The same with the rules' tests, from these paths only.
 pub(crate) fn pack_with_tests(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pack {
-    let macros = config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect();
-    load(paths, &LoadOptions { macros, tests: true, ..LoadOptions::default() }, schemas)
+    load(paths, &LoadOptions { tests: true, ..options(config) }, schemas)
+}
+
+/// What the site adds to rules.
+fn options(config: &Config) -> LoadOptions {
+    LoadOptions {
+        macros: config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect(),
+        exceptions: config.exceptions.clone(),
+        value_lists: config.value_lists.clone(),
+        now: Some(hunt::now()),
+        ..LoadOptions::default()
+    }
 }
 
 /// The flags as the content crate understands them.

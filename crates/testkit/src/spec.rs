@@ -4,11 +4,13 @@
 //!
 //! | fence | what |
 //! |---|---|
-//! | `eql`, `spl2` | the query |
+//! | `eql`, `kql`, `lucene`, `spl2` … | the query |
 //! | `events` | one JSON event a line, numbered from 1 |
 //! | `matches` | one match a line: the numbers of its events, `-` for an absent one |
 //! | `rows` | one JSON object a line: columns that the row must have, optionally ` <- 1 2` for the events behind it |
 //! | `diagnostics` | the diagnostics as rendered for a terminal without colour |
+
+use lurcher_frontend::Language;
 
 /// One case of a spec file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,7 +56,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
             body.iter().filter(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned()).collect()
         };
         match kind.trim() {
-            "eql" | "spl2" => {
+            language if Language::from_name(language).is_some() => {
                 kind.trim().clone_into(&mut case.language);
                 case.query = body.join("\n");
             }

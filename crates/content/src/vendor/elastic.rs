@@ -13,8 +13,8 @@ use lurcher_ir::{
 };
 use lurcher_schema::Value;
 
-use super::{Draft, filters};
-use crate::node::Node;
+use super::Draft;
+use crate::{exceptions::ListReference, node::Node};
 
 /// Kibana's default index patterns (`securitySolution:defaultIndex`), for rules that name none.
 const DEFAULT_INDICES: [&str; 9] = [
@@ -257,23 +257,15 @@ fn severity(draft: &mut Draft, rule: &Node) {
 
 /// What a rule does beside its query, and what of it is not done here.
 fn beyond_the_query(draft: &mut Draft, rule: &Node) {
-    match filters::predicate(rule.items("filters")) {
-        Ok(filter) => draft.filter = filter,
-        Err(message) => draft.reason(Verdict::Approximate, "filters", message),
-    }
+    draft.filters = rule.items("filters").to_vec();
+    let lists = rule.items("exceptions_list").iter();
+    draft.exceptions = lists.map(|list| ListReference { id: list.text("list_id"), kind: list.text("type") }).collect();
     if rule.get("alert_suppression").is_some() {
         draft.reason(
             Verdict::Approximate,
             "suppression",
             "alerts are not suppressed by `alert_suppression`: each match is an alert",
         );
-    }
-    // The endpoint list is the user's own and empty by default; other lists come with the rule and would be missed.
-    let lists = rule.items("exceptions_list").iter().filter(|list| list.text("type") != "endpoint");
-    let names: Vec<String> = lists.map(|list| list.text("list_id")).filter(|id| id != "endpoint_list").collect();
-    if !names.is_empty() {
-        let message = format!("its exception lists are not applied: {}", names.join(", "));
-        draft.reason(Verdict::Approximate, "exceptions", message);
     }
     if rule.get("index").is_none() && rule.get("data_view_id").is_some() {
         let view = rule.text("data_view_id");

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, SourceFile};
-use lurcher_ir::{Predicate, RuleMeta, SupportReason, Verdict};
+use lurcher_ir::{RuleMeta, SupportReason, Verdict};
 
-use crate::{embedded::Embedded, node::Node};
+use crate::{embedded::Embedded, exceptions::ListReference, node::Node};
 
 pub(crate) mod elastic;
-pub(crate) mod filters;
 pub(crate) mod sigma;
 pub(crate) mod splunk;
 
@@ -21,8 +20,10 @@ pub(crate) struct Draft {
     pub(crate) query: Option<Embedded>,
     /// The field that holds an event's category, for languages that have categories.
     pub(crate) category_field: Option<String>,
-    /// What every event must also be like, beside the query.
-    pub(crate) filter: Predicate,
+    /// Kibana's filters: what every event must also be like, beside the query.
+    pub(crate) filters: Vec<Node>,
+    /// The exception lists that it names.
+    pub(crate) exceptions: Vec<ListReference>,
     /// Why it runs less than exactly, as far as that does not depend on the query.
     pub(crate) reasons: Vec<SupportReason>,
     /// What is wrong with the file.
@@ -38,7 +39,8 @@ impl Draft {
             meta: RuleMeta { vendor, language, path: file.name().to_owned(), ..RuleMeta::default() },
             query: None,
             category_field: None,
-            filter: Predicate::Constant(true),
+            filters: Vec::new(),
+            exceptions: Vec::new(),
             reasons: Vec::new(),
             diagnostics: Vec::new(),
             file: Arc::clone(file),
