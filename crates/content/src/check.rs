@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lurcher_diagnostics::Position;
-use lurcher_ir::{FieldRef, Rule, RuleBody, Sources, Step, Tail};
+use lurcher_ir::{FieldRef, Rule, RuleBody, Sources, Tail};
 use serde::Serialize;
 
 /// One line of `lurcher check --format json`.
@@ -88,20 +88,11 @@ pub fn fields(body: &RuleBody) -> BTreeSet<FieldRef> {
     for filter in &body.filters {
         filter.fields(&mut add);
     }
-    let mut steps = |steps: &[Step]| steps.iter().flat_map(|step| &step.keys).for_each(|key| add(&key.field));
-    match &body.tail {
-        Tail::Events { .. } => {}
-        Tail::Sequence(sequence) => {
-            steps(&sequence.steps);
-            steps(sequence.until.as_slice());
-        }
-        Tail::Sample { steps: of_sample, .. } => steps(of_sample),
-        Tail::Correlation(correlation) => correlation.fields(&mut add),
-        Tail::Pipeline(pipeline) => {
-            for stage in pipeline.branches.iter().flat_map(|branch| &branch.stages) {
-                for expr in stage.expressions() {
-                    expr.fields(&mut |field| add(field));
-                }
+    body.tail.fields().into_iter().for_each(&mut add);
+    if let Tail::Pipeline(pipeline) = &body.tail {
+        for stage in pipeline.branches.iter().flat_map(|branch| &branch.stages) {
+            for expr in stage.expressions() {
+                expr.fields(&mut |field| add(field));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lurcher_ir::{AlertKind, EntityRole, EntityType, OverrideMapping, Rule, Severity};
 use lurcher_schema::{Event, Object, Schemas, Timestamp, Value};
 
-use crate::{alert_id, alert_text::Values};
+use crate::{LedgerEntry, alert_id, alert_text::Values, suppression};
 
 /// What a rule found: the rule, the events that made it, and what it says about them.
 #[derive(Clone, Debug)]
@@ -39,6 +39,65 @@ pub struct Alert {
     pub values: Object,
     /// How many further alerts it stands for.
     pub suppressed: u64,
+    /// By what further alerts are counted instead of raised; `None` if the rule does not do that.
+    pub suppression: Option<SuppressionRecord>,
+    /// What is particular to the kind of rule.
+    pub detail: Detail,
+    /// When a run on the virtual clock raised it; `None` without such a clock.
+    pub detected: Option<Timestamp>,
+}
+
+/// By what alerts are alike, and the time that they span.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SuppressionRecord {
+    /// The fields and their values, in the rule's order; null for a missing one, a list in order of its values.
+    pub terms: Vec<(String, Value)>,
+    /// The time of the first event.
+    pub start: Option<Timestamp>,
+    /// The time of the last.
+    pub end: Option<Timestamp>,
+}
+
+/// What is particular to the kind of rule.
+#[derive(Clone, Debug, Default)]
+pub enum Detail {
+    /// Nothing.
+    #[default]
+    None,
+    /// Of a threshold.
+    Threshold(ThresholdDetail),
+    /// The values that are new, in the order of the rule's fields.
+    NewTerms(Vec<Value>),
+    /// The indicators that the event fits, each as often as by how many fields.
+    Indicators(Vec<Enrichment>),
+}
+
+/// What was counted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ThresholdDetail {
+    /// The fields and their values, in the rule's order.
+    pub terms: Vec<(String, Value)>,
+    /// The field of which distinct values were counted, and how many there are.
+    pub cardinality: Option<(String, u64)>,
+    /// How many events.
+    pub count: u64,
+    /// The time of the first.
+    pub from: Option<Timestamp>,
+}
+
+/// An indicator that an event fits.
+#[derive(Clone, Debug)]
+pub struct Enrichment {
+    /// The indicator.
+    pub indicator: Event,
+    /// The event's field that fits.
+    pub field: String,
+    /// The indicator's field that it fits.
+    pub indicator_field: String,
+    /// What they have in common.
+    pub value: Value,
+    /// The index that the indicator would lie in.
+    pub index: String,
 }
 
 /// Who or what an alert is about.
@@ -60,6 +119,9 @@ pub struct AlertEntity {
 pub trait AlertSink {
     /// Takes one alert.
     fn alert(&mut self, alert: Alert);
+
+    /// Takes what a run on the virtual clock did. By default nobody wants to know.
+    fn ledger(&mut self, _entry: &LedgerEntry) {}
 }
 
 impl AlertSink for Vec<Alert> {
@@ -79,6 +141,19 @@ pub struct Match {
     pub join_keys: Vec<Value>,
     /// The row that a pipeline ended with; empty otherwise.
     pub values: Object,
+    /// What is particular to the kind of rule.
+    pub detail: Detail,
+    /// The time of the last event, if it may not be among `events`.
+    pub last: Option<Timestamp>,
+}
+
+impl Match {
+    /// The time of the last event.
+    fn time(&self) -> Option<Timestamp> {
+        let shown = self.events.iter().flatten().filter_map(|event| event.time).max();
+        let cut = self.event_count > self.events.iter().flatten().count() as u64;
+        if cut { shown.max(self.last) } else { shown }
+    }
 }
 
 impl Alert {
@@ -96,7 +171,7 @@ impl Alert {
             id: alert_id::of(rule, &found),
             rule: Arc::clone(rule),
             name: name.unwrap_or_else(|| meta.name.clone()),
-            time: found.events.iter().flatten().filter_map(|event| event.time).max(),
+            time: found.time(),
             kind: meta.alert_kind,
             severity: mapped_severity(&meta.severity_mapping, &values).unwrap_or(meta.severity),
             risk_score: mapped_score(&meta.risk_score_mapping, &values).unwrap_or(meta.risk_score),
@@ -107,10 +182,14 @@ impl Alert {
             join_keys: Vec::new(),
             values: Object::default(),
             suppressed: 0,
+            suppression: suppression::record(rule, &values, &found),
+            detail: Detail::None,
+            detected: None,
         };
         alert.events = found.events;
         alert.join_keys = found.join_keys;
         alert.values = found.values;
+        alert.detail = found.detail;
         alert
     }
 }

@@ -34,6 +34,20 @@ impl<'a> Values<'a> {
         value.map(|value| value.elements().cloned().collect()).unwrap_or_default()
     }
 
+    /// The single values under a name that all events have, if the row does not have it.
+    pub(crate) fn common(&self, name: &str) -> Vec<Value> {
+        if self.found.values.path(name).is_some_and(|value| !value.is_missing()) {
+            return self.all(name);
+        }
+        let of_event = |event: &lurcher_schema::Event| {
+            let values = self.taxonomies.iter().map(|t| self.schemas.bind(*t, name, &event.shape).value(event));
+            let found = values.into_iter().find(|value| !value.is_missing()).unwrap_or_default();
+            found.elements().cloned().collect::<Vec<Value>>()
+        };
+        let events = self.found.events.iter().flatten().map(of_event);
+        events.reduce(|common, own| common.into_iter().filter(|v| own.contains(v)).collect()).unwrap_or_default()
+    }
+
     /// The values under a name as one text; `None` if there are none.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         let texts: Vec<String> = self.all(name).iter().map(Value::to_string).filter(|text| !text.is_empty()).collect();

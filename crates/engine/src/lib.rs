@@ -13,6 +13,8 @@
 //! | rows to signatures to outcomes | `scanner`, `memo` |
 //! | what no test can say | [`eval`] |
 //! | sequences, samples, limits, correlations, pipelines | `tail` |
+//! | thresholds, new terms, indicators | `terms` |
+//! | runs on a virtual clock, suppression | `schedule`, `suppression` |
 //! | what alerts add up to | [`risk`] |
 //!
 //! [`naive`] says the same things by the book, for tests and for explanations.
@@ -43,21 +45,25 @@ mod routing;
 mod rule_set;
 pub mod sample;
 mod scanner;
+mod schedule;
 pub mod sequence;
 mod settings;
+mod suppression;
 mod tables;
 mod tail;
+mod terms;
 mod text;
 mod value_cache;
 mod witness;
 
-pub use alert::{Alert, AlertEntity, AlertSink, Match};
+pub use alert::{Alert, AlertEntity, AlertSink, Detail, Enrichment, Match, SuppressionRecord, ThresholdDetail};
 pub use pipeline::{
     Accumulator, AggregateCall, ColumnOrder, Group, Grouping, Relation, Relational, RelationalError, Windows,
     compare_values,
 };
 pub use rule_set::{Compiler, FilterPlan, Route, RuleSet};
 pub use scanner::{ScanStats, Scanner};
+pub use schedule::{LedgerEntry, RunSummary, Simulation};
 pub use settings::Settings;
 pub use tables::{Table, Tables};
 pub use tail::{Collector, Hit, TailStats};

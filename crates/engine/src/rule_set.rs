@@ -80,7 +80,7 @@ impl Compiler {
                 continue;
             };
             let alone = matches!(&body.tail, Tail::Events { limits } if limits.is_empty());
-            immediate.push(alone);
+            immediate.push(alone && rule.meta.suppression.is_none());
             let used = if matches!(body.tail, Tail::Events { .. }) { 1 } else { body.filters.len() };
             for (filter, predicate) in body.filters.iter().take(used).enumerate() {
                 roots.push(Root { rule: number as u32, filter: filter as u32, node: graph.add(predicate) });
@@ -228,11 +228,23 @@ impl RuleSet {
         live
     }
 
-    /// Whether a filter of a rule sees a shape: by the sources of its own that a correlation gives it, else by the
-    /// rule's.
+    /// Whether a filter of a rule sees a shape: by the sources of its own that a correlation or indicators give it, else
+    /// by the rule's.
     fn sees(&self, rule: u32, filter: u32, belongs: &Belongs) -> bool {
         let rule = &self.rules[rule as usize];
+<<<<<<< HEAD
         self.route == Route::Any || belongs.seen_by(sources_of(rule, filter as usize))
+=======
+        let own = match rule.body.as_ref().map(|body| &body.tail) {
+            Some(Tail::Correlation(correlation)) => correlation.sources(filter as usize),
+            // Whatever else is let through, indicators come from where the rule says: any event may carry their fields.
+            Some(Tail::Indicators(indicators)) if indicators.filter == filter as usize => {
+                return belongs.seen_by(&indicators.sources);
+            }
+            _ => None,
+        };
+        self.route == Route::Any || belongs.seen_by(own.unwrap_or(&rule.meta.sources))
+>>>>>>> 093e942 (Run thresholds, new terms, indicators; suppress alerts; run rules on a virtual clock)
     }
 
     /// The rules specialised to a shape; worked out once, by whichever thread needs it first.

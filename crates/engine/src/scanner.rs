@@ -90,6 +90,7 @@ impl Scanner {
     pub fn scan(&mut self, batch: &EventBatch, sink: &mut dyn AlertSink) {
         self.stats.batches += 1;
         self.stats.events += batch.rows() as u64;
+        self.collector.pass(batch);
         let start = Instant::now();
         if self.remembered > self.settings.memo_budget {
             self.forget();
@@ -267,7 +268,7 @@ impl Scanner {
         let mut collected = Vec::new();
         for filter in filters {
             let filter = &program.filters[*filter as usize];
-            if !self.rules.is_immediate(filter.rule) {
+            if self.settings.simulation.is_some() || !self.rules.is_immediate(filter.rule) {
                 collected.push(Hit { rule: filter.rule, filter: filter.filter });
                 continue;
             }

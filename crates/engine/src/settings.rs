@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lurcher_schema::Timestamp;
 
-use crate::{Relational, Tables};
+use crate::{Relational, Tables, schedule::Simulation};
 
 /// The settings of one run, shared by its scanners.
 #[derive(Clone, Debug)]
@@ -22,11 +22,13 @@ pub struct Settings {
     pub relational: Option<Arc<dyn Relational>>,
     /// The tables that rules look things up in. A rule that names one that is not here does not run, and it is said of it.
     pub tables: Tables,
+    /// Rules run by their schedules on a virtual clock; `None`: once, over everything.
+    pub simulation: Option<Simulation>,
 }
 
 impl Default for Settings {
     /// Now is 1970; 100 events an alert; 256 MiB for tails; 64 MiB of memory for each scanner; no
-    /// relational engine, no tables.
+    /// relational engine, no tables, no virtual clock.
     fn default() -> Self {
         Self {
             now: Timestamp(0),
@@ -35,6 +37,7 @@ impl Default for Settings {
             memo_budget: 64 << 20,
             relational: None,
             tables: Tables::default(),
+            simulation: None,
         }
     }
 }

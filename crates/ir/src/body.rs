@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Correlation, FieldRef, Pipeline, Predicate};
+use crate::{Correlation, FieldRef, Indicators, NewTerms, Pipeline, Predicate, Threshold};
 
 /// What a rule looks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,38 @@ pub enum Tail {
     Correlation(Correlation),
     /// Stages over rows.
     Pipeline(Pipeline),
+    /// Many events with the same values.
+    Threshold(Threshold),
+    /// Values that have not been seen for a while.
+    NewTerms(NewTerms),
+    /// Events that have a value in common with what is known to be bad.
+    Indicators(Indicators),
+}
+
+impl Tail {
+    /// The event fields that events are joined, counted or compared by. Those of a pipeline are in its expressions.
+    pub fn fields(&self) -> Vec<&FieldRef> {
+        fn keys(steps: &[Step]) -> impl Iterator<Item = &FieldRef> {
+            steps.iter().flat_map(|step| &step.keys).map(|key| &key.field)
+        }
+        match self {
+            Self::Events { .. } | Self::Pipeline(_) => Vec::new(),
+            Self::Sequence(sequence) => keys(&sequence.steps).chain(keys(sequence.until.as_slice())).collect(),
+            Self::Sample { steps, .. } => keys(steps).collect(),
+            Self::Correlation(correlation) => {
+                let mut fields = Vec::new();
+                correlation.fields(&mut |field| fields.push(field));
+                fields
+            }
+            Self::Threshold(Threshold { keys, distinct, .. }) => {
+                keys.iter().chain(distinct.iter().map(|distinct| &distinct.field)).collect()
+            }
+            Self::NewTerms(terms) => terms.fields.iter().collect(),
+            Self::Indicators(indicators) => {
+                indicators.alternatives.iter().flatten().flat_map(|pair| [&pair.field, &pair.indicator]).collect()
+            }
+        }
+    }
 }
 
 /// Keeps part of the matches, in ascending order of (time, tiebreaker).

@@ -25,6 +25,7 @@ mod predicate;
 mod print;
 mod rule;
 mod stage;
+mod terms;
 mod words;
 
 pub use aggregate::{
@@ -44,11 +45,12 @@ pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
 pub use rule::{
-    AlertKind, Entity, EntityRole, EntityType, Message, OverrideMapping, RiskSource, Rule, RuleMeta, Schedule,
-    Severity, Sources, Support, SupportReason, Threat, Verdict,
+    AlertKind, Entity, EntityRole, EntityType, LookBack, Message, MissingFields, OverrideMapping, Overflow, RiskSource,
+    Rule, RuleMeta, Schedule, Severity, Sources, Support, SupportReason, Suppression, Threat, Verdict,
 };
 pub use stage::{
     Aggregation, Anomaly, ColumnPattern, Dedup, Expand, ForEachColumn, Join, JoinKind, Lookup, LookupKey, LookupMatch,
     LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window, WindowSpan,
 };
+pub use terms::{Distinct, Indicators, NewTerms, Pairing, Threshold};
 pub use words::{LONGEST_WORD, Near, Phrase, Word, words};

@@ -85,7 +85,7 @@ fn text(text: &str) -> impl Display {
 }
 
 /// Items between commas.
-fn list<T: Display>(f: &mut Formatter<'_>, items: impl IntoIterator<Item = T>) -> fmt::Result {
+pub(crate) fn list<T: Display>(f: &mut Formatter<'_>, items: impl IntoIterator<Item = T>) -> fmt::Result {
     for (i, item) in items.into_iter().enumerate() {
         write!(f, "{}{item}", if i == 0 { "" } else { ", " })?;
     }
@@ -265,6 +265,9 @@ impl Display for Tail {
             }
             Self::Correlation(correlation) => print_correlation(f, correlation, 0),
             Self::Pipeline(pipeline) => write!(f, "{pipeline}"),
+            Self::Threshold(threshold) => write!(f, "{threshold}"),
+            Self::NewTerms(terms) => write!(f, "{terms}"),
+            Self::Indicators(indicators) => write!(f, "{indicators}"),
         }
     }
 }

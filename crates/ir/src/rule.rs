@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use lurcher_diagnostics::Span;
-use lurcher_schema::{LogSource, Object, Value};
+use lurcher_schema::{Cron, LogSource, Object, RelativeTime, Value};
 
 use crate::RuleBody;
 
@@ -95,6 +95,8 @@ pub struct RuleMeta {
     pub entities: Vec<Entity>,
     /// When it runs at its vendor's and how far it looks back.
     pub schedule: Schedule,
+    /// Which of its alerts are counted instead of raised.
+    pub suppression: Option<Suppression>,
     /// What an alert of it is.
     pub alert_kind: AlertKind,
     /// The field that the vendor orders and selects events by, if not the event's own time.
@@ -273,17 +275,64 @@ impl EntityRole {
     }
 }
 
-/// When a rule runs at its vendor's.
+/// When a rule runs at its vendor's and what it is shown then.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Schedule {
     /// How often.
     pub interval: Option<Duration>,
+    /// When, if that is no plain interval.
+    pub cron: Option<Cron>,
     /// Where its window begins, as written (`now-9m`, `-70m@m`).
     pub from: String,
     /// Where its window ends, as written.
     pub to: String,
+    /// The window, relative to the time of the run, both ends included; `None` if it is not known.
+    pub look_back: Option<LookBack>,
     /// At most so many alerts a run.
     pub max_alerts: Option<u64>,
+    /// Which matches of a run are kept if there are more.
+    pub overflow: Overflow,
+}
+
+/// The time that one run of a rule looks at, relative to when it runs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct LookBack {
+    /// The first moment.
+    pub from: RelativeTime,
+    /// The last moment.
+    pub to: RelativeTime,
+}
+
+/// What becomes of matches beyond the most alerts that a run may raise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Overflow {
+    /// The oldest that have not been alerted yet are kept. A later run whose window still holds the others alerts
+    /// them.
+    #[default]
+    KeepOldest,
+    /// The query itself yields only so many, the latest; what was alerted before counts too.
+    KeepLatest,
+}
+
+/// Alerts that are alike are counted, not raised again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suppression {
+    /// Alerts are alike if these fields have equal values (the values of a list as a set); none: all are alike.
+    pub fields: Vec<String>,
+    /// For how long after the first of them, by the time of the run that raised it; `None`: within one run.
+    pub period: Option<Duration>,
+    /// What is done with alerts that lack one of the fields.
+    pub missing: MissingFields,
+}
+
+/// What suppression does with alerts that lack one of its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum MissingFields {
+    /// Missing is a value like any other.
+    #[default]
+    Suppress,
+    /// Each is raised.
+    Raise,
 }
 
 /// What an alert of a rule is.

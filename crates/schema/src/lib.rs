@@ -8,9 +8,11 @@
 
 mod batch;
 mod column;
+mod cron;
 mod event;
 mod log_source;
 pub mod mapping;
+mod relative_time;
 mod shape;
 mod star;
 mod taxonomy;
@@ -19,9 +21,11 @@ mod value;
 
 pub use batch::{BatchBuilder, EventBatch, RawField};
 pub use column::{Column, ColumnValues, MISSING, ValueRef};
+pub use cron::Cron;
 pub use event::{Event, EventRef, Origin};
 pub use log_source::LogSource;
 pub use mapping::{Binding, Provenance, Schemas};
+pub use relative_time::{RelativeTime, Rounding};
 pub use shape::{Shape, ShapeId};
 pub use star::star_match;
 pub use taxonomy::{FieldPath, FieldType, Taxonomy};

@@ -3,8 +3,10 @@
 //! A spec is the documentation of a language's quirks and the test of it. [`parse`] reads its cases, [`check`] runs one
 //! and says how what came out differs from what must.
 
+mod rule_file;
 mod run;
 mod spec;
 
+pub use rule_file::{RuleCase, check_rules, is_rule_spec, parse_rules};
 pub use run::{Outcome, check, run};
 pub use spec::{Case, Expected, parse};

@@ -3,11 +3,19 @@
 use std::path::Path;
 
 use lurcher_schema::Schemas;
-use lurcher_testkit::{check, parse};
+use lurcher_testkit::{check, check_rules, is_rule_spec, parse, parse_rules};
 
 #[expect(clippy::needless_pass_by_value, reason = "the harness hands texts over")]
 fn spec(path: &Path, text: String) -> datatest_stable::Result<()> {
     let schemas = Schemas::builtin().map_err(|diagnostics| format!("{diagnostics:?}"))?;
+    if is_rule_spec(&text) {
+        let failed = parse_rules(&text)?
+            .iter()
+            .filter_map(|case| Some((case.line, case.name.clone(), check_rules(case, &schemas).err()?)))
+            .map(|(line, name, error)| format!("{}:{line}: {name}\n{error}", path.display()))
+            .collect::<Vec<_>>();
+        return if failed.is_empty() { Ok(()) } else { Err(failed.join("\n\n").into()) };
+    }
     let cases = parse(&text)?;
     let failed: Vec<String> = cases
         .iter()

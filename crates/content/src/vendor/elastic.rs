@@ -159,6 +159,7 @@ fn describe(meta: &mut RuleMeta, rule: &Node) {
         from: field("from").unwrap_or_else(|| "now-6m".to_owned()),
         to: field("to").unwrap_or_else(|| "now".to_owned()),
         max_alerts: rule.number("max_signals").map(|n| n as u64).or(Some(100)),
+        ..Schedule::default()
     };
     if rule.get("building_block_type").is_some() {
         meta.alert_kind = AlertKind::BuildingBlock;

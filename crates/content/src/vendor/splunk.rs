@@ -13,9 +13,9 @@ use std::{sync::Arc, time::Duration};
 
 use lurcher_diagnostics::SourceFile;
 use lurcher_ir::{
-    AlertKind, Entity, EntityRole, EntityType, Message, RiskSource, RuleMeta, Schedule, Severity, Verdict,
+    AlertKind, Entity, EntityRole, EntityType, LookBack, Message, RiskSource, RuleMeta, Schedule, Severity, Verdict,
 };
-use lurcher_schema::Value;
+use lurcher_schema::{RelativeTime, Value};
 
 use super::Draft;
 use crate::{
@@ -164,14 +164,17 @@ fn classify(meta: &mut RuleMeta, tags: &Node) {
 
 fn schedule(kind: &str) -> Schedule {
     let minutes = |n: u64| Some(Duration::from_secs(n * 60));
-    match kind.to_ascii_lowercase().as_str() {
+    let (interval, from, to) = match kind.to_ascii_lowercase().as_str() {
         // Streaming detections see every event as it comes.
-        "streaming" => Schedule::default(),
-        "baseline" => {
-            Schedule { interval: minutes(1440), from: "-1450m@m".into(), to: "-10m@m".into(), max_alerts: None }
-        }
-        _ => Schedule { interval: minutes(60), from: "-70m@m".into(), to: "-10m@m".into(), max_alerts: None },
-    }
+        "streaming" => return Schedule::default(),
+        "baseline" => (minutes(1440), "-1450m@m", "-10m@m"),
+        _ => (minutes(60), "-70m@m", "-10m@m"),
+    };
+    // The vendor's search is inclusive of its earliest and exclusive of its latest moment.
+    let look_back = RelativeTime::from_modifier(from)
+        .zip(RelativeTime::from_modifier(to))
+        .map(|(from, to)| LookBack { from, to: to.just_before() });
+    Schedule { interval, from: from.into(), to: to.into(), look_back, ..Schedule::default() }
 }
 
 /// The score: stated, else the highest of the risk objects' scores, else impact × confidence / 100.

@@ -8,21 +8,34 @@
 //! Pipelines that look at one row at a time do not wait for the end: their alerts are ready at once and leave with
 //! [`Collector::drain`].
 
+mod arrival;
 mod fields;
+mod found;
+mod replay;
 mod rule_tail;
 mod store;
+mod terms_tail;
+mod windowed;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use lurcher_ir::{FieldRef, Limit};
-use lurcher_schema::{Event, EventBatch, Taxonomy, Value};
+use lurcher_schema::{Event, EventBatch, EventRef, Taxonomy, Timestamp, Value};
 
-use self::rule_tail::{RuleTail, Share};
+use self::{
+    replay::Replay,
+    rule_tail::{RuleTail, Share},
+};
 pub(crate) use self::{
     fields::Fields,
+    found::{RawDetail, RawMatch, RawPairing},
     store::{EventId, EventStore},
 };
-use crate::{Alert, AlertSink, Match, RuleSet, Settings, pipeline::RowSource};
+use crate::{
+    Alert, AlertSink, Match, RuleSet, RunSummary, Settings,
+    pipeline::RowSource,
+    schedule::Runs,
+};
 
 /// An event passed this filter of this rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +55,8 @@ pub struct Collector {
     store: EventStore,
     tails: BTreeMap<u32, RuleTail>,
     ready: Vec<Alert>,
+    /// The first and last time of the events that were scanned, where that matters.
+    seen: Option<Span>,
     stats: TailStats,
 }
 
@@ -54,9 +69,19 @@ impl Collector {
             store: EventStore::new(settings.tail_budget / threads),
             tails: BTreeMap::new(),
             ready: Vec::new(),
+            seen: None,
             stats: TailStats::default(),
             rules,
             settings,
+        }
+    }
+
+    /// Says that a batch is being scanned: runs on a virtual clock begin with the first event and end after the last.
+    pub fn pass(&mut self, batch: &EventBatch) {
+        if self.settings.simulation.is_some() {
+            let times = batch.times().iter().flatten();
+            let ends = times.clone().min().zip(times.max()).map(|(first, last)| (*first, *last));
+            self.seen = join(self.seen, ends);
         }
     }
 
@@ -91,8 +116,10 @@ impl Collector {
         let mut stores = Stores(Vec::new(), 0);
         let mut tails: BTreeMap<u32, RuleTail> = BTreeMap::new();
         let mut run: Option<(Arc<RuleSet>, Arc<Settings>)> = None;
+        let mut seen: Option<Span> = None;
         for (number, mut collector) in collectors.into_iter().enumerate() {
             collector.drain(sink);
+            seen = join(seen, collector.seen);
             stats.merge(collector.stats);
             stats.spilled += collector.store.spilled();
             stores.0.push(collector.store);
@@ -118,21 +145,50 @@ impl Collector {
             }
         }
         let fields = Fields::new(Arc::clone(rules.schemas()));
+        let clock = settings.simulation.and_then(|simulation| Some((simulation, span(tails.values(), seen)?)));
         for (number, tail) in tails {
             let Some(rule) = rules.rules().get(number as usize) else { continue };
             let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings };
-            let finished = tail.finish(rule, &mut share);
-            add(&mut stats.capped, number, finished.capped);
-            stats.failed.extend(finished.errors.into_iter().map(|error| (number, error)));
-            for found in finished.matches {
-                let mut alert = Alert::new(rule, rules.schemas(), found);
-                alert.events.truncate(settings.max_evidence);
-                sink.alert(alert);
-            }
+            let runs = clock.and_then(|(simulation, span)| Runs::new(&rule.meta.schedule, simulation, span));
+            let errors = if let Some(runs) = &runs {
+                let replay = Replay { number, rule, rules: &rules, runs };
+                let (summary, errors) = replay.run(tail, &mut share, sink);
+                stats.runs.push(summary);
+                errors
+            } else {
+                let finished = tail.finish(rule, &mut share);
+                add(&mut stats.capped, number, finished.capped);
+                replay::at_once(rule, &rules, finished.matches, &mut share, sink);
+                finished.errors
+            };
+            stats.failed.extend(errors.into_iter().map(|error| (number, error)));
         }
         stats.unreadable = stores.1;
         stats
     }
+}
+
+/// The first and the last of some times.
+type Span = (Timestamp, Timestamp);
+
+fn join(a: Option<Span>, b: Option<Span>) -> Option<Span> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
+}
+
+/// All times that runs have to do with: those of the events, those that rules order them by, those of their arrival.
+fn span<'t>(tails: impl Iterator<Item = &'t RuleTail>, seen: Option<Span>) -> Option<Span> {
+    let mut all = seen;
+    for tail in tails {
+        tail.places(&mut |time, arrival| {
+            for time in [time, arrival].into_iter().flatten() {
+                all = join(all, Some((time, time)));
+            }
+        });
+    }
+    all
 }
 
 fn add(counts: &mut Vec<(u32, u64)>, rule: u32, count: u64) {
@@ -159,6 +215,9 @@ pub struct TailStats {
     pub capped: Vec<(u32, u64)>,
     /// Stages that failed, by rule index, and why; their rows are lost.
     pub failed: Vec<(u32, String)>,
+    /// What each rule's runs on the virtual clock came to; none without such a clock, and none of rules without a
+    /// schedule.
+    pub runs: Vec<RunSummary>,
     /// Events that went to the temporary file.
     pub spilled: u64,
     /// Events that could not be read back from it; alerts are without them.
@@ -187,6 +246,11 @@ pub(crate) struct Hand<'a> {
 }
 
 impl Hand<'_> {
+    /// Which event it is.
+    pub(crate) fn reference(&self) -> EventRef {
+        self.batch.reference(self.row)
+    }
+
     /// Keeps the event, once.
     fn id(&mut self) -> EventId {
         *self.kept.get_or_insert_with(|| self.store.keep(self.batch, self.row))

@@ -6,12 +6,18 @@ use lurcher_ir::{
     Correlation, CorrelationInput, CorrelationRead, FieldRef, Key, Limit, Predicate, Rule, RuleBody, Sequence, Step,
     Tail,
 };
+<<<<<<< HEAD
 use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
+=======
+use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
+>>>>>>> 093e942 (Run thresholds, new terms, indicators; suppress alerts; run rules on a virtual clock)
 use rustc_hash::FxHashSet;
 
-use super::{EventId, Fields, Hand, Stores, apply_limits, fields::read_time};
+use super::{
+    EventId, Fields, Hand, RawMatch, Stores, apply_limits, arrival::Arrivals, fields::read_time, terms_tail::TermsTail,
+};
 use crate::{
-    Match, Settings, alert_id,
+    Settings,
     correlation::{Correlated, CorrelationHit, Read, correlate},
     pipeline::{FinishSeat, Flow, Gathered, PipelinePlan, RowPlace, RowSource},
     sample::Sampler,
@@ -25,11 +31,15 @@ const MOST_KEYS: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct RuleTail {
     order: OrderFields,
-    kind: Kind,
+    pub(super) kind: Kind,
+    /// Rows that are matches as they are, where matches are not sent at once.
+    pub(super) direct: Option<Vec<(RowPlace, EventId, Object)>>,
+    /// When late events arrived; `None` where that does not matter.
+    pub(super) arrivals: Option<Arrivals>,
 }
 
 #[derive(Debug)]
-enum Kind {
+pub(super) enum Kind {
     /// Nothing can be collected.
     Nothing,
     Events {
@@ -54,13 +64,14 @@ enum Kind {
         plan: Arc<PipelinePlan>,
         flow: Flow,
     },
+    Terms(TermsTail),
 }
 
 /// Hits of steps, with each tuple of keys held once. An event that can only end or refute a match is never shown, so
 /// of it nothing is kept but its place and keys: a step that must be missing may fit nearly every event there is.
 #[derive(Debug, Default)]
-struct StepHits {
-    hits: Vec<StepHit<Option<EventId>>>,
+pub(super) struct StepHits {
+    pub(super) hits: Vec<StepHit<Option<EventId>>>,
     keys: FxHashSet<KeyTuple>,
 }
 
@@ -84,7 +95,7 @@ pub(super) struct Taken {
 /// What a tail found.
 #[derive(Debug, Default)]
 pub(super) struct Finished {
-    pub(super) matches: Vec<Match>,
+    pub(super) matches: Vec<RawMatch>,
     pub(super) errors: Vec<String>,
     pub(super) capped: u64,
 }
@@ -97,6 +108,7 @@ pub(super) struct Share<'a> {
 }
 
 impl RuleTail {
+    /// For a rule; `settings` say whether its hits will be gone through run by run.
     pub(super) fn new(rule: &Rule, settings: &Settings) -> Self {
         let kind = match rule.body.as_ref().map(|body| &body.tail) {
             None => Kind::Nothing,
@@ -113,8 +125,16 @@ impl RuleTail {
                 let flow = Flow::new(&plan);
                 Kind::Pipeline { plan, flow }
             }
+            Some(tail) => TermsTail::new(tail).map_or(Kind::Nothing, Kind::Terms),
         };
-        Self { order: OrderFields::new(rule), kind }
+        let simulated = settings.simulation.is_some();
+        let later = simulated || rule.meta.suppression.is_some();
+        Self {
+            order: OrderFields::new(rule),
+            kind,
+            direct: later.then(Vec::new),
+            arrivals: simulated.then(|| Arrivals::new(rule)),
+        }
     }
 
     /// Whether it may find something, or has something to say, without any event.
@@ -124,8 +144,12 @@ impl RuleTail {
 
     pub(super) fn take(&mut self, filter: usize, hand: &mut Hand<'_>, now: Timestamp) -> Taken {
         let mut taken = Taken::default();
+        if let Some(arrivals) = &mut self.arrivals {
+            arrivals.note(self.order.time(hand), hand);
+        }
         match &mut self.kind {
             Kind::Nothing => {}
+            Kind::Terms(terms) => terms.take(filter, self.order.row_place(hand), hand, &mut taken),
             Kind::Events { hits, .. } => hits.push((self.order.row_place(hand), hand.id())),
             Kind::Sequence { sequence, hits } => {
                 let until = sequence.until.iter().map(|step| (sequence.steps.len(), step, false));
@@ -143,7 +167,13 @@ impl RuleTail {
             Kind::Pipeline { plan, flow } => {
                 let place = self.order.row_place(hand);
                 plan.enter(filter, &place, hand, now, flow);
-                taken.matches = flow.matches.drain(..).map(|row| row.columns).collect();
+                match &mut self.direct {
+                    Some(direct) => {
+                        let kept = flow.matches.drain(..).map(|row| (row.place, hand.id(), row.columns));
+                        direct.extend(kept);
+                    }
+                    None => taken.matches = flow.matches.drain(..).map(|row| row.columns).collect(),
+                }
             }
         }
         taken
@@ -151,6 +181,7 @@ impl RuleTail {
 
     /// Says that the events were kept by this store.
     pub(super) fn set_store(&mut self, store: u32) {
+        self.direct.iter_mut().flatten().for_each(|(_, id, _)| id.store = store);
         match &mut self.kind {
             Kind::Nothing => {}
             Kind::Events { hits, .. } => hits.iter_mut().for_each(|(_, id)| id.store = store),
@@ -161,11 +192,14 @@ impl RuleTail {
             Kind::Pipeline { flow, .. } => {
                 flow.collected.iter_mut().flatten().for_each(|row| row.set_store(store));
             }
+            Kind::Terms(terms) => terms.events().for_each(|id| id.store = store),
         }
     }
 
     /// Adds what another thread collected for the same rule.
     pub(super) fn merge(&mut self, other: Self) {
+        self.direct.iter_mut().zip(other.direct).for_each(|(own, more)| own.extend(more));
+        self.arrivals.iter_mut().zip(other.arrivals).for_each(|(own, more)| own.merge(more));
         match (&mut self.kind, other.kind) {
             (Kind::Events { hits, .. }, Kind::Events { hits: more, .. }) => hits.extend(more),
             (
@@ -178,93 +212,129 @@ impl RuleTail {
                     rows.extend(more);
                 }
             }
+            (Kind::Terms(terms), Kind::Terms(more)) => terms.merge(more),
             _ => {}
         }
     }
 
+    /// What is found in everything.
     pub(super) fn finish(self, rule: &Rule, share: &mut Share<'_>) -> Finished {
-        match self.kind {
+        let direct = self.direct.unwrap_or_default().into_iter();
+        let mut direct: Vec<_> =
+            direct.map(|(place, id, row)| (place.clone(), RawMatch::of_event(id, row, place.time))).collect();
+        let mut finished = match self.kind {
             Kind::Nothing => Finished::default(),
             Kind::Events { limits, mut hits } => {
                 hits.sort_by(|(a, _), (b, _)| a.compare_times(b));
                 apply_limits(&mut hits, &limits);
-                let matches = hits.into_iter().map(|(_, id)| share.found(&[Some(id)], Vec::new(), Object::default()));
+                let matches =
+                    hits.into_iter().map(|(place, id)| RawMatch::of_event(id, Object::default(), place.time));
                 Finished { matches: matches.collect(), ..Finished::default() }
             }
-            Kind::Sequence { sequence, hits } => {
-                let mut hits = hits.hits;
-                hits.sort_by(|a, b| compare_hits(sequence.steps.len(), a, b));
-                let mut automaton = Automaton::new(&sequence);
-                let mut completed: Vec<_> = hits.into_iter().flat_map(|hit| automaton.push(hit)).collect();
-                completed.extend(automaton.finish());
-                completed.sort_by(Completed::compare);
-                share.completed(completed, &sequence.limits)
+            Kind::Sequence { sequence, mut hits } => {
+                hits.hits.sort_by(|a, b| compare_hits(sequence.steps.len(), a, b));
+                Finished { matches: sequences(&sequence, hits.hits.into_iter()), ..Finished::default() }
             }
             Kind::Sample { steps, limits, hits } => {
-                let mut sampler = Sampler::new(steps.len());
-                hits.hits.into_iter().for_each(|hit| sampler.push(hit));
-                share.completed(sampler.finish(), &limits)
+                Finished { matches: samples(&steps, &limits, hits.hits.into_iter()), ..Finished::default() }
             }
             Kind::Correlation { correlation, hits, .. } => {
-                let found = correlate(&correlation, hits).into_iter().map(|run| share.correlated(&correlation, run));
-                Finished { matches: found.collect(), ..Finished::default() }
+                Finished { matches: correlations(&correlation, hits), ..Finished::default() }
             }
-            Kind::Pipeline { plan, .. } if plan.fault.is_some() => {
-                let why = plan.fault.clone().unwrap_or_default();
-                Finished { errors: vec![format!("{}: {why}", rule.meta.name)], ..Finished::default() }
+            Kind::Pipeline { plan, flow } => rows(&plan, flow, rule, share.settings.now, share),
+            Kind::Terms(mut terms) => {
+                terms.prepare();
+                Finished { matches: terms.find_all(), ..Finished::default() }
             }
-            Kind::Pipeline { plan, mut flow } => {
-                let mut seat = FinishSeat {
-                    fields: share.fields,
-                    stores: &mut *share.stores,
-                    relational: share.settings.relational.as_deref(),
-                    now: share.settings.now,
-                    gathered: Gathered::default(),
-                    capped: 0,
-                };
-                let errors = plan.finish(&mut flow, &mut seat);
-                let capped = seat.capped;
-                let errors = errors.into_iter().map(|error| format!("{}: {error}", rule.meta.name)).collect();
-                let found = |row: crate::pipeline::PipelineRow| {
-                    let events: Vec<_> = row.events().iter().copied().map(Some).collect();
-                    share.found(&events, Vec::new(), row.columns)
-                };
-                Finished { matches: flow.matches.into_iter().map(found).collect(), errors, capped }
-            }
+        };
+        if !direct.is_empty() {
+            direct.sort_by(|(a, _), (b, _)| a.compare_times(b));
+            finished.matches.splice(0..0, direct.into_iter().map(|(_, found)| found));
         }
+        finished
     }
 }
 
-impl Share<'_> {
-    fn completed(&mut self, mut completed: Vec<Completed<Option<EventId>>>, limits: &[Limit]) -> Finished {
-        apply_limits(&mut completed, limits);
-        let matches = completed.into_iter().map(|found| {
-            let events: Vec<_> = found.events.into_iter().map(Option::flatten).collect();
-            self.found(&events, found.key.to_vec(), Object::default())
-        });
-        Finished { matches: matches.collect(), ..Finished::default() }
-    }
+/// The sequences among hits, which come in order.
+pub(super) fn sequences(
+    sequence: &Sequence,
+    hits: impl Iterator<Item = StepHit<Option<EventId>>>,
+) -> Vec<RawMatch> {
+    let mut automaton = Automaton::new(sequence);
+    let mut completed: Vec<_> = hits.flat_map(|hit| automaton.push(hit)).collect();
+    completed.extend(automaton.finish());
+    completed.sort_by(Completed::compare);
+    joined(completed, &sequence.limits)
+}
 
-    fn correlated(&mut self, correlation: &Correlation, run: Correlated<EventId>) -> Match {
+/// The samples among hits.
+pub(super) fn samples(
+    steps: &[Step],
+    limits: &[Limit],
+    hits: impl Iterator<Item = StepHit<Option<EventId>>>,
+) -> Vec<RawMatch> {
+    let mut sampler = Sampler::new(steps.len());
+    hits.for_each(|hit| sampler.push(hit));
+    joined(sampler.finish(), limits)
+}
+
+fn joined(mut completed: Vec<Completed<Option<EventId>>>, limits: &[Limit]) -> Vec<RawMatch> {
+    apply_limits(&mut completed, limits);
+    let matches = completed.into_iter().map(|found| RawMatch {
+        events: found.events.into_iter().map(Option::flatten).collect(),
+        join_keys: found.key.to_vec(),
+        ..RawMatch::default()
+    });
+    matches.collect()
+}
+
+/// The correlations among hits.
+pub(super) fn correlations(correlation: &Correlation, hits: Vec<CorrelationHit<EventId>>) -> Vec<RawMatch> {
+    let row = |found: Correlated<EventId>| {
         let mut values = Object::default();
-        for (name, value) in correlation.keys.iter().zip(run.key.iter()) {
+        for (name, value) in correlation.keys.iter().zip(found.key.iter()) {
             values.insert(Arc::clone(name), value.clone());
         }
-        let events: Vec<_> = run.events.into_iter().map(|(_, id)| Some(id)).collect();
-        self.found(&events, run.key.to_vec(), values)
-    }
-
-    fn found(&mut self, events: &[Option<EventId>], join_keys: Vec<Value>, values: Object) -> Match {
-        // An alert is cut to `max_evidence` once its id is made from them.
-        let shown = events.iter().take(self.settings.max_evidence.max(alert_id::EVENTS));
-        let mut read = |id: EventId| self.stores.get(id);
-        Match {
-            event_count: events.iter().flatten().count() as u64,
-            events: shown.map(|id| id.and_then(&mut read)).collect(),
-            join_keys,
+        RawMatch {
+            time: found.events.last().map(|(place, _)| place.time),
+            events: found.events.into_iter().map(|(_, id)| Some(id)).collect(),
+            join_keys: found.key.to_vec(),
             values,
+            ..RawMatch::default()
         }
+    };
+    correlate(correlation, hits).into_iter().map(row).collect()
+}
+
+/// What a pipeline makes of the rows that were collected.
+pub(super) fn rows(
+    plan: &PipelinePlan,
+    mut flow: Flow,
+    rule: &Rule,
+    now: Timestamp,
+    share: &mut Share<'_>,
+) -> Finished {
+    if let Some(why) = &plan.fault {
+        return Finished { errors: vec![format!("{}: {why}", rule.meta.name)], ..Finished::default() };
     }
+    let mut seat = FinishSeat {
+        fields: share.fields,
+        stores: &mut *share.stores,
+        relational: share.settings.relational.as_deref(),
+        now,
+        gathered: Gathered::default(),
+        capped: 0,
+    };
+    let errors = plan.finish(&mut flow, &mut seat);
+    let capped = seat.capped;
+    let errors = errors.into_iter().map(|error| format!("{}: {error}", rule.meta.name)).collect();
+    let matches = flow.matches.into_iter().map(|row| RawMatch {
+        events: row.events().iter().copied().map(Some).collect(),
+        time: row.place.time,
+        values: row.columns,
+        ..RawMatch::default()
+    });
+    Finished { matches: matches.collect(), errors, capped }
 }
 
 /// Keeps what a correlation reads of an event that passed one of its filters.
@@ -411,7 +481,7 @@ impl OrderFields {
 
     fn place(&self, hand: &mut Hand<'_>) -> Option<Place> {
         let time = self.time(hand)?;
-        Some(Place { time, tiebreaker: self.tiebreaker(hand), reference: reference(hand) })
+        Some(Place { time, tiebreaker: self.tiebreaker(hand), reference: hand.reference() })
     }
 
     fn row_place(&self, hand: &mut Hand<'_>) -> RowPlace {
@@ -419,26 +489,17 @@ impl OrderFields {
             rank: 0,
             time: self.time(hand),
             tiebreaker: self.tiebreaker(hand),
-            reference: Some(reference(hand)),
+            reference: Some(hand.reference()),
             position: 0,
         }
     }
 }
 
-fn reference(hand: &Hand<'_>) -> EventRef {
-    hand.batch.reference(hand.row)
-}
-
 /// The taxonomy that a rule speaks: that of its first field.
-fn taxonomy(body: &RuleBody) -> Option<Taxonomy> {
+pub(super) fn taxonomy(body: &RuleBody) -> Option<Taxonomy> {
     let mut found = None;
     let mut visit = |field: &FieldRef| found = found.or(Some(field.taxonomy));
     body.filters.iter().for_each(|filter: &Predicate| filter.fields(&mut |field| visit(field)));
-    if let Tail::Correlation(correlation) = &body.tail {
-        correlation.fields(&mut |field| visit(field));
-    }
-    if let Tail::Sequence(Sequence { steps, .. }) | Tail::Sample { steps, .. } = &body.tail {
-        steps.iter().flat_map(|step| &step.keys).for_each(|key| visit(&key.field));
-    }
+    body.tail.fields().into_iter().for_each(visit);
     found
 }

@@ -1,0 +1,125 @@
+//! Suppression: alerts that are alike are counted, not raised again.
+//!
+//! Alerts are alike if the rule's suppression fields have equal values in them: those of the event, those that all
+//! events of a sequence have in common, or those of the row. The first is raised and tells how many it stands for and
+//! from when to when. Within what time alerts are one, the rule says: one run (a hunt without a virtual clock is one
+//! run), or a period that begins with the run that raised the first (without a clock, with its event).
+//!
+//! Source: Elastic's pages on alert suppression and on the fields of alerts.
+
+use lurcher_ir::{MissingFields, Rule, Suppression, Tail};
+use lurcher_schema::{Timestamp, Value};
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Alert, Match,
+    alert::SuppressionRecord,
+    alert_text::Values,
+    sequence::compare_tiebreakers,
+};
+
+/// By what an alert is like others; `None` if its rule does not ask.
+pub(crate) fn record(rule: &Rule, values: &Values<'_>, found: &Match) -> Option<SuppressionRecord> {
+    let suppression = rule.meta.suppression.as_ref()?;
+    let joined = matches!(rule.body.as_ref().map(|body| &body.tail), Some(Tail::Sequence(_) | Tail::Sample { .. }));
+    let terms = suppression.fields.iter().map(|field| {
+        let mut own = if joined { values.common(field) } else { values.all(field) };
+        own.sort_by(compare_tiebreakers);
+        own.dedup();
+        let value = match own.len() {
+            0 => Value::Null,
+            1 => own.swap_remove(0),
+            _ => Value::list(own),
+        };
+        (field.clone(), value)
+    });
+    let times = || found.events.iter().flatten().filter_map(|event| event.time);
+    Some(SuppressionRecord { terms: terms.collect(), start: times().min(), end: times().max().max(found.last) })
+}
+
+/// What became of an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It was raised.
+    Raised,
+    /// It was counted.
+    Counted,
+}
+
+/// Takes the alerts of one rule in order and keeps those that are raised.
+#[derive(Debug)]
+pub(crate) struct Suppressor {
+    suppression: Option<Suppression>,
+    raised: Vec<Alert>,
+    /// For each tuple of values the alert that stands for it, and when that was raised.
+    open: FxHashMap<Vec<Value>, (usize, Option<Timestamp>)>,
+}
+
+impl Suppressor {
+    /// For a rule.
+    pub(crate) fn new(rule: &Rule) -> Self {
+        Self { suppression: rule.meta.suppression.clone(), raised: Vec::new(), open: FxHashMap::default() }
+    }
+
+    /// A run begins: what is suppressed within one run only begins anew.
+    pub(crate) fn begin_run(&mut self) {
+        if self.suppression.as_ref().is_some_and(|suppression| suppression.period.is_none()) {
+            self.open.clear();
+        }
+    }
+
+    /// Whether an alert would only be counted.
+    fn stands_in(&self, alert: &Alert, now: Option<Timestamp>) -> Option<(Vec<Value>, Option<usize>)> {
+        let (suppression, record) = self.suppression.as_ref().zip(alert.suppression.as_ref())?;
+        let key: Vec<Value> = record.terms.iter().map(|(_, value)| value.clone()).collect();
+        if suppression.missing == MissingFields::Raise && key.iter().any(Value::is_missing) {
+            return None;
+        }
+        let known = self.open.get(&key).filter(|(_, since)| {
+            let Some((period, (since, now))) = suppression.period.zip(since.zip(now)) else { return true };
+            let period = i64::try_from(period.as_micros()).unwrap_or(i64::MAX);
+            now.0.saturating_sub(since.0) <= period
+        });
+        let number = known.map(|(number, _)| *number);
+        Some((key, number))
+    }
+
+    /// Takes an alert that is raised now.
+    pub(crate) fn offer(&mut self, alert: Alert, now: Option<Timestamp>) -> Fate {
+        match self.stands_in(&alert, now) {
+            Some((_, Some(number))) => {
+                if let Some(first) = self.raised.get_mut(number) {
+                    count(first, &alert);
+                }
+                Fate::Counted
+            }
+            Some((key, None)) => {
+                self.open.insert(key, (self.raised.len(), now));
+                self.raised.push(alert);
+                Fate::Raised
+            }
+            None => {
+                self.raised.push(alert);
+                Fate::Raised
+            }
+        }
+    }
+
+    /// Whether an alert would be raised, not counted.
+    pub(crate) fn would_raise(&self, alert: &Alert, now: Option<Timestamp>) -> bool {
+        !matches!(self.stands_in(alert, now), Some((_, Some(_))))
+    }
+
+    /// The alerts that were raised.
+    pub(crate) fn finish(self) -> Vec<Alert> {
+        self.raised
+    }
+}
+
+fn count(first: &mut Alert, other: &Alert) {
+    first.suppressed += 1;
+    if let (Some(own), Some(theirs)) = (&mut first.suppression, &other.suppression) {
+        own.start = own.start.into_iter().chain(theirs.start).min();
+        own.end = own.end.max(theirs.end);
+    }
+}

@@ -1,0 +1,257 @@
+//! One rule's hits through the runs of a virtual clock.
+//!
+//! Runs are visited in order, but only those that may see something new: those between two changes of what lies in the
+//! window (an event comes in, one falls out, a late one arrives) would find the same, and all of it is known.
+
+use std::sync::Arc;
+
+use lurcher_ir::{Overflow, Rule};
+use lurcher_schema::Timestamp;
+use rustc_hash::FxHashSet;
+
+use super::{
+    RawMatch,
+    rule_tail::{RuleTail, Share},
+};
+use crate::{
+    Alert, AlertSink, LedgerEntry, RunSummary, RuleSet,
+    schedule::Runs,
+    suppression::{Fate, Suppressor},
+};
+
+/// One rule on the virtual clock.
+pub(super) struct Replay<'a> {
+    pub(super) number: u32,
+    pub(super) rule: &'a Arc<Rule>,
+    pub(super) rules: &'a RuleSet,
+    pub(super) runs: &'a Runs,
+}
+
+/// The times of a rule's hits, in order, and of those among them that arrived late.
+struct Timeline {
+    times: Vec<Timestamp>,
+    late: Vec<(Timestamp, Timestamp)>,
+}
+
+/// What one rule's runs have done so far.
+struct Record {
+    seen: FxHashSet<u64>,
+    ids: FxHashSet<String>,
+    over: FxHashSet<u64>,
+    suppressor: Suppressor,
+    summary: RunSummary,
+}
+
+impl Replay<'_> {
+    /// Goes through all runs, and sends alerts and ledger to the sink.
+    pub(super) fn run(&self, mut tail: RuleTail, share: &mut Share<'_>, sink: &mut dyn AlertSink) -> (RunSummary, Vec<String>) {
+        tail.prepare();
+        let timeline = Timeline::of(&tail);
+        let mut record = Record::new(self);
+        let mut errors = Vec::new();
+        let mut run = 0;
+        while run < self.runs.len() {
+            let (window, now) = (self.runs.window(run), self.runs.at(run));
+            let first = timeline.times.partition_point(|time| *time < window.from);
+            let behind = timeline.times.partition_point(|time| *time <= window.to);
+            let coming = timeline.times.get(behind).map(|time| self.runs.reaching(run + 1, *time));
+            if first >= behind {
+                let next = coming.unwrap_or(self.runs.len());
+                record.summary.empty += (next - run) as u64;
+                run = next;
+                continue;
+            }
+            let late = timeline.late_in(window.from, window.to).filter(|(_, arrival)| *arrival > now);
+            let (late, arriving) = late.fold((0, None::<Timestamp>), |(count, first), (_, arrival)| {
+                (count + 1, Some(first.map_or(*arrival, |first| first.min(*arrival))))
+            });
+            let hits = (behind - first) as u64 - late;
+            let mut entry = LedgerEntry {
+                rule: self.number,
+                time: now,
+                from: window.from,
+                to: window.to,
+                hits,
+                created: 0,
+                suppressed: 0,
+                known: 0,
+                capped: 0,
+                late,
+                repeats: 0,
+            };
+            if hits > 0 {
+                let (matches, mut failed) = tail.find(self.rule, window, now, share);
+                errors.append(&mut failed);
+                record.take(self, matches, &mut entry, share, &mut tail);
+            }
+            let leaving = self.runs.past(run + 1, timeline.times[first]);
+            let arriving = arriving.map(|time| self.runs.since(run + 1, time));
+            let again = (entry.capped > 0 && entry.created > 0) || tail.depends_on_time();
+            let next = match again {
+                true => run + 1,
+                false => [coming, arriving].into_iter().flatten().fold(leaving, usize::min).clamp(run + 1, self.runs.len()),
+            };
+            entry.repeats = (next - run - 1) as u64;
+            sink.ledger(&entry);
+            run = next;
+        }
+        errors.dedup();
+        (record.finish(self, &timeline, sink), errors)
+    }
+}
+
+impl Timeline {
+    fn of(tail: &RuleTail) -> Self {
+        let mut times = Vec::new();
+        let mut late = Vec::new();
+        tail.places(&mut |time, arrival| {
+            let Some(time) = time else { return };
+            times.push(time);
+            late.extend(arrival.map(|arrival| (time, arrival)));
+        });
+        times.sort_unstable();
+        late.sort_unstable();
+        Self { times, late }
+    }
+
+    fn late_in(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &(Timestamp, Timestamp)> {
+        let first = self.late.partition_point(|(time, _)| *time < from);
+        self.late.iter().skip(first).take_while(move |(time, _)| *time <= to)
+    }
+
+    /// How many hits arrived after the first run that would have seen them, and how many no run ever saw.
+    fn late_and_missed(&self, runs: &Runs) -> (u64, u64) {
+        let (mut late, mut missed) = (0, 0);
+        let seen_at = |time: Timestamp, arrival: Timestamp| {
+            let reached = runs.reaching(0, time);
+            let arrived = runs.since(reached, arrival);
+            let seen = arrived < runs.len() && runs.window(arrived).from <= time;
+            (arrived > reached, !seen)
+        };
+        for (time, arrival) in &self.late {
+            let (was_late, was_missed) = seen_at(*time, *arrival);
+            late += u64::from(was_late);
+            missed += u64::from(was_missed);
+        }
+        let mut late_times = self.late.iter().map(|(time, _)| *time).peekable();
+        for time in &self.times {
+            if late_times.next_if_eq(time).is_none() {
+                missed += u64::from(seen_at(*time, *time).1);
+            }
+        }
+        (late, missed)
+    }
+}
+
+impl Record {
+    fn new(replay: &Replay<'_>) -> Self {
+        Self {
+            seen: FxHashSet::default(),
+            ids: FxHashSet::default(),
+            over: FxHashSet::default(),
+            suppressor: Suppressor::new(replay.rule),
+            summary: RunSummary { rule: replay.number, runs: replay.runs.len() as u64, ..RunSummary::default() },
+        }
+    }
+
+    /// Makes alerts of what a run found and nobody has found before.
+    fn take(
+        &mut self,
+        replay: &Replay<'_>,
+        mut matches: Vec<RawMatch>,
+        entry: &mut LedgerEntry,
+        share: &mut Share<'_>,
+        tail: &mut RuleTail,
+    ) {
+        let schedule = &replay.rule.meta.schedule;
+        let most = schedule.max_alerts.unwrap_or(u64::MAX);
+        let surplus = (matches.len() as u64).saturating_sub(most);
+        if schedule.overflow == Overflow::KeepLatest && surplus > 0 {
+            let dropped = matches.drain(..surplus as usize).map(|found| found.key());
+            let new: Vec<u64> = dropped.filter(|key| !self.seen.contains(key)).collect();
+            entry.capped += new.len() as u64;
+            self.over.extend(new);
+        }
+        self.suppressor.begin_run();
+        for found in matches {
+            let key = found.key();
+            if self.seen.contains(&key) {
+                entry.known += 1;
+                continue;
+            }
+            let full = entry.created >= most;
+            if full && replay.rule.meta.suppression.is_none() {
+                entry.capped += 1;
+                self.over.insert(key);
+                continue;
+            }
+            let raised = tail.reminder(&found);
+            let mut alert = share.alert(replay.rule, replay.rules, found);
+            alert.detected = Some(entry.time);
+            if self.ids.contains(&alert.id) {
+                self.seen.insert(key);
+                entry.known += 1;
+                continue;
+            }
+            if full && self.suppressor.would_raise(&alert, Some(entry.time)) {
+                entry.capped += 1;
+                self.over.insert(key);
+                continue;
+            }
+            self.seen.insert(key);
+            self.ids.insert(alert.id.clone());
+            tail.remember(raised);
+            match self.suppressor.offer(alert, Some(entry.time)) {
+                Fate::Raised => entry.created += 1,
+                Fate::Counted => entry.suppressed += 1,
+            }
+        }
+        self.summary.created += entry.created;
+        self.summary.suppressed += entry.suppressed;
+        self.summary.known += entry.known;
+        self.summary.capped_runs += u64::from(entry.capped > 0);
+    }
+
+    fn finish(mut self, replay: &Replay<'_>, timeline: &Timeline, sink: &mut dyn AlertSink) -> RunSummary {
+        self.summary.hits = timeline.times.len() as u64;
+        self.summary.lost = self.over.difference(&self.seen).count() as u64;
+        (self.summary.late, self.summary.missed) = timeline.late_and_missed(replay.runs);
+        self.suppressor.finish().into_iter().for_each(|alert| sink.alert(alert));
+        self.summary
+    }
+}
+
+impl Share<'_> {
+    /// The alert that a match is.
+    pub(super) fn alert(&mut self, rule: &Arc<Rule>, rules: &RuleSet, found: RawMatch) -> Alert {
+        let found = found.read(self.stores, self.settings, rules.schemas());
+        let mut alert = Alert::new(rule, rules.schemas(), found);
+        // Its id is made from as many events as ids are made from.
+        alert.events.truncate(self.settings.max_evidence);
+        alert
+    }
+}
+
+/// Matches of a rule in one window over everything.
+pub(super) fn at_once(
+    rule: &Arc<Rule>,
+    rules: &RuleSet,
+    matches: Vec<RawMatch>,
+    share: &mut Share<'_>,
+    sink: &mut dyn AlertSink,
+) {
+    if rule.meta.suppression.is_none() {
+        for found in matches {
+            sink.alert(share.alert(rule, rules, found));
+        }
+        return;
+    }
+    let mut suppressor = Suppressor::new(rule);
+    for found in matches {
+        let alert = share.alert(rule, rules, found);
+        let now = alert.time;
+        suppressor.offer(alert, now);
+    }
+    suppressor.finish().into_iter().for_each(|alert| sink.alert(alert));
+}
+
