@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use insta::assert_snapshot;
-use lurcher_engine::{Alert, AlertEntity, Match};
+use lurcher_engine::{Alert, AlertEntity, Detail, Match};
 use lurcher_ir::{
     AlertKind, Case, Entity, EntityRole, EntityType, FieldRef, Limit, Message, Predicate, Rule, RuleBody, RuleMeta,
     Severity, Sources, Support, Tail, Test, Threat,
@@ -115,6 +115,9 @@ fn alert(id: &str, rule: &Arc<Rule>, events: Vec<Option<Event>>) -> Alert {
         join_keys: Vec::new(),
         values: Object::default(),
         suppressed: 0,
+        suppression: None,
+        detail: Detail::None,
+        detected: None,
     }
 }
 
