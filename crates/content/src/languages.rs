@@ -7,7 +7,13 @@ use lurcher_frontend::{Language, Lowered, Options, query_dsl, spl2};
 use lurcher_ir::{Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Verdict};
 use lurcher_schema::{Schemas, Value};
 
-use crate::{check::CheckRecord, embedded::Embedded, exceptions::Exceptions, macros::Macros, vendor::Draft};
+use crate::{
+    check::CheckRecord,
+    embedded::Embedded,
+    exceptions::Exceptions,
+    macros::Macros,
+    vendor::{Draft, detection::Said},
+};
 
 /// What stands around all rules.
 pub(crate) struct Around<'a> {
@@ -25,7 +31,7 @@ pub(crate) struct Loaded {
 
 /// Lowers a draft's query.
 pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
-    let Draft { meta, query, category_field, filters, exceptions, mut reasons, mut diagnostics, file } = draft;
+    let Draft { meta, query, category_field, filters, exceptions, detection, mut reasons, mut diagnostics, file } = draft;
     let text = query.as_ref().map(|query| SourceFile::new(meta.path.clone(), query.text.clone()));
     let lowered = match &text {
         Some(text) => lower(text, &meta, category_field, around),
@@ -44,6 +50,12 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     reasons.extend(applied.reasons);
     if let Some(body) = &mut body {
         narrow(body, &Predicate::all([filter, applied.excepted.negate()]));
+    }
+    if let Some((detection, body)) = detection.zip(body.as_mut()) {
+        let schemas = around.schemas;
+        let said =
+            &mut Said { path: &meta.path, schemas, reasons: &mut reasons, diagnostics: &mut diagnostics };
+        detection.apply(body, said);
     }
     // What is said about other texts (the user's own filter) stays where it is.
     let about_query = |d: &Diagnostic| d.file.as_ref().zip(text.as_ref()).is_none_or(|(a, b)| Arc::ptr_eq(a, b));

@@ -232,19 +232,12 @@ impl RuleSet {
     /// by the rule's.
     fn sees(&self, rule: u32, filter: u32, belongs: &Belongs) -> bool {
         let rule = &self.rules[rule as usize];
-<<<<<<< HEAD
-        self.route == Route::Any || belongs.seen_by(sources_of(rule, filter as usize))
-=======
-        let own = match rule.body.as_ref().map(|body| &body.tail) {
-            Some(Tail::Correlation(correlation)) => correlation.sources(filter as usize),
-            // Whatever else is let through, indicators come from where the rule says: any event may carry their fields.
-            Some(Tail::Indicators(indicators)) if indicators.filter == filter as usize => {
-                return belongs.seen_by(&indicators.sources);
-            }
-            _ => None,
-        };
-        self.route == Route::Any || belongs.seen_by(own.unwrap_or(&rule.meta.sources))
->>>>>>> 093e942 (Run thresholds, new terms, indicators; suppress alerts; run rules on a virtual clock)
+        // Whatever else is let through, indicators come from where the rule says: any event may carry their fields.
+        let indicators = matches!(
+            rule.body.as_ref().map(|body| &body.tail),
+            Some(Tail::Indicators(indicators)) if indicators.filter == filter as usize
+        );
+        (self.route == Route::Any && !indicators) || belongs.seen_by(sources_of(rule, filter as usize))
     }
 
     /// The rules specialised to a shape; worked out once, by whichever thread needs it first.

@@ -102,7 +102,8 @@ fn write(arguments: &Query, rule: &Rule, alerts: Vec<Alert>, schemas: &Schemas) 
         .into_iter()
         .map(|alert| {
             let Alert { events, event_count, join_keys, values, .. } = alert;
-            Answer::new(&Match { events, event_count, join_keys, values }, &tail, schemas)
+            let found = Match { events, event_count, join_keys, values, ..Match::default() };
+            Answer::new(&found, &tail, schemas)
         })
         .collect();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());

@@ -9,11 +9,11 @@ use std::{sync::Arc, time::Duration};
 
 use lurcher_diagnostics::SourceFile;
 use lurcher_ir::{
-    AlertKind, Entity, EntityRole, EntityType, OverrideMapping, RuleMeta, Schedule, Severity, Sources, Threat, Verdict,
+    AlertKind, Entity, EntityRole, EntityType, OverrideMapping, Overflow, RuleMeta, Schedule, Severity, Sources, Threat, Verdict,
 };
 use lurcher_schema::Value;
 
-use super::Draft;
+use super::{Draft, detection};
 use crate::{exceptions::ListReference, node::Node};
 
 /// Kibana's default index patterns (`securitySolution:defaultIndex`), for rules that name none.
@@ -117,8 +117,11 @@ pub(crate) fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
     let asks = draft.query.is_some() || kind == "machine_learning";
     draft.require("query", asks, rule);
     beyond_the_query(&mut draft, rule);
-    if matches!(kind.as_str(), "threshold" | "new_terms" | "threat_match") {
-        draft.reason(Verdict::Unsupported, "rule-type", format!("rules of type `{kind}` are not run yet"));
+    detection::read(&mut draft, &kind, rule);
+    draft.meta.schedule.look_back = detection::look_back(&mut draft, rule);
+    if draft.meta.language == "eql" {
+        // The event query language answers with so many results itself, the latest ones.
+        draft.meta.schedule.overflow = Overflow::KeepLatest;
     }
     draft
 }
@@ -261,13 +264,6 @@ fn beyond_the_query(draft: &mut Draft, rule: &Node) {
     draft.filters = rule.items("filters").to_vec();
     let lists = rule.items("exceptions_list").iter();
     draft.exceptions = lists.map(|list| ListReference { id: list.text("list_id"), kind: list.text("type") }).collect();
-    if rule.get("alert_suppression").is_some() {
-        draft.reason(
-            Verdict::Approximate,
-            "suppression",
-            "alerts are not suppressed by `alert_suppression`: each match is an alert",
-        );
-    }
     if rule.get("index").is_none() && rule.get("data_view_id").is_some() {
         let view = rule.text("data_view_id");
         let message =

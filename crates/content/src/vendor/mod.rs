@@ -7,6 +7,7 @@ use lurcher_ir::{RuleMeta, SupportReason, Verdict};
 
 use crate::{embedded::Embedded, exceptions::ListReference, node::Node};
 
+pub(crate) mod detection;
 pub(crate) mod elastic;
 pub(crate) mod sigma;
 pub(crate) mod splunk;
@@ -24,6 +25,8 @@ pub(crate) struct Draft {
     pub(crate) filters: Vec<Node>,
     /// The exception lists that it names.
     pub(crate) exceptions: Vec<ListReference>,
+    /// What is done with the events of the query, if its language does not say that.
+    pub(crate) detection: Option<detection::Detection>,
     /// Why it runs less than exactly, as far as that does not depend on the query.
     pub(crate) reasons: Vec<SupportReason>,
     /// What is wrong with the file.
@@ -41,6 +44,7 @@ impl Draft {
             category_field: None,
             filters: Vec::new(),
             exceptions: Vec::new(),
+            detection: None,
             reasons: Vec::new(),
             diagnostics: Vec::new(),
             file: Arc::clone(file),
@@ -68,6 +72,16 @@ impl Draft {
                 Diagnostic::error("rule-field-missing", message).in_file(&self.file).at(head(at, &self.file), ""),
             );
         }
+    }
+
+    /// Complains about a value without which the rule cannot be run.
+    pub(crate) fn fault(&mut self, node: &Node, message: impl Into<String>, help: impl Into<String>) {
+        self.diagnostics.push(
+            Diagnostic::error("rule-field-value", message)
+                .in_file(&self.file)
+                .at(head(node, &self.file), "")
+                .with_help(help),
+        );
     }
 
     /// Warns about a value that cannot be used.

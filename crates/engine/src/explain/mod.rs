@@ -152,10 +152,11 @@ pub struct SourceVerdict {
     pub belongs: Vec<String>,
 }
 
-/// The sources of one filter of a rule: its own if a correlation gives it some, else the rule's.
+/// The sources of one filter of a rule: its own if a correlation or indicators give it some, else the rule's.
 pub fn sources_of(rule: &Rule, filter: usize) -> &Sources {
     let own = match rule.body.as_ref().map(|body| &body.tail) {
         Some(Tail::Correlation(correlation)) => correlation.sources(filter),
+        Some(Tail::Indicators(indicators)) if indicators.filter == filter => Some(&indicators.sources),
         _ => None,
     };
     own.unwrap_or(&rule.meta.sources)

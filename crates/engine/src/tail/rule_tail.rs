@@ -6,11 +6,7 @@ use lurcher_ir::{
     Correlation, CorrelationInput, CorrelationRead, FieldRef, Key, Limit, Predicate, Rule, RuleBody, Sequence, Step,
     Tail,
 };
-<<<<<<< HEAD
-use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
-=======
 use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
->>>>>>> 093e942 (Run thresholds, new terms, indicators; suppress alerts; run rules on a virtual clock)
 use rustc_hash::FxHashSet;
 
 use super::{
