@@ -113,6 +113,20 @@ impl Scanner {
         self.shapes.insert(shape.id(), state);
     }
 
+    /// Takes every event of a batch as an indicator, for every rule that looks for indicators, whatever its filter.
+    pub fn take_indicators(&mut self, batch: &EventBatch) {
+        let asks = |(number, rule): (usize, &Arc<lurcher_ir::Rule>)| match &rule.body.as_ref()?.tail {
+            lurcher_ir::Tail::Indicators(indicators) => {
+                Some(Hit { rule: number as u32, filter: indicators.filter as u32 })
+            }
+            _ => None,
+        };
+        let hits: Vec<Hit> = self.rules.rules().iter().enumerate().filter_map(asks).collect();
+        if !hits.is_empty() {
+            (0..batch.rows()).for_each(|row| self.collector.take(batch, row, &hits));
+        }
+    }
+
     /// What was done so far.
     pub fn stats(&self) -> &ScanStats {
         &self.stats

@@ -51,12 +51,22 @@ pub(crate) struct Hunt {
     /// Which events a rule sees.
     #[arg(long, value_enum, default_value_t = Route::Strict)]
     pub(crate) route: Route,
-    /// Only events at or after this time (RFC 3339, or a date).
+    /// Only events at or after this time (RFC 3339, or a date). With --simulate: no run before it.
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// Only events before this time (RFC 3339, or a date).
+    /// Only events before this time (RFC 3339, or a date). With --simulate: no run after it.
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
+    /// Run every rule by its own schedule on a virtual clock, over its look-back, as it would have run live.
+    #[arg(long)]
+    pub(crate) simulate: bool,
+    /// With --simulate: write what every run saw and did to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE", requires = "simulate")]
+    pub(crate) ledger: Option<PathBuf>,
+    /// Indicators of your own for rules that look for them: every row or document of the file is one, with its fields
+    /// named as in ECS (`threat.indicator.ip`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) indicators: Vec<PathBuf>,
     /// At most so many events in one alert; their full number is in `event_count`.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
     pub(crate) max_evidence: usize,

@@ -9,7 +9,9 @@ use std::{
     },
 };
 
-use lurcher_engine::{Alert, AlertSink, Compiler, RuleSet, ScanStats, Scanner, Settings, risk::Site};
+use lurcher_engine::{
+    Alert, AlertSink, Compiler, LedgerEntry, RuleSet, ScanStats, Scanner, Settings, Simulation, risk::Site,
+};
 use lurcher_ir::Rule;
 use lurcher_outputs::{Format, SplunkEdition, Writer};
 use lurcher_readers::Report;
@@ -22,6 +24,7 @@ use crate::{
     risk::{self, Ledger},
     rules,
     scan::Plan,
+    simulate::{self, RunLog},
     stats::Stats,
 };
 
@@ -52,8 +55,12 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let incidents = arguments.risk.incidents || config.risk.incidents;
     let ledger = Ledger::new(&rule_set, Arc::clone(&site), incidents, &schemas);
     let out = open(arguments, &schemas, site, &ledger)?;
-    let settings = settings(arguments);
-    let swept = sweep(plan, &rule_set, &settings, &span, &out);
+    let settings = settings(arguments, &span);
+    let mut run_log = RunLog::open(arguments.ledger.as_deref(), &rule_set)?;
+    let mut indicators = Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings));
+    simulate::read_indicators(&arguments.indicators, &mut indicators)?;
+    let swept = sweep(plan, (&rule_set, &settings), &span, &out, (indicators, &mut run_log));
+    let log_failed = run_log.close(&swept.scan.tails.runs);
     let (added_up, risk_faults) = ledger.finish(&schemas, &settings, arguments.route);
     out.write(&added_up);
     risk_faults.iter().for_each(|fault| eprintln!("error: {fault}"));
@@ -62,6 +69,10 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     swept.record(&mut stats);
     let input_faults = tell_input(&swept.report, arguments.input.quiet);
     let tail_faults = tell_tails(&rule_set, &swept.scan);
+    if arguments.simulate {
+        simulate::tell(&rule_set, &swept.scan.tails.runs, arguments.input.quiet);
+        simulate::record(&swept.scan.tails.runs, &mut stats);
+    }
     if !arguments.input.quiet && arguments.format != AlertFormat::Table {
         eprintln!("{} from {}", count(swept.alerts, "alert"), count(swept.report.events, "event"));
     }
@@ -70,6 +81,9 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     }
     if let Some(error) = failed.filter(|error| error.kind() != io::ErrorKind::BrokenPipe) {
         return Err(format!("writing alerts: {error}"));
+    }
+    if let Some(error) = log_failed {
+        return Err(format!("writing the ledger: {error}"));
     }
     if swept.report.events == 0 {
         eprintln!("lurcher: nothing ran: there are no events in this input");
@@ -101,11 +115,12 @@ pub(crate) fn compile(rules: Vec<Arc<Rule>>, schemas: &Arc<Schemas>, route: Rout
     Compiler::new(Arc::clone(schemas)).route(route).add_all(rules).build()
 }
 
-fn settings(arguments: &Hunt) -> Arc<Settings> {
+fn settings(arguments: &Hunt, span: &Span) -> Arc<Settings> {
     Arc::new(Settings {
         now: now(),
         max_evidence: arguments.max_evidence,
         relational: Some(lurcher_query::relational()),
+        simulation: arguments.simulate.then_some(Simulation { from: span.from, to: span.to }),
         ..Settings::default()
     })
 }
@@ -171,7 +186,13 @@ struct Worker<'o, 's> {
     scan_nanos: u64,
 }
 
-fn sweep(plan: Plan, rules: &Arc<RuleSet>, settings: &Arc<Settings>, span: &Span, out: &Output<'_>) -> Swept {
+fn sweep(
+    plan: Plan,
+    (rules, settings): (&Arc<RuleSet>, &Arc<Settings>),
+    span: &Span,
+    out: &Output<'_>,
+    (indicators, run_log): (Scanner, &mut RunLog<'_>),
+) -> Swept {
     let worker = || Worker {
         scanner: Scanner::new(Arc::clone(rules), Arc::clone(settings)),
         alerts: Pending { kept: Vec::new(), out },
@@ -179,7 +200,8 @@ fn sweep(plan: Plan, rules: &Arc<RuleSet>, settings: &Arc<Settings>, span: &Span
     };
     let take = |worker: &mut Worker<'_, '_>, batch: &EventBatch| {
         let start = std::time::Instant::now();
-        if span.is_open() {
+        // On a virtual clock the span is that of the runs; what lies before it is their history.
+        if span.is_open() || settings.simulation.is_some() {
             worker.scanner.scan(batch, &mut worker.alerts);
         } else {
             worker.scanner.scan(&batch.filter(|row| span.holds(batch.times()[row])), &mut worker.alerts);
@@ -190,16 +212,16 @@ fn sweep(plan: Plan, rules: &Arc<RuleSet>, settings: &Arc<Settings>, span: &Span
     let threads = plan.threads() as u64;
     let (workers, report) = plan.run(worker, take);
     let busy = start.elapsed().as_nanos() as u64 * threads;
-    let mut scanners = Vec::new();
+    let mut scanners = vec![indicators];
     let mut scanned = 0;
     for worker in workers {
         scanned += worker.scan_nanos;
         scanners.push(worker.scanner);
         worker.alerts.flush();
     }
-    let mut last = Pending { kept: Vec::new(), out };
+    let mut last = Last { alerts: Pending { kept: Vec::new(), out }, run_log };
     let total = Scanner::finish(scanners, &mut last);
-    last.flush();
+    last.alerts.flush();
     Swept {
         report,
         scan: total,
@@ -348,6 +370,22 @@ impl Pending<'_, '_> {
     fn write(&mut self) {
         self.out.write(&self.kept);
         self.kept.clear();
+    }
+}
+
+/// What comes when all input is read.
+struct Last<'o, 's, 'l, 'r> {
+    alerts: Pending<'o, 's>,
+    run_log: &'l mut RunLog<'r>,
+}
+
+impl AlertSink for Last<'_, '_, '_, '_> {
+    fn alert(&mut self, alert: Alert) {
+        self.alerts.alert(alert);
+    }
+
+    fn ledger(&mut self, entry: &LedgerEntry) {
+        self.run_log.entry(entry);
     }
 }
 

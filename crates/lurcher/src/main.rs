@@ -15,6 +15,7 @@ mod query;
 mod risk;
 mod rules;
 mod scan;
+mod simulate;
 mod stats;
 mod testing;
 mod why;
