@@ -3,16 +3,16 @@
 //! An alert is a copy of its source event in ECS plus `kibana.alert.*`. A sequence is a *shell* alert, whose copy is
 //! what all its events have in common, and a building block for every event, joined by `kibana.alert.group.id`.
 //! Fields as in Elastic's alert schema, 9.x. What only a running Kibana knows (execution ids, users, cases, links) is
-//! left out. `@timestamp`, at Elastic's the time of the detection run, is the alert's own time here, so that the same
-//! events give the same documents.
+//! left out. `@timestamp`, at Elastic's the time of the detection run, is that of the run on the virtual clock; without
+//! such a clock it is the alert's own time, so that the same events give the same documents.
 
-use lurcher_engine::Alert;
-use lurcher_ir::{AlertKind, RuleMeta, Sources, Threat};
+use lurcher_engine::{Alert, Detail};
+use lurcher_ir::{AlertKind, RuleMeta, Sources, Tail, Threat};
 use lurcher_schema::{Event, Schemas, Taxonomy, Value};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use crate::native::plain_number;
+use crate::{elastic_detail, native::plain_number};
 
 /// A document.
 #[derive(Clone, Debug, Serialize)]
@@ -65,6 +65,9 @@ pub struct Document {
     /// Which event of the sequence, from 0; absent in the shell.
     #[serde(rename = "kibana.alert.group.index", skip_serializing_if = "Option::is_none")]
     pub group_index: Option<usize>,
+    /// What only some alerts have: what a threshold counted, new terms, suppression, when the rule ran.
+    #[serde(flatten)]
+    pub detail: Map<String, Json>,
     /// The rule.
     #[serde(flatten)]
     pub rule: RuleFields,
@@ -170,19 +173,24 @@ pub struct RuleFields {
     pub parameters: Json,
 }
 
-/// The documents of an alert: one, or for several events a shell and a building block for each.
+/// The documents of an alert: one, or for the events of a sequence a shell and a building block for each.
 pub fn documents(alert: &Alert, schemas: &Schemas) -> Vec<Document> {
     let events: Vec<&Event> = alert.events.iter().flatten().collect();
     let sources: Vec<Json> = events.iter().map(|event| schemas.normalise(event, Taxonomy::Ecs).to_json()).collect();
     let block = (alert.kind == AlertKind::BuildingBlock).then_some("default");
     let ancestors: Vec<Ancestor> = events.iter().map(|event| ancestor(event, schemas)).collect();
-    let [_, _, ..] = events.as_slice() else {
-        let source = sources.into_iter().next().unwrap_or_else(|| alert.values.to_json());
+    if events.len() < 2 || !joins(alert) {
+        // What was counted has no event of its own; one event that fits is copied whole.
+        let counted = matches!(alert.detail, Detail::Threshold(_)) || events.len() > 1;
+        let event = sources.into_iter().next().filter(|_| !counted);
+        let mut source = event.unwrap_or_else(|| elastic_detail::row(alert));
+        elastic_detail::enrich(alert, &mut source, schemas);
         let mut only = document(alert, source, ancestors);
-        only.original_time = events.first().and_then(|event| event.time).map(|time| time.to_string());
+        let original = if counted { alert.time } else { events.first().and_then(|event| event.time) };
+        only.original_time = original.map(|time| time.to_string());
         only.building_block_type = block;
         return vec![only];
-    };
+    }
     let mut documents = Vec::with_capacity(events.len() + 1);
     let mut inherited = Vec::new();
     for (index, ((event, source), own)) in events.iter().zip(&sources).zip(&ancestors).enumerate() {
@@ -212,6 +220,12 @@ pub fn documents(alert: &Alert, schemas: &Schemas) -> Vec<Document> {
     documents
 }
 
+/// Whether the rule joins events, each of which becomes a building block.
+fn joins(alert: &Alert) -> bool {
+    let tail = alert.rule.body.as_ref().map(|body| &body.tail);
+    !matches!(tail, Some(Tail::Pipeline(_) | Tail::Threshold(_) | Tail::NewTerms(_) | Tail::Indicators(_)))
+}
+
 fn document(alert: &Alert, source: Json, ancestors: Vec<Ancestor>) -> Document {
     let mut source = match source {
         Json::Object(members) => members,
@@ -226,7 +240,7 @@ fn document(alert: &Alert, source: Json, ancestors: Vec<Ancestor>) -> Document {
     }
     let reason = reason(alert, &source);
     Document {
-        timestamp: alert.time.map(|time| time.to_string()),
+        timestamp: alert.detected.or(alert.time).map(|time| time.to_string()),
         source,
         spaces: ["default"],
         uuid: alert.id.clone(),
@@ -242,6 +256,7 @@ fn document(alert: &Alert, source: Json, ancestors: Vec<Ancestor>) -> Document {
         building_block_type: None,
         group_id: None,
         group_index: None,
+        detail: elastic_detail::members(alert),
         rule: RuleFields::new(alert),
     }
 }
@@ -314,9 +329,13 @@ fn reason(alert: &Alert, source: &Map<String, Json>) -> String {
 impl RuleFields {
     fn new(alert: &Alert) -> Self {
         let meta = &alert.rule.meta;
-        let (category, rule_type_id) = match meta.language {
-            "eql" => ("Event Correlation Rule", "siem.eqlRule"),
-            "esql" => ("ES|QL Rule", "siem.esqlRule"),
+        let (category, rule_type_id) = match (meta.kind.as_str(), meta.language) {
+            ("threshold", _) => ("Threshold Rule", "siem.thresholdRule"),
+            ("new_terms", _) => ("New Terms Rule", "siem.newTermsRule"),
+            ("threat_match", _) => ("Indicator Match Rule", "siem.indicatorRule"),
+            ("saved_query", _) => ("Custom Query Rule", "siem.savedQueryRule"),
+            (_, "eql") => ("Event Correlation Rule", "siem.eqlRule"),
+            (_, "esql") => ("ES|QL Rule", "siem.esqlRule"),
             _ => ("Custom Query Rule", "siem.queryRule"),
         };
         let indices = match &meta.sources {
@@ -365,7 +384,7 @@ fn parameters(meta: &RuleMeta, indices: &[String]) -> Json {
         };
         list.iter().map(entry).collect()
     };
-    json!({
+    let mut parameters = json!({
         "language": meta.language,
         "query": meta.query,
         "index": indices,
@@ -373,8 +392,31 @@ fn parameters(meta: &RuleMeta, indices: &[String]) -> Json {
         "risk_score_mapping": mapping(&meta.risk_score_mapping, "risk_score"),
         "timestamp_override": meta.timestamp_override,
         "rule_name_override": meta.name_override,
-    })
+    });
+    // What belongs to the rule's type stands here as its file has it.
+    for (name, value) in meta.extra.iter() {
+        if PARAMETERS.contains(&name.as_ref()) {
+            parameters[name.as_ref()] = value.to_json();
+        }
+    }
+    parameters
 }
+
+/// The fields of a rule file that an alert repeats as they are.
+const PARAMETERS: [&str; 12] = [
+    "alert_suppression",
+    "filters",
+    "history_window_start",
+    "new_terms",
+    "new_terms_fields",
+    "threat_filters",
+    "threat_index",
+    "threat_indicator_path",
+    "threat_language",
+    "threat_mapping",
+    "threat_query",
+    "threshold",
+];
 
 /// `{framework, tactic, technique[{…, subtechnique[]}]}`.
 fn threat(threat: &Threat) -> Json {

@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod delimited;
 pub mod elastic;
+mod elastic_detail;
 mod html;
 pub mod native;
 pub mod ocsf;

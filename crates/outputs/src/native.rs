@@ -1,6 +1,6 @@
 //! Lurcher's own layout: one alert a line (`--format jsonl`).
 
-use lurcher_engine::{Alert, AlertEntity};
+use lurcher_engine::{Alert, AlertEntity, Detail};
 use lurcher_ir::Rule;
 use lurcher_schema::{Event, Object, Schemas, Taxonomy, Timestamp};
 use serde::{Serialize, Serializer};
@@ -111,7 +111,7 @@ impl AlertLine {
             entities: alert.entities.iter().map(EntityLine::new).collect(),
             events: alert.events.iter().flatten().map(|event| EventLine::new(event, schemas)).collect(),
             event_count: alert.event_count,
-            values: columns(&alert.values),
+            values: values(alert),
             suppressed: alert.suppressed,
         }
     }
@@ -159,6 +159,23 @@ pub(crate) fn once<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
         }
     }
     kept
+}
+
+/// The row of the alert; the indicators that its event fits, where it is about indicators.
+fn values(alert: &Alert) -> Json {
+    let mut row = columns(&alert.values);
+    if let (Detail::Indicators(found), Some(members)) = (&alert.detail, row.as_object_mut()) {
+        let entry = |one: &lurcher_engine::Enrichment| {
+            serde_json::json!({
+                "field": one.field,
+                "value": one.value.to_json(),
+                "indicator_field": one.indicator_field,
+                "indicator": one.indicator.reference.to_string(),
+            })
+        };
+        members.insert("indicators".to_owned(), found.iter().map(entry).collect());
+    }
+    row
 }
 
 /// A row's columns as they are named: a dot in a column's name is only a character.
