@@ -12,7 +12,11 @@ use crate::{
     embedded::Embedded,
     exceptions::Exceptions,
     macros::Macros,
-    vendor::{Draft, detection::Said},
+    vendor::{
+        Draft,
+        detection::Said,
+        sigma::{Resolved, SigmaDraft},
+    },
 };
 
 /// What stands around all rules.
@@ -20,6 +24,7 @@ pub(crate) struct Around<'a> {
     pub(crate) schemas: &'a Schemas,
     pub(crate) macros: &'a Macros,
     pub(crate) exceptions: &'a Exceptions,
+    pub(crate) sigma: &'a Resolved,
 }
 
 /// A rule as loaded: itself, what is to be said about it, and what goes on the wire about it.
@@ -31,9 +36,17 @@ pub(crate) struct Loaded {
 
 /// Lowers a draft's query.
 pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
-    let Draft { meta, query, category_field, filters, exceptions, detection, mut reasons, mut diagnostics, file } = draft;
+    let Draft { mut meta, query, category_field, filters, exceptions, detection, mut reasons, sigma, mut diagnostics, file } = draft;
+    let document = match sigma {
+        Some(SigmaDraft::Number(number)) => Some(number),
+        _ => None,
+    };
+    if let Some(known) = document.and_then(|number| around.sigma.collection.documents().get(number)) {
+        meta.sources = lurcher_frontend::sigma::sources(&known.log_source);
+    }
     let text = query.as_ref().map(|query| SourceFile::new(meta.path.clone(), query.text.clone()));
     let lowered = match &text {
+        None if document.is_some() => document.map(|number| around.sigma.collection.lower(number)).unwrap_or_default(),
         Some(text) => lower(text, &meta, category_field, around),
         None if reasons.is_empty() && diagnostics.iter().all(|d| d.level != Level::Error) => not_yet(meta.language),
         None => Lowered::default(),
@@ -69,7 +82,11 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     let start = query.as_ref().map(|query| file.position(query.span.start));
     let mut positions: Vec<Option<Position>> = vec![start; reasons.len()];
     for reason in lowered.reasons {
-        let place = reason.span.zip(map.as_ref()).map(|(span, map)| file.position(map.file_offset(span.start)));
+        let place = match (reason.span, &map) {
+            (Some(span), Some(map)) => Some(file.position(map.file_offset(span.start))),
+            (Some(span), None) if document.is_some() => Some(file.position(span.start)),
+            _ => None,
+        };
         positions.push(place.or(start));
         reasons.push(reason);
     }
@@ -85,8 +102,11 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     let support = Support { reasons };
     // A faulty rule is not run in part.
     let body = body.filter(|_| support.verdict() <= Verdict::Approximate);
-    let rule = Rule { meta, body, support };
+    let mut rule = Rule { meta, body, support };
     let check = CheckRecord { exceptions: applied.lists, ..CheckRecord::new(&rule, &positions) };
+    if document.is_some_and(|number| around.sigma.silent.contains(&number)) {
+        rule.body = None;
+    }
     Loaded { rule, check, diagnostics }
 }
 

@@ -37,6 +37,8 @@ const MAX_BYTES: u64 = 256 << 20;
 pub struct LoadOptions {
     /// Search macros of the user, as `NAME=DEFINITION`; they win over those in files.
     pub macros: Vec<String>,
+    /// What placeholders stand for, and the processing pipelines of Sigma rules.
+    pub sigma: lurcher_frontend::sigma::Options,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
     /// Files and folders of exception lists, as Kibana exports them. Those that stand among the rules count too.
@@ -104,7 +106,12 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
         }
     }
     let macros = std::mem::take(&mut pack.macros);
-    let around = Around { schemas, macros: &macros, exceptions: &exceptions };
+    let (sigma, said, filters) = sigma::resolve(&mut drafts, options.sigma.clone());
+    pack.diagnostics.extend(said);
+    if filters > 0 {
+        *pack.skipped.entry("filter").or_default() += filters;
+    }
+    let around = Around { schemas, macros: &macros, exceptions: &exceptions, sigma: &sigma };
     for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, &around)) {
         if options.tests {
             pack.tests.extend(test_files::of_rule(&rule));

@@ -15,7 +15,7 @@ pub(crate) enum Kind {
     Json,
     /// A Splunk detection.
     SplunkDetection,
-    /// Sigma rules or correlations.
+    /// Sigma rules, correlations or filters.
     Sigma,
     /// A Splunk macro.
     SplunkMacro,
@@ -67,7 +67,7 @@ fn keys(text: &str) -> HashSet<&str> {
 
 fn yaml(keys: &HashSet<&str>) -> Kind {
     let has = |names: &[&str]| names.iter().all(|name| keys.contains(name));
-    if has(&["detection"]) || has(&["correlation", "title"]) {
+    if has(&["detection"]) || has(&["correlation", "title"]) || has(&["filter", "logsource", "title"]) {
         return Kind::Sigma;
     }
     if has(&["search", "name"]) || has(&["search", "id"]) {

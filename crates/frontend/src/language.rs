@@ -10,7 +10,7 @@ use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
 use lurcher_ir::{SupportReason, Verdict};
 use lurcher_schema::{Schemas, Timestamp};
 
-use crate::{Lowered, eql, kql, lucene, spl2};
+use crate::{Lowered, eql, kql, lucene, sigma, spl2};
 
 /// A language that rules are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +42,8 @@ pub struct Options {
     pub ad_hoc: bool,
     /// A condition of the user's own, in the query's language: see [`spl2::Options::filter`].
     pub filter: Option<Arc<SourceFile>>,
+    /// What a site says about Sigma rules.
+    pub sigma: sigma::Options,
     /// Facts of the rule that the query's text leaves out: see [`spl2::Finding`].
     pub finding: spl2::Finding,
 }
@@ -104,7 +106,8 @@ impl Language {
             Self::Lucene => {
                 lucene::lower(file, &lucene::Options { now: options.now, ..lucene::Options::default() }, schemas)
             }
-            Self::Esql | Self::Spl | Self::Sigma => not_yet(self),
+            Self::Sigma => sigma::lower(file, &options.sigma),
+            Self::Esql | Self::Spl => not_yet(self),
         }
     }
 }

@@ -13,6 +13,7 @@ mod language;
 pub mod lucene;
 mod pipeline;
 pub mod query_dsl;
+pub mod sigma;
 pub mod spl2;
 pub mod syntax;
 pub mod tree;

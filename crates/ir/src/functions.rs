@@ -259,6 +259,8 @@ pub enum TimePart {
     ClockHourOfHalf,
     /// 0 to 59.
     MinuteOfHour,
+    /// 1 to 53: the week of ISO 8601, which begins on Monday and belongs to the year of its Thursday.
+    IsoWeek,
     /// Minutes since midnight.
     MinuteOfDay,
     /// 0 to 59.

@@ -12,7 +12,8 @@ use crate::RuleBody;
 pub struct Rule {
     /// Everything that its publisher says about it.
     pub meta: RuleMeta,
-    /// What it looks for; `None` if that cannot be run, and [`Support`] says why.
+    /// What it looks for; `None` if that cannot be run, and [`Support`] says why, or if it only serves other rules and
+    /// raises nothing itself.
     pub body: Option<RuleBody>,
     /// Whether it runs exactly as at its vendor's.
     pub support: Support,

@@ -130,7 +130,9 @@ pub(crate) fn tell_unrun(pack: &Pack, chosen: &[Arc<Rule>]) -> bool {
     tell_errors(pack);
     tell_problems(pack);
     let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for rule in chosen.iter().filter(|rule| rule.body.is_none()) {
+    // A rule that only serves others has no body either, but nothing is wrong with it.
+    let unrun = |rule: &&Arc<Rule>| rule.body.is_none() && rule.support.verdict() > Verdict::Approximate;
+    for rule in chosen.iter().filter(unrun) {
         let verdict = rule.support.verdict();
         let reason = rule.support.reasons.iter().find(|reason| reason.verdict == verdict);
         let message = reason.map_or("cannot be run", |reason| reason.message.as_str());

@@ -29,6 +29,8 @@ pub(crate) struct Draft {
     pub(crate) detection: Option<detection::Detection>,
     /// Why it runs less than exactly, as far as that does not depend on the query.
     pub(crate) reasons: Vec<SupportReason>,
+    /// The document of a Sigma rule, which has no query in a text of its own.
+    pub(crate) sigma: Option<sigma::SigmaDraft>,
     /// What is wrong with the file.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// The file.
@@ -46,6 +48,7 @@ impl Draft {
             exceptions: Vec::new(),
             detection: None,
             reasons: Vec::new(),
+            sigma: None,
             diagnostics: Vec::new(),
             file: Arc::clone(file),
         }

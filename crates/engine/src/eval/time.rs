@@ -211,6 +211,7 @@ fn part_of(time: DateTime, millis: i64, part: TimePart) -> i64 {
         TimePart::AlignedDayOfWeekInMonth => (day - 1) % 7 + 1,
         TimePart::AlignedDayOfWeekInYear => (day_of_year - 1) % 7 + 1,
         TimePart::HalfOfDay => hour / 12,
+        TimePart::IsoWeek => i64::from(time.date().iso_week_date().week()),
         TimePart::HourOfDay => hour,
         TimePart::ClockHourOfDay => {
             if hour == 0 {
