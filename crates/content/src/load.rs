@@ -37,8 +37,10 @@ const MAX_BYTES: u64 = 256 << 20;
 pub struct LoadOptions {
     /// Search macros of the user, as `NAME=DEFINITION`; they win over those in files.
     pub macros: Vec<String>,
-    /// What placeholders stand for, and the processing pipelines of Sigma rules.
-    pub sigma: lurcher_frontend::sigma::Options,
+    /// What placeholders of Sigma rules stand for.
+    pub placeholders: BTreeMap<String, Vec<String>>,
+    /// Files of processing pipelines of Sigma rules, as pySigma has them.
+    pub sigma_pipelines: Vec<PathBuf>,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
     /// Files and folders of exception lists, as Kibana exports them. Those that stand among the rules count too.
@@ -106,7 +108,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
         }
     }
     let macros = std::mem::take(&mut pack.macros);
-    let (sigma, said, filters) = sigma::resolve(&mut drafts, options.sigma.clone());
+    let site = sigma::Options { placeholders: options.placeholders.clone(), pipelines: pipelines(options, &mut pack) };
+    let (sigma, said, filters) = sigma::resolve(&mut drafts, site);
     pack.diagnostics.extend(said);
     if filters > 0 {
         *pack.skipped.entry("filter").or_default() += filters;
@@ -122,6 +125,22 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     }
     pack.macros = macros;
     pack
+}
+
+/// Reads the processing pipelines. A faulty one is told and left out.
+fn pipelines(options: &LoadOptions, pack: &mut Pack) -> Vec<Arc<sigma::Pipeline>> {
+    let mut found = Vec::new();
+    for path in &options.sigma_pipelines {
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                let (pipeline, said) = sigma::parse_pipeline(&SourceFile::new(path.display().to_string(), text));
+                pack.diagnostics.extend(said);
+                found.extend(pipeline.map(Arc::new));
+            }
+            Err(error) => pack.problems.push(Problem { path: path.display().to_string(), message: error.to_string() }),
+        }
+    }
+    found
 }
 
 impl Pack {

@@ -340,6 +340,12 @@ pub(crate) struct Site {
     /// A value list that exceptions name: a file with a value a line; as often as needed.
     #[arg(long = "value-list", value_name = "NAME=FILE", help_heading = "This site")]
     pub(crate) value_lists: Vec<String>,
+    /// A value of a placeholder in Sigma rules, such as `Administrators=adm_*`; as often as needed.
+    #[arg(long = "placeholder", value_name = "NAME=VALUE", help_heading = "This site")]
+    pub(crate) placeholders: Vec<String>,
+    /// A processing pipeline for Sigma rules, as pySigma has them; as often as needed.
+    #[arg(long = "sigma-pipeline", value_name = "FILE", help_heading = "This site")]
+    pub(crate) sigma_pipelines: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,9 @@
 //! rules = ["/srv/rules/elastic"]          # rules to run where -r names none
 //! exceptions = ["/srv/exceptions.ndjson"] # exception lists, as Kibana exports them
 //! value-lists = ["vpn-ranges=/srv/vpn.txt"]
+//! sigma-pipelines = ["/srv/sigma/site.yml"]
+//! [placeholders]                          # of Sigma rules
+//! Administrators = ["adm_*"]
 //! [macros]
 //! my_detection_filter = 'user != "backup"'
 //! [risk]
@@ -37,6 +40,10 @@ pub(crate) struct Config {
     pub(crate) exceptions: Vec<PathBuf>,
     /// Value lists, as `NAME=FILE`.
     pub(crate) value_lists: Vec<String>,
+    /// Processing pipelines for Sigma rules.
+    pub(crate) sigma_pipelines: Vec<PathBuf>,
+    /// Values of placeholders in Sigma rules, by name.
+    pub(crate) placeholders: BTreeMap<String, Vec<String>>,
     /// Macros by name.
     pub(crate) macros: BTreeMap<String, String>,
     /// What alerts add up to.
@@ -80,6 +87,14 @@ impl Config {
         config.packs.extend(site.packs.iter().cloned());
         config.exceptions.extend(site.exceptions.iter().cloned());
         config.value_lists.extend(site.value_lists.iter().cloned());
+        config.sigma_pipelines.extend(site.sigma_pipelines.iter().cloned());
+        for definition in &site.placeholders {
+            let (name, value) = definition
+                .split_once('=')
+                .ok_or_else(|| format!("--placeholder {definition}: write it as NAME=VALUE"))?;
+            let name = name.trim().trim_matches('%').to_owned();
+            config.placeholders.entry(name).or_default().push(value.to_owned());
+        }
         for definition in &site.macros {
             let (name, text) =
                 definition.split_once('=').ok_or_else(|| format!("--macro {definition}: write it as NAME=TEXT"))?;

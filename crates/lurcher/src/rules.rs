@@ -43,6 +43,8 @@ fn options(config: &Config) -> LoadOptions {
         macros: config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect(),
         exceptions: config.exceptions.clone(),
         value_lists: config.value_lists.clone(),
+        placeholders: config.placeholders.clone(),
+        sigma_pipelines: config.sigma_pipelines.clone(),
         now: Some(hunt::now()),
         ..LoadOptions::default()
     }

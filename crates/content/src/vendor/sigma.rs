@@ -7,9 +7,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, SourceFile};
 use lurcher_frontend::sigma::{
-    self, Collection,
+    Collection,
     ast::{Body, Document},
     parser,
+};
+pub(crate) use lurcher_frontend::sigma::{
+    Options,
+    pipeline::{Pipeline, parse as parse_pipeline},
 };
 use lurcher_ir::{Entity, EntityRole, EntityType, Severity, Threat};
 
@@ -76,7 +80,7 @@ pub(crate) struct Resolved {
 
 /// Takes the documents out of the drafts. Filters are no rules: their drafts are taken away, and what is to be said
 /// about them is returned, with their number.
-pub(crate) fn resolve(drafts: &mut Vec<Draft>, options: sigma::Options) -> (Resolved, Vec<Diagnostic>, usize) {
+pub(crate) fn resolve(drafts: &mut Vec<Draft>, options: Options) -> (Resolved, Vec<Diagnostic>, usize) {
     let mut documents = Vec::new();
     let mut filters = Vec::new();
     drafts.retain_mut(|draft| {
