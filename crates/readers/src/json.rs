@@ -442,7 +442,15 @@ impl Reader<'_> {
 
     /// A document of a product that the table in [`crate::vendor`] knows.
     fn vendor(&mut self, vendor: &Vendor, document: Document<'_>, place: Place, wrapping: &Wrapping) {
-        let fields = self.fields(document);
+        let mut fields = Vec::with_capacity(document.members.len() + 16);
+        for (name, member) in document.members {
+            match member {
+                Member::Nested(value) if vendor.whole.contains(&self.desk.names.key(name)) => {
+                    fields.push((name, Raw::Json(raw(&value))));
+                }
+                member => flatten(&mut self.desk, &mut fields, name, member),
+            }
+        }
         let get = |path: &&str| {
             let found = fields.iter().find(|field| self.desk.names.text(field.0) == *path);
             found.map(|field| field.1.text(&self.desk.scratch)).filter(|text| !text.is_empty())

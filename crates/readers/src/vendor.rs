@@ -19,9 +19,12 @@ pub(crate) struct Vendor {
     pub(crate) attributes: &'static [(&'static str, &'static [&'static str])],
     /// Where the event's time stands; the first that can be read counts.
     pub(crate) times: &'static [&'static str],
+    /// Members that are kept as one JSON value each: free-form objects, whose own fields would be thousands, and
+    /// which rules also search as a whole.
+    pub(crate) whole: &'static [&'static str],
 }
 
-const NOTHING: Vendor = Vendor { dialect: "", keys: &[], fixed: &[], attributes: &[], times: &[] };
+const NOTHING: Vendor = Vendor { dialect: "", keys: &[], fixed: &[], attributes: &[], times: &[], whole: &[] };
 
 const ZEEK_TIMES: &[&str] = &["ts", "@timestamp"];
 const AZURE_TIMES: &[&str] = &["time", "TimeGenerated", "@timestamp", "eventTimestamp"];
@@ -35,6 +38,7 @@ static VENDORS: &[Vendor] = &[
         keys: &["eventVersion", "eventSource", "eventName", "awsRegion"],
         attributes: &[("provider", &["eventSource"])],
         times: &["eventTime", "@timestamp"],
+        whole: &["requestParameters", "responseElements", "additionalEventData", "serviceEventDetails"],
         ..NOTHING
     },
     Vendor { dialect: "okta", keys: &["eventType", "published", "outcome", "actor"], times: &["published"], ..NOTHING },
@@ -86,6 +90,7 @@ static VENDORS: &[Vendor] = &[
         fixed: &[("layout", "table")],
         attributes: &[("workload", &["OfficeWorkload"]), ("record_type", &["RecordType"])],
         times: &["TimeGenerated"],
+        ..NOTHING
     },
     Vendor {
         dialect: "azure_table",
@@ -163,6 +168,7 @@ static VENDORS: &[Vendor] = &[
         fixed: &[("layout", "azure")],
         attributes: &[("program", &["ProcessName"])],
         times: &["EventTime", "TimeGenerated"],
+        ..NOTHING
     },
     Vendor {
         dialect: "suricata",
@@ -192,7 +198,7 @@ static VENDORS: &[Vendor] = &[
 ];
 
 const fn zeek(keys: &'static [&'static str]) -> Vendor {
-    Vendor { dialect: "zeek", keys, fixed: &[], attributes: &[("stream", &["_path", "@stream"])], times: ZEEK_TIMES }
+    Vendor { dialect: "zeek", keys, fixed: &[], attributes: &[("stream", &["_path", "@stream"])], times: ZEEK_TIMES, whole: &[] }
 }
 
 /// Without its path in it, a record of Zeek's tells its stream by its fields.
@@ -213,6 +219,7 @@ const fn zeek_stream(keys: &'static [&'static str], stream: &'static str) -> Ven
         },
         attributes: &[],
         times: ZEEK_TIMES,
+        whole: &[],
     }
 }
 

@@ -5,7 +5,11 @@
 //! (`lurcher.kind` = `json`): a value keeps its type without a column type per JSON type, and a field that is a
 //! number in one record and text in the next needs no second batch. Rows without a value are null.
 
-use std::{collections::HashMap, hash::BuildHasher, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::BuildHasher,
+    sync::{Arc, OnceLock},
+};
 
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, StringArray, cast::AsArray, types::Int32Type};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
@@ -25,6 +29,9 @@ pub struct EventBatch {
     origin: Arc<Origin>,
     data: RecordBatch,
     by_name: Arc<HashMap<Arc<str>, usize, FxBuildHasher>>,
+    /// By column, the values of columns of JSON text, read when first asked for: all fields below one object are made
+    /// from the same column.
+    decoded: Arc<[OnceLock<Arc<[Value]>>]>,
     ordinals: Vec<u64>,
     records: Vec<u64>,
     times: Vec<Option<Timestamp>>,
@@ -73,7 +80,8 @@ impl EventBatch {
         let text = array.values().as_string_opt::<i32>()?;
         let keys = array.keys().values().clone();
         if self.data.schema_ref().field(at).metadata().get(KIND).is_some_and(|kind| kind == JSON) {
-            let values = text.iter().map(|json| Value::from_json(&parse_json(json.unwrap_or("null")))).collect();
+            let decode = || text.iter().map(|json| Value::from_json(&parse_json(json.unwrap_or("null")))).collect();
+            let values = self.decoded.get(at).map_or_else(decode, |values| Arc::clone(values.get_or_init(decode)));
             return Some(Column { keys, values: ColumnValues::Any(values) });
         }
         Some(Column { keys, values: ColumnValues::Text(text.clone()) })
@@ -134,6 +142,7 @@ impl EventBatch {
             origin: Arc::clone(&self.origin),
             data: data.unwrap_or_else(|_| RecordBatch::new_empty(self.data.schema())),
             by_name: Arc::clone(&self.by_name),
+            decoded: Arc::clone(&self.decoded),
             ordinals: rows.iter().map(|row| self.ordinals[*row]).collect(),
             records: rows.iter().map(|row| self.records[*row]).collect(),
             times: rows.iter().map(|row| self.times[*row]).collect(),
@@ -285,10 +294,12 @@ impl BatchBuilder {
             .unzip();
         let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
         let data = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?;
+        let decoded = (0..data.num_columns()).map(|_| OnceLock::new()).collect();
         Ok(EventBatch {
             shape: self.shape,
             origin: self.origin,
             data,
+            decoded,
             by_name: Arc::new(self.by_name),
             ordinals: self.ordinals,
             records: self.records,

@@ -153,6 +153,11 @@ impl Binding {
         }
     }
 
+    /// A member of an object.
+    pub(super) fn member(input: Self, path: &str) -> Self {
+        Self::apply(input, Transform::Member(path.into()))
+    }
+
     /// Whether no event of the shape has the field.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)

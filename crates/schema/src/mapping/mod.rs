@@ -6,6 +6,7 @@
 
 mod binding;
 mod expression;
+mod objects;
 mod pack;
 mod provenance;
 mod schemas;

@@ -125,6 +125,16 @@ impl Schemas {
         if path.contains('*') {
             return self.bind_pattern(taxonomy, path, &plan, shape, depth);
         }
+        if taxonomy == Taxonomy::Cim
+            && path.contains("{}")
+            && !plan.exact.contains_key(path)
+        {
+            // Splunk names what is in an array's elements `array{}.member`; here it is `array.member`.
+            return self.bind_below(taxonomy, &path.replace("{}", ""), shape, depth);
+        }
+        if let Some(binding) = self.bind_member(&plan, taxonomy, path, shape, depth) {
+            return binding;
+        }
         let (expression, rest) = match plan.source(path) {
             None if taxonomy == Taxonomy::Raw => return Binding::raw(path),
             None | Some((Source::Absent, _)) => return Binding::Missing,
@@ -161,6 +171,34 @@ impl Schemas {
         }
         parts.retain(|part| !part.is_missing());
         if parts.len() == 1 { parts.remove(0) } else { Binding::list(parts) }
+    }
+
+    /// A field below one whose type is `object` is that member of it, unless a mapping names it, or an open one that is
+    /// nearer.
+    fn bind_member(
+        &self,
+        plan: &Plan,
+        taxonomy: Taxonomy,
+        path: &str,
+        shape: &Shape,
+        depth: usize,
+    ) -> Option<Binding> {
+        if depth >= MAX_DEPTH || plan.exact.contains_key(path) {
+            return None;
+        }
+        let (dot, parent) = path.rmatch_indices('.').map(|(dot, _)| (dot, &path[..dot])).find(|(_, parent)| {
+            plan.exact.contains_key(*parent) && self.types.get(&(taxonomy, Arc::from(*parent))) == Some(&FieldType::Object)
+        })?;
+        if plan.open.iter().any(|(prefix, _)| prefix.len() > dot && path.starts_with(prefix.as_ref())) {
+            return None;
+        }
+        let rest = &path[dot + 1..];
+        let Some(Source::Expression(expression)) = plan.exact.get(parent) else { return Some(Binding::Missing) };
+        Some(match expression.as_ref() {
+            Expression::Raw(name) if taxonomy == Taxonomy::Raw => Binding::raw(format!("{name}.{rest}")),
+            Expression::Raw(name) => self.bind_below(Taxonomy::Raw, &format!("{name}.{rest}"), shape, depth + 1),
+            _ => Binding::member(self.bind_below(taxonomy, parent, shape, depth + 1), rest),
+        })
     }
 
     fn plan(&self, taxonomy: Taxonomy, shape: &Shape) -> Arc<Plan> {

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use super::text;
+use super::{objects, text};
 use crate::{Column, ColumnValues, MISSING, Timestamp, Value, ValueRef};
 
 /// One transform with its arguments.
@@ -46,6 +46,10 @@ pub(super) enum Transform {
     Lookup(Arc<Table>, Option<Arc<str>>),
     Flags(Arc<Table>),
     Member(Arc<str>),
+    Entries(Arc<str>, Option<Arc<str>>),
+    Having(Arc<str>, Arc<str>),
+    FromJson,
+    JavaText,
     Default(Arc<str>),
     Ip,
     HashPart(Arc<str>),
@@ -144,14 +148,18 @@ pub(super) const TRANSFORMS: &[(&str, usize, usize)] = &[
     ("dirname", 0, 0),
     ("dns_addresses", 0, 0),
     ("dns_answers", 0, 0),
+    ("entries", 1, 2),
     ("entropy", 0, 0),
     ("extension", 0, 0),
     ("flags", 1, 1),
     ("float", 0, 0),
+    ("from_json", 0, 0),
     ("hash_part", 1, 1),
+    ("having", 2, 2),
     ("integer", 0, 0),
     ("ip", 0, 0),
     ("item", 1, 1),
+    ("java_text", 0, 0),
     ("join", 1, 1),
     ("json", 0, 0),
     ("length", 0, 0),
@@ -249,7 +257,11 @@ impl Transform {
             "dirname" => Self::Dirname,
             "dns_addresses" => Self::DnsAddresses,
             "dns_answers" => Self::DnsAnswers,
+            "entries" => Self::Entries(text(0), texts.get(1).cloned()),
             "extension" => Self::Extension,
+            "from_json" => Self::FromJson,
+            "having" => Self::Having(text(0), text(1)),
+            "java_text" => Self::JavaText,
             "float" => Self::Float,
             "hash_part" => Self::HashPart(text(0)),
             "integer" => Self::Integer,
@@ -319,6 +331,10 @@ impl Transform {
         }
         match (self, value) {
             (Self::Default(_), _) => value.clone(),
+            (Self::Entries(name, of), _) => objects::entries(value, name, of.as_deref()),
+            (Self::Having(member, text), _) => objects::having(value, member, text),
+            (Self::JavaText, _) => objects::java_text(value),
+            (Self::FromJson, Value::Object(_) | Value::List(_)) => value.clone(),
             (Self::Json, _) => Value::text(value.to_json().to_string()),
             (Self::Count | Self::Item(_) | Self::Join(_) | Self::Unique, _) => self.of_list(value),
             (_, Value::List(_)) => {
@@ -449,6 +465,8 @@ impl Transform {
             Self::RegistryDataType => Value::text(text::registry_data(text).1),
             Self::PowershellContext(key) => optional(text::powershell_context(text, key)),
             Self::PowershellParameters => text::powershell_parameters(text),
+            Self::FromJson => objects::from_json(text),
+            Self::JavaText => Value::text(text),
             Self::DnsAnswers => text::dns_answers(text),
             Self::DnsAddresses => list(text::dns_addresses(text)),
             Self::Length => Value::Int(text.encode_utf16().count() as i64),
