@@ -401,8 +401,15 @@ impl Reader<'_> {
                 None => String::new(),
             },
         };
+        // An event log tells the kind by its own number.
+        let kinds = match get(names::WINLOG_CHANNEL).is_empty() {
+            true => [bare_list(&get(names::EVENT_CATEGORY)), bare_list(&get(names::EVENT_TYPE))],
+            false => Default::default(),
+        };
         let attributes = [
             ("dialect", "ecs"),
+            ("category", &kinds[0]),
+            ("type", &kinds[1]),
             ("dataset", &dataset),
             ("module", &get(names::EVENT_MODULE)),
             ("index", &index),
@@ -545,6 +552,14 @@ fn wrapped_xml(document: &Document<'_>, scratch: &str) -> Option<String> {
         let start = crate::xml::find_start(head.as_bytes(), 0)?;
         text.trim_end().ends_with("</Event>").then(|| text[start..].to_owned())
     })
+}
+
+/// The elements of a JSON array of words, or the one word, divided by commas; nothing for a text too long to be a kind.
+fn bare_list(json: &str) -> String {
+    if json.len() > 128 {
+        return String::new();
+    }
+    json.chars().filter(|c| !matches!(c, '[' | ']' | '"' | ' ')).collect()
 }
 
 /// The data stream that a backing index belongs to (`.ds-NAME-2026.01.31-000001`); any other index itself.

@@ -69,6 +69,8 @@ well_known! {
     CLASS_UID = "class_uid",
     EVENT_DATASET = "event.dataset",
     EVENT_MODULE = "event.module",
+    EVENT_CATEGORY = "event.category",
+    EVENT_TYPE = "event.type",
     STREAM_TYPE = "data_stream.type",
     STREAM_DATASET = "data_stream.dataset",
     STREAM_NAMESPACE = "data_stream.namespace",

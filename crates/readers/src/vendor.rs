@@ -45,14 +45,14 @@ static VENDORS: &[Vendor] = &[
     Vendor {
         dialect: "azure",
         keys: &["category", "operationName", "properties"],
-        attributes: &[("category", &["category"])],
+        attributes: &[("category", &["category"]), ("action", &["properties.ActionType"])],
         times: AZURE_TIMES,
         ..NOTHING
     },
     Vendor {
         dialect: "azure",
         keys: &["category", "operationName", "resourceId", "time"],
-        attributes: &[("category", &["category"])],
+        attributes: &[("category", &["category"]), ("action", &["properties.ActionType"])],
         times: AZURE_TIMES,
         ..NOTHING
     },

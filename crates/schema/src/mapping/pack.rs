@@ -27,7 +27,8 @@ pub(super) struct Pack {
 /// One `[[map]]`.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
-    pub(super) when: Vec<Condition>,
+    /// The conditions, several sets of which one must hold; none: always.
+    when: Vec<Vec<Condition>>,
     pub(super) indices: Vec<Arc<str>>,
     pub(super) log_sources: Vec<LogSource>,
     pub(super) fields: Vec<(Arc<str>, Source)>,
@@ -57,9 +58,15 @@ pub(super) struct Condition {
 }
 
 impl Entry {
-    /// Whether the entry holds for events of this shape.
-    pub(super) fn fits(&self, shape: &Shape) -> bool {
-        self.when.iter().all(|condition| condition.fits(shape.attribute(&condition.attribute)))
+    /// How many attributes of this shape the entry asks for; `None` if it does not hold for the shape.
+    pub(super) fn fits(&self, shape: &Shape) -> Option<usize> {
+        if self.when.is_empty() {
+            return Some(0);
+        }
+        let holds = |set: &&Vec<Condition>| {
+            set.iter().all(|condition| condition.fits(shape.attribute(&condition.attribute)))
+        };
+        self.when.iter().filter(holds).map(Vec::len).max()
     }
 
     /// The attributes that it names, each with the values that it wants.
@@ -230,7 +237,15 @@ impl Reader<'_> {
         Some(entry)
     }
 
-    fn when(&mut self, node: &Node<'_>) -> Vec<Condition> {
+    /// One set of conditions, or an array of several.
+    fn when(&mut self, node: &Node<'_>) -> Vec<Vec<Condition>> {
+        match node.get_ref() {
+            DeValue::Array(sets) => sets.iter().map(|set| self.conditions(set)).collect(),
+            _ => vec![self.conditions(node)],
+        }
+    }
+
+    fn conditions(&mut self, node: &Node<'_>) -> Vec<Condition> {
         let DeValue::Table(table) = node.get_ref() else {
             self.wrong_kind(node, "a table of shape attributes: { channel = \"Security\" }");
             return Vec::new();

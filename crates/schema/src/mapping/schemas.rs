@@ -352,13 +352,13 @@ impl Plan {
             .iter()
             .filter(|pack| pack.taxonomy == taxonomy)
             .flat_map(|pack| &pack.entries)
-            .filter(|entry| entry.fits(shape))
+            .filter_map(|entry| Some((entry.fits(shape)?, entry)))
             .collect();
         // Stable: of equally specific entries the later one wins.
-        fitting.sort_by_key(|entry| entry.when.len());
+        fitting.sort_by_key(|(attributes, _)| *attributes);
         let mut plan = Self::default();
         let mut open: HashMap<&str, &Source> = HashMap::new();
-        for entry in fitting {
+        for (_, entry) in fitting {
             for (name, source) in &entry.fields {
                 match name.strip_suffix('*') {
                     Some(prefix) => drop(open.insert(prefix, source)),
