@@ -403,13 +403,14 @@ impl Reader<'_> {
         };
         // An event log tells the kind by its own number.
         let kinds = match get(names::WINLOG_CHANNEL).is_empty() {
-            true => [bare_list(&get(names::EVENT_CATEGORY)), bare_list(&get(names::EVENT_TYPE))],
+            true => [names::EVENT_CATEGORY, names::EVENT_TYPE, names::HOST_OS_TYPE].map(|name| bare_list(&get(name))),
             false => Default::default(),
         };
         let attributes = [
             ("dialect", "ecs"),
             ("category", &kinds[0]),
             ("type", &kinds[1]),
+            ("os", &kinds[2]),
             ("dataset", &dataset),
             ("module", &get(names::EVENT_MODULE)),
             ("index", &index),

@@ -71,6 +71,7 @@ well_known! {
     EVENT_MODULE = "event.module",
     EVENT_CATEGORY = "event.category",
     EVENT_TYPE = "event.type",
+    HOST_OS_TYPE = "host.os.type",
     STREAM_TYPE = "data_stream.type",
     STREAM_DATASET = "data_stream.dataset",
     STREAM_NAMESPACE = "data_stream.namespace",

@@ -29,7 +29,7 @@ const NOTHING: Vendor = Vendor { dialect: "", keys: &[], fixed: &[], attributes:
 const ZEEK_TIMES: &[&str] = &["ts", "@timestamp"];
 const AZURE_TIMES: &[&str] = &["time", "TimeGenerated", "@timestamp", "eventTimestamp"];
 const FDR_EVENT: &[(&str, &[&str])] = &[("event", &["event_simpleName"]), ("platform", &["event_platform"])];
-const S1_EVENT: &[(&str, &[&str])] = &[("event", &["event.type"]), ("category", &["event.category"])];
+const S1_EVENT: &[(&str, &[&str])] = &[("event", &["event.type"]), ("category", &["event.category"]), ("os", &["endpoint.os"])];
 
 /// All kinds. Of several that fit, the first counts.
 static VENDORS: &[Vendor] = &[
@@ -184,6 +184,8 @@ static VENDORS: &[Vendor] = &[
         times: &["time"],
         ..NOTHING
     },
+    Vendor { dialect: "opencanary", keys: &["logtype", "node_id", "src_host"], times: &["utc_time", "local_time"], ..NOTHING },
+    Vendor { dialect: "bitbucket", keys: &["auditType", "affectedObjects"], times: &["timestamp"], ..NOTHING },
     zeek(&["ts", "_path"]),
     zeek(&["ts", "@stream"]),
     zeek_stream(&["ts", "uid", "conn_state"], "conn"),

@@ -19,7 +19,7 @@ pub struct ShapeId(u32);
 /// | `dialect` | all | `windows`, `ecs`, `cim`, `ocsf`, `cloudtrail`, `unknown` … |
 /// | `channel`, `provider`, `event_id` | Windows events, also inside ECS documents | `Security`, `Microsoft-Windows-Sysmon`, `1` |
 /// | `dataset`, `module`, `index` | ECS documents | `endpoint.events.process`, `endpoint`, `logs-endpoint.events.process-default` |
-/// | `category`, `type` | ECS documents without a channel | `process`, `start`; several with commas between them |
+/// | `category`, `type`, `os` | ECS documents without a channel | `process`, `start`, `linux`; several with commas between them |
 /// | `stream` | Zeek's logs | `conn` |
 /// | `record_type`, `message_type`, `syscall` | Linux audit records | `EXECVE`; `event`, `syscall`, `execve` for all of one number together |
 /// | `program` | syslog and the journal | `sshd` |

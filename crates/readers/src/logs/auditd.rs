@@ -164,7 +164,21 @@ impl Reader<'_> {
         line.made(desk, "node", host);
         line.made(desk, "audit_time", record.time);
         line.made(desk, "audit_id", record.number);
-        fields(record.body, &mut |key, value| line.made(desk, key, &value), record.kind, 0);
+        let (mut arch, mut call, mut named) = (String::new(), String::new(), false);
+        let mut each = |key: &str, value: Cow<'_, str>| {
+            match key {
+                "arch" => arch = value.clone().into_owned(),
+                "syscall" => call = value.clone().into_owned(),
+                "SYSCALL" => named = true,
+                _ => {}
+            }
+            line.made(desk, key, &value);
+        };
+        fields(record.body, &mut each, record.kind, 0);
+        // What the daemon itself adds where its log is enriched.
+        if let Some(call) = syscalls::name(&arch, &call).filter(|_| !named && record.kind == "SYSCALL") {
+            line.made(desk, "SYSCALL", call);
+        }
         line.made(desk, "_raw", text);
         self.line_event(&line, place);
         let at = open.0.iter().position(|event| event.is(&record, host)).unwrap_or_else(|| {

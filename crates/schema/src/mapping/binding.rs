@@ -343,7 +343,9 @@ fn member(value: &Value, path: &str) -> Value {
     match value {
         Value::Object(object) => object.path(path).unwrap_or_default(),
         Value::List(items) => {
-            let found: Vec<Value> = items.iter().map(|item| member(item, path)).filter(|v| !v.is_missing()).collect();
+            // Lists in lists are one list, as documents are searched.
+            let found = items.iter().map(|item| member(item, path)).filter(|v| !v.is_missing());
+            let found: Vec<Value> = found.flat_map(|value| value.elements().cloned().collect::<Vec<_>>()).collect();
             if found.is_empty() { Value::Null } else { Value::list(found) }
         }
         _ => Value::Null,

@@ -69,10 +69,12 @@ impl Entry {
         self.when.iter().filter(holds).map(Vec::len).max()
     }
 
-    /// The attributes that it names, each with the values that it wants.
-    pub(super) fn conditions(&self) -> impl Iterator<Item = (&str, &[String])> {
-        let named = self.when.iter().filter(|condition| !condition.wanted.is_empty());
-        named.map(|condition| (condition.attribute.as_str(), condition.wanted.as_slice()))
+    /// Its sets of conditions, each as the attributes that it names with the values that it wants.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Vec<(&str, &[String])>> {
+        self.when.iter().map(|set| {
+            let named = set.iter().filter(|condition| !condition.wanted.is_empty());
+            named.map(|condition| (condition.attribute.as_str(), condition.wanted.as_slice())).collect()
+        })
     }
 }
 

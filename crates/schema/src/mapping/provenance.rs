@@ -31,16 +31,16 @@ impl Schemas {
     /// Which line of which pack makes this field of events of this shape. `None`: no pack names it; a raw field is
     /// then itself, and a field of any other taxonomy is missing.
     pub fn provenance(&self, taxonomy: Taxonomy, path: &str, shape: &Shape) -> Option<Provenance> {
-        let mut fitting: Vec<(&Pack, &Entry)> = self
+        let mut fitting: Vec<(usize, &Pack, &Entry)> = self
             .packs()
             .iter()
             .filter(|pack| pack.taxonomy == taxonomy)
             .flat_map(|pack| pack.entries.iter().map(move |entry| (pack, entry)))
-            .filter(|(_, entry)| entry.fits(shape))
+            .filter_map(|(pack, entry)| Some((entry.fits(shape)?, pack, entry)))
             .collect();
-        fitting.sort_by_key(|(_, entry)| entry.when.len());
+        fitting.sort_by_key(|(attributes, ..)| *attributes);
         let mut best: Option<(usize, &Pack, Span)> = None;
-        for (pack, entry) in fitting {
+        for (_, pack, entry) in fitting {
             for (name, span) in &entry.places {
                 let length = match name.strip_suffix('*') {
                     Some(prefix) if path.starts_with(prefix) => prefix.len(),
@@ -66,9 +66,10 @@ impl Schemas {
     /// Lurcher knows by name. Attributes given by a `*` pattern or only by what they are not are left out.
     pub fn known_shapes(&self) -> Vec<Arc<Shape>> {
         let mut found: BTreeSet<Vec<(String, String)>> = BTreeSet::new();
-        for entry in self.packs().iter().flat_map(|pack| &pack.entries) {
+        let entries = self.packs().iter().flat_map(|pack| &pack.entries);
+        for conditions in entries.flat_map(Entry::conditions) {
             let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
-            for (attribute, wanted) in entry.conditions() {
+            for (attribute, wanted) in conditions {
                 let plain: Vec<&String> = wanted.iter().filter(|value| !value.contains('*')).collect();
                 combinations = combinations
                     .iter()
