@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
         TaxonomyName::Ocsf => Taxonomy::Ocsf,
         TaxonomyName::Sigma => Taxonomy::Sigma,
     };
-    let plan = Plan::new(&input, &[])?;
+    let plan = Plan::new(&input, &[])?.with_packs(&schemas);
     let (workers, report) = plan.run(Vec::new, |events: &mut Vec<EventData>, batch| {
         let file = batch.origin().path.as_str();
         let rows = (0..batch.rows()).filter(|row| {

@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let runnable = rules::once(runnable, arguments.input.quiet);
     stats.set("rules", runnable.len());
     stats.set("seconds_load", stats.seconds());
-    let plan = Plan::new(&arguments.input, &[])?;
+    let plan = Plan::new(&arguments.input, &[])?.with_packs(&schemas);
     let rule_set = compile(runnable, &schemas, arguments.route);
     let site = Arc::new(risk::site(&arguments.risk, &config)?);
     let incidents = arguments.risk.incidents || config.risk.incidents;

@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let (schemas, pack_faults) = rules::schemas(&config);
     let Some(rule) = rule(arguments, &schemas)? else { return Ok(Outcome::NothingRan) };
     let tables: Vec<String> = arguments.table.iter().map(|table| table_file(table)).collect::<Result<_, _>>()?;
-    let plan = Plan::new(&arguments.input, &tables)?;
+    let plan = Plan::new(&arguments.input, &tables)?.with_packs(&schemas);
     let rule_set = hunt::compile(vec![Arc::clone(&rule)], &schemas, Route::Any);
     let settings =
         Arc::new(Settings { now: hunt::now(), relational: Some(lurcher_query::relational()), ..Settings::default() });

@@ -9,7 +9,7 @@ use std::{
 };
 
 use lurcher_readers::{Discovery, Problem, ReadOptions, Report, Unit, discover, units};
-use lurcher_schema::EventBatch;
+use lurcher_schema::{EventBatch, Schemas};
 
 use crate::{arguments, progress};
 
@@ -41,6 +41,13 @@ impl Plan {
             report.problem(problem);
         }
         Ok(Self { units, options, report, threads: input.threads.max(1), quiet: input.quiet })
+    }
+
+    /// The same, read for these packs: what a pack of the user's speaks of is worth no note.
+    #[must_use]
+    pub(crate) fn with_packs(mut self, schemas: &Schemas) -> Self {
+        self.options.unknown_is_mapped = schemas.maps_unknown();
+        self
     }
 
     /// How many threads will work.

@@ -5,6 +5,7 @@
 use std::{
     fs::File,
     io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
+    rc::Rc,
 };
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
@@ -12,6 +13,7 @@ use zip::ZipArchive;
 
 use crate::{
     Problem,
+    budget::{Broken, Fed, Unpacked},
     detect::{HEAD, Kind, Order, detect},
     evtx,
     reader::{Reader, member_path},
@@ -35,31 +37,43 @@ pub(crate) fn head(source: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
 
 impl Reader<'_> {
     /// Reads a stream, whatever is in it.
-    pub(crate) fn stream(&mut self, mut source: &mut dyn Read, depth: usize) {
+    pub(crate) fn stream(&mut self, source: &mut dyn Read, depth: usize) {
+        if depth == 0 {
+            let mut source = Fed(source, Rc::clone(&self.budget));
+            return self.stream_below(&mut source, depth);
+        }
+        self.stream_below(source, depth);
+    }
+
+    fn stream_below(&mut self, mut source: &mut dyn Read, depth: usize) {
         if depth > DEPTH {
             return self.problem("nested-too-deep", "", format!("containers are nested deeper than {DEPTH}"));
         }
         let (head, error) = head(&mut source);
         let kind = detect(&head);
-        if let Some(error) = error {
-            self.problem("input-cut-off", format!("byte {}", head.len()), format!("cannot be read further: {error}"));
-            if kind == Kind::Empty {
-                return;
-            }
+        // Whoever reads on meets the error and says so, once.
+        if let Some(error) = &error
+            && matches!(kind, Kind::Empty | Kind::Unsupported(_) | Kind::NoEvents(_))
+        {
+            let place = format!("byte {}", head.len());
+            return self.problem("input-cut-off", place, format!("cannot be read further: {error}"));
         }
+        let broken = error.is_some();
+        let mut rest = Broken(error);
+        let source: &mut dyn Read = if broken { &mut rest } else { source };
         let mut source = Cursor::new(head).chain(source);
         match kind {
             Kind::Empty => self.problem("empty-input", "", "the file is empty"),
             Kind::Gzip => {
-                let mut inner = flate2::read::MultiGzDecoder::new(BufReader::with_capacity(HEAD, source));
-                self.stream(&mut inner, depth + 1);
+                let inner = flate2::read::MultiGzDecoder::new(BufReader::with_capacity(HEAD, source));
+                self.stream(&mut Unpacked(inner, Rc::clone(&self.budget)), depth + 1);
             }
             Kind::Bzip2 => {
-                let mut inner = bzip2::read::MultiBzDecoder::new(BufReader::with_capacity(HEAD, source));
-                self.stream(&mut inner, depth + 1);
+                let inner = bzip2::read::MultiBzDecoder::new(BufReader::with_capacity(HEAD, source));
+                self.stream(&mut Unpacked(inner, Rc::clone(&self.budget)), depth + 1);
             }
             Kind::Zstd => match zstd::stream::read::Decoder::new(source) {
-                Ok(mut inner) => self.stream(&mut inner, depth + 1),
+                Ok(inner) => self.stream(&mut Unpacked(inner, Rc::clone(&self.budget)), depth + 1),
                 Err(error) => self.problem("input-cut-off", "", format!("cannot be decompressed: {error}")),
             },
             Kind::Utf16(order) => {
@@ -75,7 +89,8 @@ impl Reader<'_> {
                 let mut spool = tempfile::SpooledTempFile::new(IN_MEMORY);
                 let copied = io::copy(&mut source, &mut spool).and_then(|_| spool.seek(SeekFrom::Start(0)));
                 if let Err(error) = copied {
-                    self.problem("input-cut-off", "", format!("cannot be read further: {error}"));
+                    // Its table of contents is at its end.
+                    return self.problem("input-cut-off", "", format!("cannot be read further: {error}"));
                 }
                 self.zip(spool, depth);
             }
@@ -122,9 +137,20 @@ impl Reader<'_> {
             if !entry.header().entry_type().is_file() {
                 continue;
             }
+            if self.is_spent() {
+                return;
+            }
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             self.member(&name, &mut entry, depth);
         }
+    }
+
+    /// Counts a member, and says so if there have been too many, or too much in them.
+    fn is_spent(&mut self) -> bool {
+        self.budget.member();
+        let Some(why) = self.budget.exceeded() else { return false };
+        self.problem("archive-too-large", "", why);
+        true
     }
 
     fn member(&mut self, name: &str, source: &mut dyn Read, depth: usize) {
@@ -139,6 +165,9 @@ impl Reader<'_> {
             Err(error) => return self.problem("archive", "", error.to_string()),
         };
         for index in 0..archive.len() {
+            if self.is_spent() {
+                return;
+            }
             self.zip_member(&mut archive, index, depth);
         }
     }
@@ -146,9 +175,13 @@ impl Reader<'_> {
     /// Reads one member of a zip archive.
     pub(crate) fn zip_member<R: Read + Seek>(&mut self, archive: &mut ZipArchive<R>, index: usize, depth: usize) {
         match archive.by_index(index) {
-            Ok(mut member) if member.is_file() => {
+            Ok(member) if member.is_file() => {
                 let name = member.name().map_or_else(|_| format!("member {index}"), std::borrow::Cow::into_owned);
-                self.member(&name, &mut member, depth);
+                if depth == 0 {
+                    self.budget.feed(member.compressed_size());
+                }
+                let budget = Rc::clone(&self.budget);
+                self.member(&name, &mut Unpacked(member, budget), depth);
             }
             Ok(_) => {}
             Err(error) => self.problem("archive", format!("member {index}"), error.to_string()),

@@ -25,6 +25,7 @@
 //!
 //! [`EventBatch`]: lurcher_schema::EventBatch
 
+mod budget;
 mod container;
 mod detect;
 mod dialect;

@@ -7,7 +7,8 @@ use lurcher_schema::Timestamp;
 /// Says whether anyone reads a raw field, by its full name (`EventData.Image`).
 pub type Wanted = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// How to read. No setting but `now` changes what comes out, only how much memory and work it takes.
+/// How to read. But for `now` and what bounds archives, no setting changes which events come out, only how much memory
+/// and work it takes.
 #[derive(Clone)]
 pub struct ReadOptions {
     /// Raw fields to keep; the default keeps all, since an event that becomes evidence is shown whole.
@@ -22,6 +23,14 @@ pub struct ReadOptions {
     pub open_bytes: usize,
     /// Size of the pieces that large uncompressed files are read in, in bytes.
     pub piece_bytes: u64,
+    /// Bytes that a compressed input may unpack to whatever its size. Beyond, [`Self::max_ratio`] counts.
+    pub max_unpacked: u64,
+    /// How many times its own size a compressed input may unpack to, at all levels together.
+    pub max_ratio: u64,
+    /// Members that the archives inside one file, or one stream, may have together.
+    pub max_members: u64,
+    /// Whether documents of unknown dialects are worth no note: a user's mapping pack speaks of them.
+    pub unknown_is_mapped: bool,
     /// When the reading takes place. Syslog's old header has no year: it is the latest that lies not after this.
     pub now: Timestamp,
 }
@@ -35,6 +44,10 @@ impl Default for ReadOptions {
             batch_bytes: 4 << 20,
             open_bytes: 48 << 20,
             piece_bytes: 32 << 20,
+            max_unpacked: 256 << 20,
+            max_ratio: 250,
+            max_members: 250_000,
+            unknown_is_mapped: false,
             now: now(),
         }
     }
@@ -54,6 +67,10 @@ impl fmt::Debug for ReadOptions {
             .field("batch_bytes", &self.batch_bytes)
             .field("open_bytes", &self.open_bytes)
             .field("piece_bytes", &self.piece_bytes)
+            .field("max_unpacked", &self.max_unpacked)
+            .field("max_ratio", &self.max_ratio)
+            .field("max_members", &self.max_members)
+            .field("unknown_is_mapped", &self.unknown_is_mapped)
             .field("now", &self.now)
             .finish()
     }

@@ -1,9 +1,12 @@
 //! What all formats read into: the open batches, the names, the report.
 
+use std::rc::Rc;
+
 use lurcher_schema::{EventBatch, Origin};
 
 use crate::{
     Gravity, Problem, ReadOptions, Report, Skipped,
+    budget::Budget,
     names::Names,
     rows::{Place, Rows},
     windows::Desk,
@@ -16,6 +19,7 @@ pub(crate) struct Reader<'s> {
     pub(crate) desk: Desk,
     pub(crate) rows: Rows<'s>,
     pub(crate) report: Report,
+    pub(crate) budget: Rc<Budget>,
     path: String,
 }
 
@@ -26,6 +30,7 @@ impl<'s> Reader<'s> {
             desk: Desk { names: Names::new(options.columns.clone()), scratch: String::new() },
             rows: Rows::new(options, Origin::new(path.clone()), sink),
             report: Report::default(),
+            budget: Budget::new(options),
             path,
         }
     }
@@ -72,7 +77,10 @@ impl<'s> Reader<'s> {
         } else {
             self.report.dialects.insert(dialect.to_owned(), 1);
         }
-        if dialect == "unknown" && self.report.problems.iter().all(|p| p.code != UNKNOWN || p.path != self.path) {
+        if dialect == "unknown"
+            && !self.options.unknown_is_mapped
+            && self.report.problems.iter().all(|p| p.code != UNKNOWN || p.path != self.path)
+        {
             let problem =
                 Problem::error(UNKNOWN, self.path.clone(), "the dialect is not known; fields are read as they are")
                     .as_bad_as(Gravity::Note)

@@ -29,7 +29,8 @@ const NOTHING: Vendor = Vendor { dialect: "", keys: &[], fixed: &[], attributes:
 const ZEEK_TIMES: &[&str] = &["ts", "@timestamp"];
 const AZURE_TIMES: &[&str] = &["time", "TimeGenerated", "@timestamp", "eventTimestamp"];
 const FDR_EVENT: &[(&str, &[&str])] = &[("event", &["event_simpleName"]), ("platform", &["event_platform"])];
-const S1_EVENT: &[(&str, &[&str])] = &[("event", &["event.type"]), ("category", &["event.category"]), ("os", &["endpoint.os"])];
+const S1_EVENT: &[(&str, &[&str])] =
+    &[("event", &["event.type"]), ("category", &["event.category"]), ("os", &["endpoint.os"])];
 
 /// All kinds. Of several that fit, the first counts.
 static VENDORS: &[Vendor] = &[
@@ -184,7 +185,12 @@ static VENDORS: &[Vendor] = &[
         times: &["time"],
         ..NOTHING
     },
-    Vendor { dialect: "opencanary", keys: &["logtype", "node_id", "src_host"], times: &["utc_time", "local_time"], ..NOTHING },
+    Vendor {
+        dialect: "opencanary",
+        keys: &["logtype", "node_id", "src_host"],
+        times: &["utc_time", "local_time"],
+        ..NOTHING
+    },
     Vendor { dialect: "bitbucket", keys: &["auditType", "affectedObjects"], times: &["timestamp"], ..NOTHING },
     zeek(&["ts", "_path"]),
     zeek(&["ts", "@stream"]),
@@ -200,7 +206,14 @@ static VENDORS: &[Vendor] = &[
 ];
 
 const fn zeek(keys: &'static [&'static str]) -> Vendor {
-    Vendor { dialect: "zeek", keys, fixed: &[], attributes: &[("stream", &["_path", "@stream"])], times: ZEEK_TIMES, whole: &[] }
+    Vendor {
+        dialect: "zeek",
+        keys,
+        fixed: &[],
+        attributes: &[("stream", &["_path", "@stream"])],
+        times: ZEEK_TIMES,
+        whole: &[],
+    }
 }
 
 /// Without its path in it, a record of Zeek's tells its stream by its fields.

@@ -67,6 +67,12 @@ fn records(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.reference.record).collect()
 }
 
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    out.write_all(bytes).unwrap();
+    out.finish().unwrap()
+}
+
 /// Raw fields in order of name, without what only the shipper added.
 fn fields(event: &Event) -> Vec<String> {
     let mut fields: Vec<String> = event.raw.iter().map(|(name, value)| format!("{name} = {value:?}")).collect();
@@ -171,6 +177,7 @@ fn documents_of_other_dialects_keep_their_paths_and_types() {
     assert_eq!(
         attributes,
         [
+            ("category", "process"),
             ("dataset", "endpoint.events.process"),
             ("dialect", "ecs"),
             ("index", "logs-endpoint.events.process-default"),
@@ -218,11 +225,6 @@ fn records_are_lines_indices_and_rows() {
 
 #[test]
 fn containers_are_opened_however_they_are_called() {
-    let gz = |bytes: &[u8]| {
-        let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        out.write_all(bytes).unwrap();
-        out.finish().unwrap()
-    };
     let zip = |members: &[(&str, &[u8])]| {
         let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         for (name, bytes) in members {
@@ -265,7 +267,7 @@ fn containers_are_opened_however_they_are_called() {
     }
     let path = folder.write("cut.gz", &gz(DUMP.repeat(50).as_bytes())[..200]);
     let (_, report) = read_with(&path, &ReadOptions::default());
-    assert!(report.problems.iter().any(|p| p.code == "input-cut-off"), "{:?}", report.problems);
+    assert_eq!(report.problems.iter().map(|p| (p.code, p.count)).collect::<Vec<_>>(), [("input-cut-off", 1)]);
 }
 
 #[test]
@@ -373,4 +375,38 @@ fn a_folder_with_a_bad_file_is_read_but_for_it() {
     }
     assert_eq!(report.events, 1);
     assert_eq!(report.damaged().len(), 2);
+}
+
+/// Gzip within gzip within zip: a few thousand bytes that would be gigabytes.
+#[test]
+fn an_input_that_unpacks_without_end_is_given_up() {
+    let folder = Folder::new();
+    let options = ReadOptions { max_unpacked: 1 << 20, max_ratio: 20, max_members: 100, ..ReadOptions::default() };
+    let zeros = gz(&vec![b'a'; 8 << 20]);
+    let path = folder.write("bomb", gz(&zeros));
+    let (events, report) = read_with(&path, &options);
+    assert!(events.is_empty());
+    assert_eq!(report.problems.iter().map(|p| (p.code, p.count)).collect::<Vec<_>>(), [("input-cut-off", 1)]);
+    assert!(report.problems[0].message.contains("unpacks to more than"), "{:?}", report.problems);
+
+    let mut archive = tar::Builder::new(Vec::new());
+    for index in 0..200 {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        header.set_cksum();
+        archive.append_data(&mut header, format!("{index}"), &b""[..]).unwrap();
+    }
+    let path = folder.write("many.tar", archive.into_inner().unwrap());
+    let (_, report) = read_with(&path, &options);
+    assert!(report.problems.iter().any(|p| p.code == "archive-too-large"), "{:?}", report.problems);
+}
+
+#[test]
+fn the_note_on_unknown_dialects_is_for_those_without_a_pack() {
+    let read = |unknown_is_mapped| {
+        let folder = Folder::new();
+        let options = ReadOptions { unknown_is_mapped, ..ReadOptions::default() };
+        read_with(&folder.write("x", r#"{"app":"vault"}"#), &options).1.problems.len()
+    };
+    assert_eq!((read(false), read(true)), (1, 0));
 }

@@ -8,7 +8,10 @@ use lurcher_schema::{Event, LogSource, Schemas, Taxonomy};
 
 fn read(text: &str) -> (Vec<Event>, Report) {
     let mut events = Vec::new();
-    let options = ReadOptions { now: lurcher_schema::Timestamp::parse("2026-06-01T00:00:00Z").unwrap(), ..ReadOptions::default() };
+    let options = ReadOptions {
+        now: lurcher_schema::Timestamp::parse("2026-06-01T00:00:00Z").unwrap(),
+        ..ReadOptions::default()
+    };
     let report = read_stream("x", &mut text.as_bytes(), &options, &mut |batch| {
         events.extend((0..batch.rows()).map(|row| batch.event(row)));
     });
@@ -30,13 +33,21 @@ fn see(event: &Event, seen: Seen<'_>) {
             "shape" => event.shape.attribute(name).unwrap_or("null").to_owned(),
             "index" => {
                 let indices = schemas.indices(&event.shape);
-                if indices.iter().any(|index| **index == **wanted) { (*wanted).to_owned() } else { format!("{indices:?}") }
+                if indices.iter().any(|index| **index == **wanted) {
+                    (*wanted).to_owned()
+                } else {
+                    format!("{indices:?}")
+                }
             }
             "logsource" => {
                 let words: Vec<&str> = wanted.split('/').collect();
                 let rule = LogSource::new(words[0], words[1], words[2]);
                 let sources = schemas.log_sources(&event.shape);
-                if sources.iter().any(|source| rule.covers(source)) { (*wanted).to_owned() } else { format!("{sources:?}") }
+                if sources.iter().any(|source| rule.covers(source)) {
+                    (*wanted).to_owned()
+                } else {
+                    format!("{sources:?}")
+                }
             }
             taxonomy => {
                 let taxonomy = Taxonomy::from_name(taxonomy).unwrap();
@@ -100,41 +111,47 @@ fn cloudtrail() {
 #[test]
 fn a_failed_console_login() {
     let text = r#"{"eventVersion":"1.08","userIdentity":{"type":"IAMUser","userName":"ada","arn":"arn:aws:iam::1:user/ada"},"eventTime":"2026-03-01T10:00:00Z","eventSource":"signin.amazonaws.com","eventName":"ConsoleLogin","awsRegion":"us-east-1","sourceIPAddress":"198.51.100.7","errorMessage":"Failed authentication","requestParameters":null,"responseElements":{"ConsoleLogin":"Failure"},"additionalEventData":{"MFAUsed":"No"}}"#;
-    one(text, &[
-        ("ecs:event.outcome", "failure"),
-        ("ecs:event.category", "[\"authentication\"]"),
-        ("ecs:aws.cloudtrail.console_login.additional_eventdata.mfa_used", "false"),
-        ("cim:_datamodels", "[\"Authentication\"]"),
-        ("cim:action", "failure"),
-        ("cim:user", "ada"),
-        ("sigma:responseElements.ConsoleLogin", "Failure"),
-    ]);
+    one(
+        text,
+        &[
+            ("ecs:event.outcome", "failure"),
+            ("ecs:event.category", "[\"authentication\"]"),
+            ("ecs:aws.cloudtrail.console_login.additional_eventdata.mfa_used", "false"),
+            ("cim:_datamodels", "[\"Authentication\"]"),
+            ("cim:action", "failure"),
+            ("cim:user", "ada"),
+            ("sigma:responseElements.ConsoleLogin", "Failure"),
+        ],
+    );
 }
 
 #[test]
 fn okta() {
     let text = r#"{"uuid":"u1","published":"2026-03-01T10:00:00.000Z","eventType":"user.session.start","displayMessage":"User login to Okta","severity":"INFO","actor":{"id":"00u1","type":"User","alternateId":"ada@example.com","displayName":"Ada"},"client":{"userAgent":{"rawUserAgent":"Mozilla/5.0","os":"Linux","browser":"FIREFOX"},"device":"Computer","ipAddress":"198.51.100.7","geographicalContext":{"city":"Bern","country":"Switzerland"}},"outcome":{"result":"FAILURE","reason":"INVALID_CREDENTIALS"},"target":[{"id":"a1","type":"AppInstance","displayName":"Mail","alternateId":"mail"}],"securityContext":{"asNumber":64500,"asOrg":"example","isProxy":false},"debugContext":{"debugData":{"dtHash":"d1","risk":"{level=HIGH, reasons=Anomalous Device}","requestUri":"/x"}}}"#;
-    one(text, &[
-        ("index", "logs-okta.system-default"),
-        ("logsource", "/okta/okta"),
-        ("ecs:event.dataset", "okta.system"),
-        ("ecs:event.action", "user.session.start"),
-        ("ecs:event.outcome", "failure"),
-        ("ecs:okta.actor.alternate_id", "ada@example.com"),
-        ("ecs:user.name", "ada"),
-        ("ecs:source.ip", "198.51.100.7"),
-        ("ecs:okta.security_context.is_proxy", "false"),
-        ("ecs:okta.debug_context.debug_data.dt_hash", "d1"),
-        ("ecs:okta.debug_context.debug_data.risk_level", "HIGH"),
-        ("ecs:okta.target.display_name", "[\"Mail\"]"),
-        ("cim:sourcetype", "OktaIM2:log"),
-        ("cim:action", "failure"),
-        ("cim:user", "ada@example.com"),
-        ("cim:outcome.reason", "INVALID_CREDENTIALS"),
-        ("cim:target{}.type", "[\"AppInstance\"]"),
-        ("cim:_datamodels", "[\"Authentication\"]"),
-        ("sigma:eventType", "user.session.start"),
-    ]);
+    one(
+        text,
+        &[
+            ("index", "logs-okta.system-default"),
+            ("logsource", "/okta/okta"),
+            ("ecs:event.dataset", "okta.system"),
+            ("ecs:event.action", "user.session.start"),
+            ("ecs:event.outcome", "failure"),
+            ("ecs:okta.actor.alternate_id", "ada@example.com"),
+            ("ecs:user.name", "ada"),
+            ("ecs:source.ip", "198.51.100.7"),
+            ("ecs:okta.security_context.is_proxy", "false"),
+            ("ecs:okta.debug_context.debug_data.dt_hash", "d1"),
+            ("ecs:okta.debug_context.debug_data.risk_level", "HIGH"),
+            ("ecs:okta.target.display_name", "[\"Mail\"]"),
+            ("cim:sourcetype", "OktaIM2:log"),
+            ("cim:action", "failure"),
+            ("cim:user", "ada@example.com"),
+            ("cim:outcome.reason", "INVALID_CREDENTIALS"),
+            ("cim:target{}.type", "[\"AppInstance\"]"),
+            ("cim:_datamodels", "[\"Authentication\"]"),
+            ("sigma:eventType", "user.session.start"),
+        ],
+    );
 }
 
 const SIGN_IN: &str = r#""id":"s1","createdDateTime":"2026-03-01T10:00:00Z","userDisplayName":"Ada","userPrincipalName":"ada@example.com","userId":"uid1","appId":"app1","appDisplayName":"Portal","ipAddress":"198.51.100.7","clientAppUsed":"Browser","isInteractive":true,"authenticationRequirement":"singleFactorAuthentication","status":{"errorCode":50126,"failureReason":"Invalid password"},"deviceDetail":{"deviceId":"","operatingSystem":"Linux","isCompliant":false},"location":{"city":"Bern","countryOrRegion":"CH"}"#;
@@ -174,132 +191,156 @@ fn entra_sign_ins_in_both_layouts() {
 #[test]
 fn entra_audit() {
     let text = r#"{"time":"2026-03-01T10:00:00Z","resourceId":"/tenants/t/providers/Microsoft.aadiam","operationName":"Add member to role","operationVersion":"1.0","category":"AuditLogs","tenantId":"t","properties":{"id":"a1","category":"RoleManagement","result":"success","activityDisplayName":"Add member to role","loggedByService":"Core Directory","operationType":"Assign","initiatedBy":{"user":{"id":"u1","userPrincipalName":"ada@example.com","ipAddress":"198.51.100.7"}},"targetResources":[{"id":"u2","type":"User","userPrincipalName":"eve@example.com","modifiedProperties":[{"displayName":"Role.DisplayName","oldValue":null,"newValue":"\"Global Administrator\""}]}],"additionalDetails":[{"key":"User-Agent","value":"curl"}]}}"#;
-    one(text, &[
-        ("index", "logs-azure.auditlogs-default"),
-        ("logsource", "/azure/auditlogs"),
-        ("ecs:event.outcome", "success"),
-        ("ecs:azure.auditlogs.operation_name", "Add member to role"),
-        ("ecs:azure.auditlogs.properties.category", "RoleManagement"),
-        ("ecs:azure.auditlogs.properties.initiated_by.user.userPrincipalName", "ada@example.com"),
-        ("ecs:azure.auditlogs.properties.target_resources.0.type", "User"),
-        ("ecs:azure.auditlogs.properties.target_resources.0.modified_properties.0.new_value", "\"Global Administrator\""),
-        ("ecs:azure.auditlogs.properties.additional_details.key", "[\"User-Agent\"]"),
-        ("cim:properties.initiatedBy.user.userPrincipalName", "ada@example.com"),
-        ("cim:targetResources{}.modifiedProperties{}.newValue", "[\"\\\"Global Administrator\\\"\"]"),
-        ("cim:user", "eve@example.com"),
-        ("cim:_datamodels", "[\"Change\"]"),
-        ("sigma:properties.message", "Add member to role"),
-        ("sigma:Category", "RoleManagement"),
-    ]);
+    one(
+        text,
+        &[
+            ("index", "logs-azure.auditlogs-default"),
+            ("logsource", "/azure/auditlogs"),
+            ("ecs:event.outcome", "success"),
+            ("ecs:azure.auditlogs.operation_name", "Add member to role"),
+            ("ecs:azure.auditlogs.properties.category", "RoleManagement"),
+            ("ecs:azure.auditlogs.properties.initiated_by.user.userPrincipalName", "ada@example.com"),
+            ("ecs:azure.auditlogs.properties.target_resources.0.type", "User"),
+            (
+                "ecs:azure.auditlogs.properties.target_resources.0.modified_properties.0.new_value",
+                "\"Global Administrator\"",
+            ),
+            ("ecs:azure.auditlogs.properties.additional_details.key", "[\"User-Agent\"]"),
+            ("cim:properties.initiatedBy.user.userPrincipalName", "ada@example.com"),
+            ("cim:targetResources{}.modifiedProperties{}.newValue", "[\"\\\"Global Administrator\\\"\"]"),
+            ("cim:user", "eve@example.com"),
+            ("cim:_datamodels", "[\"Change\"]"),
+            ("sigma:properties.message", "Add member to role"),
+            ("sigma:Category", "RoleManagement"),
+        ],
+    );
 }
 
 #[test]
 fn azure_activity() {
     let text = r#"{"time":"2026-03-01T10:00:00Z","resourceId":"/SUBSCRIPTIONS/S1/RESOURCEGROUPS/RG/PROVIDERS/MICROSOFT.KEYVAULT/VAULTS/V1","operationName":"MICROSOFT.KEYVAULT/VAULTS/WRITE","category":"Administrative","resultType":"Success","resultSignature":"Succeeded.OK","callerIpAddress":"198.51.100.7","identity":{"authorization":{"evidence":{"role":"Owner","principalId":"p1","principalType":"User"}},"claims":{"appid":"app1","http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name":"ada@example.com"}},"level":"Information","properties":{"statusCode":"OK"}}"#;
-    one(text, &[
-        ("index", "logs-azure.activitylogs-default"),
-        ("logsource", "/azure/activitylogs"),
-        ("ecs:azure.activitylogs.operation_name", "MICROSOFT.KEYVAULT/VAULTS/WRITE"),
-        ("ecs:event.outcome", "success"),
-        ("ecs:azure.activitylogs.identity.claims_initiated_by_user.name", "ada@example.com"),
-        ("ecs:azure.activitylogs.identity.authorization.evidence.principal_id", "p1"),
-        ("ecs:azure.resource.name", "V1"),
-        ("ecs:azure.subscription_id", "S1"),
-        ("cim:sourcetype", "mscs:azure:audit"),
-        ("sigma:operationName", "MICROSOFT.KEYVAULT/VAULTS/WRITE"),
-    ]);
+    one(
+        text,
+        &[
+            ("index", "logs-azure.activitylogs-default"),
+            ("logsource", "/azure/activitylogs"),
+            ("ecs:azure.activitylogs.operation_name", "MICROSOFT.KEYVAULT/VAULTS/WRITE"),
+            ("ecs:event.outcome", "success"),
+            ("ecs:azure.activitylogs.identity.claims_initiated_by_user.name", "ada@example.com"),
+            ("ecs:azure.activitylogs.identity.authorization.evidence.principal_id", "p1"),
+            ("ecs:azure.resource.name", "V1"),
+            ("ecs:azure.subscription_id", "S1"),
+            ("cim:sourcetype", "mscs:azure:audit"),
+            ("sigma:operationName", "MICROSOFT.KEYVAULT/VAULTS/WRITE"),
+        ],
+    );
 }
 
 #[test]
 fn microsoft_365() {
     let text = r#"{"CreationTime":"2026-03-01T10:00:00","Id":"i1","Operation":"Set-Mailbox","OrganizationId":"o1","RecordType":1,"ResultStatus":"True","UserKey":"k","UserType":2,"Workload":"Exchange","UserId":"ada@example.com","ClientIP":"[2001:db8::1]:443","ObjectId":"eve","Parameters":[{"Name":"Identity","Value":"eve"},{"Name":"ForwardingSmtpAddress","Value":"smtp:x@evil.example"}]}"#;
-    one(text, &[
-        ("index", "logs-o365.audit-default"),
-        ("logsource", "/m365/audit"),
-        ("logsource", "/m365/exchange"),
-        ("ecs:event.dataset", "o365.audit"),
-        ("ecs:event.provider", "Exchange"),
-        ("ecs:event.code", "ExchangeAdmin"),
-        ("ecs:event.action", "Set-Mailbox"),
-        ("ecs:event.outcome", "success"),
-        ("ecs:event.category", "[\"web\"]"),
-        ("ecs:o365.audit.Parameters.ForwardingSmtpAddress", "smtp:x@evil.example"),
-        ("ecs:source.ip", "2001:db8::1"),
-        ("ecs:user.id", "ada@example.com"),
-        ("ecs:user.domain", "example.com"),
-        ("cim:sourcetype", "o365:management:activity"),
-        ("cim:Operation", "Set-Mailbox"),
-        ("cim:Parameters{}.Name", "[\"Identity\",\"ForwardingSmtpAddress\"]"),
-        ("cim:user", "ada@example.com"),
-        ("cim:_datamodels", "[\"Change\"]"),
-        ("sigma:Operation", "Set-Mailbox"),
-    ]);
+    one(
+        text,
+        &[
+            ("index", "logs-o365.audit-default"),
+            ("logsource", "/m365/audit"),
+            ("logsource", "/m365/exchange"),
+            ("ecs:event.dataset", "o365.audit"),
+            ("ecs:event.provider", "Exchange"),
+            ("ecs:event.code", "ExchangeAdmin"),
+            ("ecs:event.action", "Set-Mailbox"),
+            ("ecs:event.outcome", "success"),
+            ("ecs:event.category", "[\"web\"]"),
+            ("ecs:o365.audit.Parameters.ForwardingSmtpAddress", "smtp:x@evil.example"),
+            ("ecs:source.ip", "2001:db8::1"),
+            ("ecs:user.id", "ada@example.com"),
+            ("ecs:user.domain", "example.com"),
+            ("cim:sourcetype", "o365:management:activity"),
+            ("cim:Operation", "Set-Mailbox"),
+            ("cim:Parameters{}.Name", "[\"Identity\",\"ForwardingSmtpAddress\"]"),
+            ("cim:user", "ada@example.com"),
+            ("cim:_datamodels", "[\"Change\"]"),
+            ("sigma:Operation", "Set-Mailbox"),
+        ],
+    );
 }
 
 #[test]
 fn github() {
     let text = r#"{"@timestamp":1772359200000,"_document_id":"d1","action":"protected_branch.destroy","actor":"ada","actor_ip":"198.51.100.7","org":"acme","repo":"acme/x","user_agent":"curl","created_at":1772359200000,"programmatic_access_type":"OAuth access token"}"#;
-    one(text, &[
-        ("index", "logs-github.audit-default"),
-        ("logsource", "/github/audit"),
-        ("ecs:event.dataset", "github.audit"),
-        ("ecs:event.action", "protected_branch.destroy"),
-        ("ecs:event.category", "[\"configuration\",\"web\"]"),
-        ("ecs:event.type", "[\"change\"]"),
-        ("ecs:user.name", "ada"),
-        ("ecs:github.category", "protected_branch"),
-        ("ecs:github.repo", "acme/x"),
-        ("ecs:@timestamp", "2026-03-01T10:00:00Z"),
-        ("cim:user", "ada"),
-        ("sigma:action", "protected_branch.destroy"),
-    ]);
+    one(
+        text,
+        &[
+            ("index", "logs-github.audit-default"),
+            ("logsource", "/github/audit"),
+            ("ecs:event.dataset", "github.audit"),
+            ("ecs:event.action", "protected_branch.destroy"),
+            ("ecs:event.category", "[\"configuration\",\"web\"]"),
+            ("ecs:event.type", "[\"change\"]"),
+            ("ecs:user.name", "ada"),
+            ("ecs:github.category", "protected_branch"),
+            ("ecs:github.repo", "acme/x"),
+            ("ecs:@timestamp", "2026-03-01T10:00:00Z"),
+            ("cim:user", "ada"),
+            ("sigma:action", "protected_branch.destroy"),
+        ],
+    );
 }
 
 #[test]
 fn google_cloud_and_workspace() {
     let gcp = r#"{"protoPayload":{"@type":"type.googleapis.com/google.cloud.audit.AuditLog","authenticationInfo":{"principalEmail":"ada@example.com"},"requestMetadata":{"callerIp":"198.51.100.7","callerSuppliedUserAgent":"gcloud"},"serviceName":"iam.googleapis.com","methodName":"google.iam.admin.v1.CreateServiceAccountKey","resourceName":"projects/p/serviceAccounts/1","authorizationInfo":[{"permission":"iam.serviceAccountKeys.create","granted":true}],"status":{}},"insertId":"i","resource":{"type":"service_account","labels":{"project_id":"p"}},"timestamp":"2026-03-01T10:00:00Z","severity":"NOTICE","logName":"projects/p/logs/cloudaudit.googleapis.com%2Factivity"}"#;
-    one(gcp, &[
-        ("index", "logs-gcp.audit-default"),
-        ("logsource", "/gcp/gcp.audit"),
-        ("ecs:event.action", "google.iam.admin.v1.CreateServiceAccountKey"),
-        ("ecs:event.outcome", "success"),
-        ("ecs:client.user.email", "ada@example.com"),
-        ("ecs:service.name", "iam.googleapis.com"),
-        ("ecs:gcp.audit.resource_name", "projects/p/serviceAccounts/1"),
-        ("cim:sourcetype", "google:gcp:pubsub:message"),
-        ("cim:data.protoPayload.authorizationInfo{}.permission", "[\"iam.serviceAccountKeys.create\"]"),
-        ("sigma:gcp.audit.method_name", "google.iam.admin.v1.CreateServiceAccountKey"),
-    ]);
+    one(
+        gcp,
+        &[
+            ("index", "logs-gcp.audit-default"),
+            ("logsource", "/gcp/gcp.audit"),
+            ("ecs:event.action", "google.iam.admin.v1.CreateServiceAccountKey"),
+            ("ecs:event.outcome", "success"),
+            ("ecs:client.user.email", "ada@example.com"),
+            ("ecs:service.name", "iam.googleapis.com"),
+            ("ecs:gcp.audit.resource_name", "projects/p/serviceAccounts/1"),
+            ("cim:sourcetype", "google:gcp:pubsub:message"),
+            ("cim:data.protoPayload.authorizationInfo{}.permission", "[\"iam.serviceAccountKeys.create\"]"),
+            ("sigma:gcp.audit.method_name", "google.iam.admin.v1.CreateServiceAccountKey"),
+        ],
+    );
     let gws = r#"{"kind":"admin#reports#activity","id":{"time":"2026-03-01T10:00:00Z","applicationName":"admin","customerId":"C1"},"actor":{"email":"ada@example.com","profileId":"1"},"ipAddress":"198.51.100.7","events":[{"type":"USER_SETTINGS","name":"GRANT_ADMIN_PRIVILEGE","parameters":[{"name":"USER_EMAIL","value":"eve@example.com"}]}]}"#;
-    one(gws, &[
-        ("index", "logs-google_workspace.admin-default"),
-        ("logsource", "/gcp/google_workspace.admin"),
-        ("ecs:event.dataset", "google_workspace.admin"),
-        ("ecs:event.action", "GRANT_ADMIN_PRIVILEGE"),
-        ("ecs:event.provider", "admin"),
-        ("ecs:user.target.email", "eve@example.com"),
-        ("cim:sourcetype", "gws:reports:admin"),
-        ("cim:event.name", "[\"GRANT_ADMIN_PRIVILEGE\"]"),
-        ("sigma:eventName", "[\"GRANT_ADMIN_PRIVILEGE\"]"),
-    ]);
+    one(
+        gws,
+        &[
+            ("index", "logs-google_workspace.admin-default"),
+            ("logsource", "/gcp/google_workspace.admin"),
+            ("ecs:event.dataset", "google_workspace.admin"),
+            ("ecs:event.action", "GRANT_ADMIN_PRIVILEGE"),
+            ("ecs:event.provider", "admin"),
+            ("ecs:user.target.email", "eve@example.com"),
+            ("cim:sourcetype", "gws:reports:admin"),
+            ("cim:event.name", "[\"GRANT_ADMIN_PRIVILEGE\"]"),
+            ("sigma:eventName", "[\"GRANT_ADMIN_PRIVILEGE\"]"),
+        ],
+    );
 }
 
 #[test]
 fn kubernetes() {
     let text = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"k1","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/default/pods/x/exec","verb":"create","user":{"username":"ada","groups":["system:authenticated"]},"sourceIPs":["198.51.100.7"],"userAgent":"kubectl","objectRef":{"resource":"pods","namespace":"default","name":"x","subresource":"exec"},"responseStatus":{"code":101},"requestReceivedTimestamp":"2026-03-01T10:00:00.000000Z","annotations":{"authorization.k8s.io/decision":"allow"}}"#;
-    one(text, &[
-        ("index", "logs-kubernetes.audit_logs-default"),
-        ("logsource", "application/kubernetes/audit"),
-        ("ecs:event.dataset", "kubernetes.audit_logs"),
-        ("ecs:kubernetes.audit.objectRef.subresource", "exec"),
-        ("ecs:kubernetes.audit.annotations.authorization_k8s_io/decision", "allow"),
-        ("ecs:user.name", "ada"),
-        ("ecs:source.ip", "198.51.100.7"),
-        ("cim:objectRef.resource", "pods"),
-        ("cim:sourceIPs{}", "[\"198.51.100.7\"]"),
-        ("cim:source", "kubernetes"),
-        ("sigma:verb", "create"),
-    ]);
+    one(
+        text,
+        &[
+            ("index", "logs-kubernetes.audit_logs-default"),
+            ("logsource", "application/kubernetes/audit"),
+            ("ecs:event.dataset", "kubernetes.audit_logs"),
+            ("ecs:kubernetes.audit.objectRef.subresource", "exec"),
+            ("ecs:kubernetes.audit.annotations.authorization_k8s_io/decision", "allow"),
+            ("ecs:user.name", "ada"),
+            ("ecs:source.ip", "198.51.100.7"),
+            ("cim:objectRef.resource", "pods"),
+            ("cim:sourceIPs{}", "[\"198.51.100.7\"]"),
+            ("cim:source", "kubernetes"),
+            ("sigma:verb", "create"),
+        ],
+    );
 }
 
 const AUDIT: &str = "type=SYSCALL msg=audit(1772359200.123:77): arch=c000003e syscall=59 success=yes exit=0 a0=55 a1=56 items=2 ppid=10 pid=11 auid=1000 uid=0 gid=0 euid=0 tty=pts0 ses=3 comm=\"nc\" exe=\"/usr/bin/nc\" key=\"exec\"\ntype=EXECVE msg=audit(1772359200.123:77): argc=3 a0=\"nc\" a1=\"-e\" a2=2F62696E2F7368202D69\ntype=CWD msg=audit(1772359200.123:77): cwd=\"/tmp\"\ntype=PATH msg=audit(1772359200.123:77): item=0 name=\"/usr/bin/nc\" inode=1 nametype=NORMAL\ntype=PROCTITLE msg=audit(1772359200.123:77): proctitle=6E63002D65\ntype=USER_LOGIN msg=audit(1772359201.000:78): pid=5 uid=0 auid=4294967295 msg='op=login acct=\"ada\" exe=\"/usr/sbin/sshd\" hostname=? addr=198.51.100.7 terminal=ssh res=failed'\n";
@@ -308,58 +349,68 @@ const AUDIT: &str = "type=SYSCALL msg=audit(1772359200.123:77): arch=c000003e sy
 fn audit_records_and_the_events_they_make() {
     let (events, report) = read(AUDIT);
     assert_eq!((events.len(), report.errors()), (8, 0), "{:?}", report.problems);
-    let records: Vec<(u64, &str)> = events
-        .iter()
-        .map(|e| (e.reference.record, e.shape.attribute("record_type").unwrap_or("")))
-        .collect();
-    assert_eq!(records, [
-        (1, "SYSCALL"),
-        (1, "event"),
-        (2, "EXECVE"),
-        (3, "CWD"),
-        (4, "PATH"),
-        (5, "PROCTITLE"),
-        (6, "USER_LOGIN"),
-        (6, "event")
-    ]);
+    let records: Vec<(u64, &str)> =
+        events.iter().map(|e| (e.reference.record, e.shape.attribute("record_type").unwrap_or(""))).collect();
+    assert_eq!(
+        records,
+        [
+            (1, "SYSCALL"),
+            (1, "event"),
+            (2, "EXECVE"),
+            (3, "CWD"),
+            (4, "PATH"),
+            (5, "PROCTITLE"),
+            (6, "USER_LOGIN"),
+            (6, "event")
+        ]
+    );
     see(&events[0], &[("sigma:SYSCALL", "execve"), ("cim:type", "SYSCALL"), ("ecs:event.action", "null")]);
-    see(&events[1], &[
-        ("index", "auditbeat-default"),
-        ("index", "logs-auditd_manager.auditd-default"),
-        ("logsource", "process_creation/linux/"),
-        ("ecs:event.action", "executed"),
-        ("ecs:event.category", "[\"process\"]"),
-        ("ecs:event.type", "[\"start\"]"),
-        ("ecs:event.outcome", "success"),
-        ("ecs:host.os.type", "linux"),
-        ("ecs:process.executable", "/usr/bin/nc"),
-        ("ecs:process.args", "[\"nc\",\"-e\",\"/bin/sh -i\"]"),
-        ("ecs:process.working_directory", "/tmp"),
-        ("ecs:process.title", "nc -e"),
-        ("ecs:process.parent.pid", "10"),
-        ("ecs:user.name", "root"),
-        ("ecs:auditd.data.syscall", "execve"),
-        ("ecs:auditd.data.a0", "55"),
-        ("cim:type", "null"),
-        ("cim:_datamodels", "[\"Endpoint_Processes\"]"),
-        ("cim:process", "nc -e /bin/sh -i"),
-        ("sigma:CommandLine", "nc -e /bin/sh -i"),
-        ("sigma:Image", "/usr/bin/nc"),
-    ]);
-    see(&events[2], &[
-        ("logsource", "/linux/auditd"),
-        ("sigma:type", "EXECVE"),
-        ("sigma:a2", "/bin/sh -i"),
-        ("cim:sourcetype", "linux:audit"),
-        ("cim:a1", "-e"),
-    ]);
-    see(&events[7], &[
-        ("ecs:event.action", "logged-in"),
-        ("ecs:event.outcome", "failure"),
-        ("ecs:source.ip", "198.51.100.7"),
-        ("cim:_datamodels", "[\"Authentication\"]"),
-        ("cim:action", "failure"),
-    ]);
+    see(
+        &events[1],
+        &[
+            ("index", "auditbeat-default"),
+            ("index", "logs-auditd_manager.auditd-default"),
+            ("logsource", "process_creation/linux/"),
+            ("ecs:event.action", "executed"),
+            ("ecs:event.category", "[\"process\"]"),
+            ("ecs:event.type", "[\"start\"]"),
+            ("ecs:event.outcome", "success"),
+            ("ecs:host.os.type", "linux"),
+            ("ecs:process.executable", "/usr/bin/nc"),
+            ("ecs:process.args", "[\"nc\",\"-e\",\"/bin/sh -i\"]"),
+            ("ecs:process.working_directory", "/tmp"),
+            ("ecs:process.title", "nc -e"),
+            ("ecs:process.parent.pid", "10"),
+            ("ecs:user.name", "root"),
+            ("ecs:auditd.data.syscall", "execve"),
+            ("ecs:auditd.data.a0", "55"),
+            ("cim:type", "null"),
+            ("cim:_datamodels", "[\"Endpoint_Processes\"]"),
+            ("cim:process", "nc -e /bin/sh -i"),
+            ("sigma:CommandLine", "nc -e /bin/sh -i"),
+            ("sigma:Image", "/usr/bin/nc"),
+        ],
+    );
+    see(
+        &events[2],
+        &[
+            ("logsource", "/linux/auditd"),
+            ("sigma:type", "EXECVE"),
+            ("sigma:a2", "/bin/sh -i"),
+            ("cim:sourcetype", "linux:audit"),
+            ("cim:a1", "-e"),
+        ],
+    );
+    see(
+        &events[7],
+        &[
+            ("ecs:event.action", "logged-in"),
+            ("ecs:event.outcome", "failure"),
+            ("ecs:source.ip", "198.51.100.7"),
+            ("cim:_datamodels", "[\"Authentication\"]"),
+            ("cim:action", "failure"),
+        ],
+    );
 }
 
 #[test]
@@ -368,23 +419,26 @@ fn zeek_in_both_forms() {
     let json = r#"{"_path":"dns","ts":1772359200.5,"uid":"C1","id.orig_h":"10.0.0.1","id.orig_p":5353,"id.resp_h":"10.0.0.2","id.resp_p":53,"proto":"udp","trans_id":7,"query":"www.example.com","qtype_name":"A","rcode_name":"NOERROR","answers":["192.0.2.1","192.0.2.2"]}"#;
     let renamed = json.replace("id.orig", "id_orig").replace("id.resp", "id_resp").replace("_path", "@stream");
     for text in [tsv, json, &renamed] {
-        one(text, &[
-            ("shape:stream", "dns"),
-            ("index", "logs-zeek.dns-default"),
-            ("logsource", "/zeek/dns"),
-            ("logsource", "dns//"),
-            ("ecs:event.dataset", "zeek.dns"),
-            ("ecs:dns.question.name", "www.example.com"),
-            ("ecs:dns.resolved_ip", "[\"192.0.2.1\",\"192.0.2.2\"]"),
-            ("ecs:source.ip", "10.0.0.1"),
-            ("ecs:destination.port", "53"),
-            ("ecs:@timestamp", "2026-03-01T10:00:00.500Z"),
-            ("cim:_datamodels", "[\"Network_Resolution\"]"),
-            ("cim:sourcetype", "zeek:dns:json"),
-            ("cim:src", "10.0.0.1"),
-            ("sigma:query", "www.example.com"),
-            ("sigma:record_type", "A"),
-        ]);
+        one(
+            text,
+            &[
+                ("shape:stream", "dns"),
+                ("index", "logs-zeek.dns-default"),
+                ("logsource", "/zeek/dns"),
+                ("logsource", "dns//"),
+                ("ecs:event.dataset", "zeek.dns"),
+                ("ecs:dns.question.name", "www.example.com"),
+                ("ecs:dns.resolved_ip", "[\"192.0.2.1\",\"192.0.2.2\"]"),
+                ("ecs:source.ip", "10.0.0.1"),
+                ("ecs:destination.port", "53"),
+                ("ecs:@timestamp", "2026-03-01T10:00:00.500Z"),
+                ("cim:_datamodels", "[\"Network_Resolution\"]"),
+                ("cim:sourcetype", "zeek:dns:json"),
+                ("cim:src", "10.0.0.1"),
+                ("sigma:query", "www.example.com"),
+                ("sigma:record_type", "A"),
+            ],
+        );
     }
 }
 
@@ -432,51 +486,61 @@ fn syslog_hides_audit_records_and_sysmon() {
     assert_eq!(report.errors(), 0, "{:?}", report.problems);
     let dialects: Vec<&str> = events.iter().map(|e| e.shape.dialect()).collect();
     assert_eq!(dialects, ["windows", "auditd", "auditd", "syslog"]);
-    see(&events[0], &[
-        ("logsource", "process_creation/linux/"),
-        ("cim:source", "Syslog:Linux-Sysmon/Operational"),
-        ("cim:_datamodels", "[\"Endpoint_Processes\"]"),
-        ("cim:process", "nc -l"),
-        ("cim:parent_process_name", "sh"),
-        ("sigma:CommandLine", "nc -l"),
-        ("ecs:host.os.type", "linux"),
-    ]);
+    see(
+        &events[0],
+        &[
+            ("logsource", "process_creation/linux/"),
+            ("cim:source", "Syslog:Linux-Sysmon/Operational"),
+            ("cim:_datamodels", "[\"Endpoint_Processes\"]"),
+            ("cim:process", "nc -l"),
+            ("cim:parent_process_name", "sh"),
+            ("sigma:CommandLine", "nc -l"),
+            ("ecs:host.os.type", "linux"),
+        ],
+    );
     see(&events[1], &[("raw:node", "web1"), ("raw:cwd", "/tmp")]);
     see(&events[3], &[("logsource", "/linux/cron"), ("index", "logs-system.syslog-default")]);
 }
 
 #[test]
 fn web_access_logs() {
-    let combined = "198.51.100.7 - ada [01/Mar/2026:10:00:00 +0000] \"GET /a.php?cmd=id HTTP/1.1\" 404 12 \"-\" \"curl/8\"\n";
-    one(combined, &[
-        ("index", "logs-nginx.access-default"),
-        ("index", "logs-apache.access-default"),
-        ("logsource", "webserver//"),
-        ("ecs:source.ip", "198.51.100.7"),
-        ("ecs:http.request.method", "GET"),
-        ("ecs:http.response.status_code", "404"),
-        ("ecs:url.path", "/a.php"),
-        ("ecs:url.query", "cmd=id"),
-        ("ecs:event.outcome", "failure"),
-        ("ecs:user_agent.original", "curl/8"),
-        ("cim:_datamodels", "[\"Web\"]"),
-        ("cim:url", "/a.php?cmd=id"),
-        ("cim:status", "404"),
-        ("sigma:cs-uri-query", "cmd=id"),
-        ("sigma:cs-method", "GET"),
-    ]);
+    let combined =
+        "198.51.100.7 - ada [01/Mar/2026:10:00:00 +0000] \"GET /a.php?cmd=id HTTP/1.1\" 404 12 \"-\" \"curl/8\"\n";
+    one(
+        combined,
+        &[
+            ("index", "logs-nginx.access-default"),
+            ("index", "logs-apache.access-default"),
+            ("logsource", "webserver//"),
+            ("ecs:source.ip", "198.51.100.7"),
+            ("ecs:http.request.method", "GET"),
+            ("ecs:http.response.status_code", "404"),
+            ("ecs:url.path", "/a.php"),
+            ("ecs:url.query", "cmd=id"),
+            ("ecs:event.outcome", "failure"),
+            ("ecs:user_agent.original", "curl/8"),
+            ("cim:_datamodels", "[\"Web\"]"),
+            ("cim:url", "/a.php?cmd=id"),
+            ("cim:status", "404"),
+            ("sigma:cs-uri-query", "cmd=id"),
+            ("sigma:cs-method", "GET"),
+        ],
+    );
     let iis = "#Software: Microsoft Internet Information Services 10.0\n#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query c-ip cs(User-Agent) sc-status\n2026-03-01 10:00:00 10.0.0.5 POST /owa/x.aspx - 198.51.100.7 curl/8 200\n";
-    one(iis, &[
-        ("index", "logs-iis.access-default"),
-        ("logsource", "webserver//"),
-        ("ecs:event.dataset", "iis.access"),
-        ("ecs:url.path", "/owa/x.aspx"),
-        ("ecs:http.response.status_code", "200"),
-        ("ecs:@timestamp", "2026-03-01T10:00:00Z"),
-        ("cim:http_method", "POST"),
-        ("sigma:cs-uri-stem", "/owa/x.aspx"),
-        ("sigma:cs-user-agent", "curl/8"),
-    ]);
+    one(
+        iis,
+        &[
+            ("index", "logs-iis.access-default"),
+            ("logsource", "webserver//"),
+            ("ecs:event.dataset", "iis.access"),
+            ("ecs:url.path", "/owa/x.aspx"),
+            ("ecs:http.response.status_code", "200"),
+            ("ecs:@timestamp", "2026-03-01T10:00:00Z"),
+            ("cim:http_method", "POST"),
+            ("sigma:cs-uri-stem", "/owa/x.aspx"),
+            ("sigma:cs-user-agent", "curl/8"),
+        ],
+    );
 }
 
 #[test]
@@ -491,26 +555,29 @@ fn endpoint_products_agree_on_a_process() {
         (sentinel, "logs-sentinel_one_cloud_funnel.event-default"),
         (defender, "logs-m365_defender.event-default"),
     ] {
-        one(text, &[
-            ("index", index),
-            ("logsource", "process_creation/windows/"),
-            ("ecs:host.os.type", "windows"),
-            ("ecs:host.name", "pc1"),
-            ("ecs:event.type", "[\"start\"]"),
-            ("ecs:event.category", "[\"process\"]"),
-            ("ecs:process.name", "certutil.exe"),
-            ("ecs:process.command_line", "certutil -urlcache -f http://x"),
-            ("ecs:process.parent.name", "cmd.exe"),
-            ("ecs:user.name", "ada"),
-            ("ecs:@timestamp", "2026-03-01T10:00:00Z"),
-            ("cim:_datamodels", "[\"Endpoint_Processes\"]"),
-            ("cim:process", "certutil -urlcache -f http://x"),
-            ("cim:process_name", "certutil.exe"),
-            ("cim:parent_process_name", "cmd.exe"),
-            ("cim:dest", "pc1"),
-            ("cim:user", "ada"),
-            ("sigma:CommandLine", "certutil -urlcache -f http://x"),
-        ]);
+        one(
+            text,
+            &[
+                ("index", index),
+                ("logsource", "process_creation/windows/"),
+                ("ecs:host.os.type", "windows"),
+                ("ecs:host.name", "pc1"),
+                ("ecs:event.type", "[\"start\"]"),
+                ("ecs:event.category", "[\"process\"]"),
+                ("ecs:process.name", "certutil.exe"),
+                ("ecs:process.command_line", "certutil -urlcache -f http://x"),
+                ("ecs:process.parent.name", "cmd.exe"),
+                ("ecs:user.name", "ada"),
+                ("ecs:@timestamp", "2026-03-01T10:00:00Z"),
+                ("cim:_datamodels", "[\"Endpoint_Processes\"]"),
+                ("cim:process", "certutil -urlcache -f http://x"),
+                ("cim:process_name", "certutil.exe"),
+                ("cim:parent_process_name", "cmd.exe"),
+                ("cim:dest", "pc1"),
+                ("cim:user", "ada"),
+                ("sigma:CommandLine", "certutil -urlcache -f http://x"),
+            ],
+        );
     }
     one(falcon, &[("sigma:Image", r"\Windows\System32\certutil.exe")]);
     one(sentinel, &[("sigma:Image", r"C:\Windows\System32\certutil.exe"), ("sigma:User", r"CORP\ada")]);
@@ -519,12 +586,15 @@ fn endpoint_products_agree_on_a_process() {
 #[test]
 fn a_process_on_linux_is_no_process_on_windows() {
     let text = r#"{"@timestamp":"2026-03-01T10:00:00Z","ecs":{"version":"8"},"data_stream":{"type":"logs","dataset":"endpoint.events.process","namespace":"default"},"event":{"category":["process"],"type":["start"],"action":"exec"},"host":{"os":{"type":"linux"}},"process":{"name":"nc","executable":"/usr/bin/nc","args":["nc","-l"]}}"#;
-    one(text, &[
-        ("shape:os", "linux"),
-        ("logsource", "process_creation/linux/"),
-        ("sigma:CommandLine", "nc -l"),
-        ("cim:process", "nc -l"),
-    ]);
+    one(
+        text,
+        &[
+            ("shape:os", "linux"),
+            ("logsource", "process_creation/linux/"),
+            ("sigma:CommandLine", "nc -l"),
+            ("cim:process", "nc -l"),
+        ],
+    );
     let (events, _) = read(text);
     let sources = Schemas::builtin().unwrap().log_sources(&events[0].shape);
     assert!(!sources.iter().any(|source| LogSource::new("", "windows", "").covers(source)), "{sources:?}");

@@ -234,6 +234,7 @@ impl Object {
                     let inner: Vec<Value> = items
                         .iter()
                         .filter_map(|item| if let Value::Object(o) = item { o.path(&path[dot + 1..]) } else { None })
+                        .flat_map(|found| found.elements().cloned().collect::<Vec<_>>())
                         .collect();
                     (!inner.is_empty()).then(|| Value::list(inner))
                 }

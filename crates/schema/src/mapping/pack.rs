@@ -63,9 +63,8 @@ impl Entry {
         if self.when.is_empty() {
             return Some(0);
         }
-        let holds = |set: &&Vec<Condition>| {
-            set.iter().all(|condition| condition.fits(shape.attribute(&condition.attribute)))
-        };
+        let holds =
+            |set: &&Vec<Condition>| set.iter().all(|condition| condition.fits(shape.attribute(&condition.attribute)));
         self.when.iter().filter(holds).map(Vec::len).max()
     }
 

@@ -125,10 +125,7 @@ impl Schemas {
         if path.contains('*') {
             return self.bind_pattern(taxonomy, path, &plan, shape, depth);
         }
-        if taxonomy == Taxonomy::Cim
-            && path.contains("{}")
-            && !plan.exact.contains_key(path)
-        {
+        if taxonomy == Taxonomy::Cim && path.contains("{}") && !plan.exact.contains_key(path) {
             // Splunk names what is in an array's elements `array{}.member`; here it is `array.member`.
             return self.bind_below(taxonomy, &path.replace("{}", ""), shape, depth);
         }
@@ -175,19 +172,13 @@ impl Schemas {
 
     /// A field below one whose type is `object` is that member of it, unless a mapping names it, or an open one that is
     /// nearer.
-    fn bind_member(
-        &self,
-        plan: &Plan,
-        taxonomy: Taxonomy,
-        path: &str,
-        shape: &Shape,
-        depth: usize,
-    ) -> Option<Binding> {
+    fn bind_member(&self, plan: &Plan, taxonomy: Taxonomy, path: &str, shape: &Shape, depth: usize) -> Option<Binding> {
         if depth >= MAX_DEPTH || plan.exact.contains_key(path) {
             return None;
         }
         let (dot, parent) = path.rmatch_indices('.').map(|(dot, _)| (dot, &path[..dot])).find(|(_, parent)| {
-            plan.exact.contains_key(*parent) && self.types.get(&(taxonomy, Arc::from(*parent))) == Some(&FieldType::Object)
+            plan.exact.contains_key(*parent)
+                && self.types.get(&(taxonomy, Arc::from(*parent))) == Some(&FieldType::Object)
         })?;
         if plan.open.iter().any(|(prefix, _)| prefix.len() > dot && path.starts_with(prefix.as_ref())) {
             return None;
@@ -247,6 +238,15 @@ impl Schemas {
     /// names a log source sees them.
     pub fn log_sources(&self, shape: &Shape) -> Vec<LogSource> {
         self.plan(Taxonomy::Sigma, shape).log_sources.clone()
+    }
+
+    /// Whether a pack that does not come with Lurcher has a mapping for documents of no known dialect.
+    pub fn maps_unknown(&self) -> bool {
+        let own = self.packs.iter().filter(|pack| BUILTIN.iter().all(|(name, _)| *name != pack.file.name()));
+        own.flat_map(|pack| &pack.entries).flat_map(super::pack::Entry::conditions).any(|set| {
+            set.iter()
+                .any(|(attribute, wanted)| *attribute == "dialect" && wanted.iter().any(|value| value == "unknown"))
+        })
     }
 
     /// Every log source that some mapping gives to some events, each once, sorted.
