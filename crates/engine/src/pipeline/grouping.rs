@@ -13,12 +13,13 @@ use rustc_hash::FxHashSet;
 
 use super::{
     Accumulator, AggregateCall, Grouping, Relation, RelationalError, Windows,
+    expression::StageExpr,
     plan::named,
     row::{PipelineRow, RowPlace},
     stateful::{Seat, events_of},
 };
 use crate::{
-    eval::{CompiledExpr, millis},
+    eval::millis,
     sequence::compare_keys,
 };
 
@@ -28,7 +29,7 @@ pub(super) const MOST_KEYS: usize = 1_000;
 /// See [`GroupBy`].
 #[derive(Debug)]
 pub(crate) struct GroupPlan {
-    pub(super) keys: Vec<(Arc<str>, CompiledExpr)>,
+    pub(super) keys: Vec<(Arc<str>, StageExpr)>,
     pub(super) nulls: NullKeys,
     pub(super) lists: ListKeys,
 }
@@ -38,8 +39,8 @@ pub(crate) struct GroupPlan {
 pub(crate) struct AggregatePlan {
     pub(super) name: Arc<str>,
     pub(super) function: Aggregate,
-    pub(super) arguments: Vec<CompiledExpr>,
-    pub(super) filter: Option<CompiledExpr>,
+    pub(super) arguments: Vec<StageExpr>,
+    pub(super) filter: Option<StageExpr>,
     pub(super) elements: bool,
 }
 
@@ -50,7 +51,7 @@ pub(crate) struct AggregationPlan {
     pub(super) aggregates: Vec<AggregatePlan>,
     each: Vec<AggregateEach>,
     /// Of a [`Window`]: its time axis, if it has one.
-    window: Option<Option<(CompiledExpr, Windows)>>,
+    window: Option<Option<(StageExpr, Windows)>>,
 }
 
 /// A group, its rows by number.
@@ -65,8 +66,8 @@ pub(super) fn aggregates(columns: &[AggregateColumn]) -> Vec<AggregatePlan> {
     let plan = |column: &AggregateColumn| AggregatePlan {
         name: Arc::clone(&column.name),
         function: column.function,
-        arguments: column.arguments.iter().map(CompiledExpr::new).collect(),
-        filter: column.filter.as_ref().map(CompiledExpr::new),
+        arguments: column.arguments.iter().map(StageExpr::new).collect(),
+        filter: column.filter.as_ref().map(StageExpr::new),
         elements: column.elements,
     };
     columns.iter().map(plan).collect()
@@ -171,7 +172,7 @@ impl AggregationPlan {
         let by = GroupBy { keys: window.keys.clone(), ..GroupBy::nothing() };
         let span = window.span.as_ref().map(|span| {
             let (size, slide) = (millis(span.size).max(1), millis(span.slide).max(1));
-            (CompiledExpr::new(&span.time), Windows { time: 0, size, slide })
+            (StageExpr::new(&span.time), Windows { time: 0, size, slide })
         });
         Self {
             by: GroupPlan::new(&by),
@@ -202,7 +203,7 @@ impl AggregationPlan {
                 plans.push(AggregatePlan {
                     name: each.name.fill(if matches!(each.name, ColumnPattern::Like(_)) { &found } else { &[] }),
                     function: each.function,
-                    arguments: vec![CompiledExpr::new(&Expr::Column(Arc::clone(&name)))],
+                    arguments: vec![StageExpr::new(&Expr::Column(Arc::clone(&name)))],
                     filter: None,
                     elements: each.elements,
                 });

@@ -6,8 +6,11 @@ use lurcher_ir::{Case, Join, JoinKind, Wildcard, WildcardPiece, fold_text};
 use lurcher_schema::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Relation, RelationalError, distinct_events, grouping::combinations, row::PipelineRow, stateful::Seat};
-use crate::eval::{CompiledExpr, wildcard_matches};
+use super::{
+    Relation, RelationalError, distinct_events, expression::StageExpr, grouping::combinations, row::PipelineRow,
+    stateful::Seat,
+};
+use crate::eval::wildcard_matches;
 
 /// The keys of rows as texts, each row once for every combination of single values; rows with a null key are left out.
 struct Keyed {
@@ -16,7 +19,7 @@ struct Keyed {
     rows: Vec<usize>,
 }
 
-fn keyed(rows: &[PipelineRow], keys: &[CompiledExpr], seat: &mut Seat<'_>) -> Keyed {
+fn keyed(rows: &[PipelineRow], keys: &[StageExpr], seat: &mut Seat<'_>) -> Keyed {
     let mut columns: Vec<Vec<Value>> = vec![Vec::new(); keys.len()];
     let mut stands = Vec::new();
     let mut capped = 0;
@@ -65,7 +68,7 @@ fn joined(left: &PipelineRow, right: &PipelineRow, overwrite: bool) -> PipelineR
 /// See [`Join`].
 pub(super) fn join(
     words: &Join,
-    keys: (&[CompiledExpr], &[CompiledExpr]),
+    keys: (&[StageExpr], &[StageExpr]),
     left: Vec<PipelineRow>,
     seat: &mut Seat<'_>,
 ) -> Result<Vec<PipelineRow>, RelationalError> {
@@ -118,7 +121,7 @@ pub(super) fn append_columns(rows: &mut [PipelineRow], other: &[PipelineRow], ov
 #[derive(Debug)]
 pub(crate) struct SemiPlan {
     pub(super) branch: usize,
-    pub(super) columns: Vec<(Arc<str>, CompiledExpr)>,
+    pub(super) columns: Vec<(Arc<str>, StageExpr)>,
     pub(super) case: Case,
     pub(super) wildcards: bool,
     pub(super) negated: bool,

@@ -12,13 +12,14 @@ use rustc_hash::FxHashMap;
 
 use super::{
     accumulate::lone,
+    expression::StageExpr,
     joining::{stars, text},
     plan::no_table,
-    row::{PipelineRow, RowSource, RowView},
+    row::{PipelineRow, RowSource},
 };
 use crate::{
     Table, Tables,
-    eval::{CompiledExpr, wildcard_matches},
+    eval::wildcard_matches,
 };
 
 /// How many answers are remembered before they are all forgotten.
@@ -42,7 +43,7 @@ pub(crate) struct LookupPlan {
 
 #[derive(Debug)]
 struct Key {
-    value: CompiledExpr,
+    value: StageExpr,
     test: KeyTest,
 }
 
@@ -80,7 +81,7 @@ impl LookupPlan {
                     KeyTest::Network(cells().map(networks).collect())
                 }
             };
-            keys.push(Key { value: CompiledExpr::new(&key.value), test });
+            keys.push(Key { value: StageExpr::new(&key.value), test });
         }
         let mut index: FxHashMap<Vec<Arc<str>>, Vec<usize>> = FxHashMap::default();
         for (number, row) in table.rows().iter().enumerate() {
@@ -123,7 +124,7 @@ impl LookupPlan {
     pub(super) fn apply(&self, row: PipelineRow, source: &mut dyn RowSource, now: Timestamp) -> Vec<PipelineRow> {
         let mut values: Vec<Vec<Arc<str>>> = Vec::new();
         for key in &self.keys {
-            let value = key.value.evaluate(&mut RowView { source: &mut *source, columns: &row.columns }, now);
+            let value = key.value.value(&row, source, now);
             values.push(value.elements().map(text).collect());
         }
         let found = self.found(values);

@@ -9,6 +9,7 @@
 //! Grouping, sorting and finding duplicates are done by a [`Relational`] engine that the run is given.
 
 mod accumulate;
+mod expression;
 mod grouping;
 mod joining;
 mod lookup;
@@ -30,13 +31,14 @@ pub use self::{
     relational::{AggregateCall, ColumnOrder, Group, Grouping, Relation, Relational, RelationalError, Windows},
 };
 pub(crate) use self::{
+    expression::FieldExpr,
     joining::Gathered,
     plan::PipelinePlan,
     row::{PipelineRow, RowPlace, RowSource},
 };
 use self::{
     plan::{Given, StagePlan},
-    row::{Captured, RowView},
+    expression::{Captured, StageExpr},
     stateful::{Finisher, Seat},
 };
 use crate::tail::EventId;
@@ -176,20 +178,17 @@ impl StagePlan {
         let now = row.place.time.unwrap_or(now);
         match self {
             Self::Where(condition) => {
-                let value = condition.evaluate(&mut RowView { source, columns: &row.columns }, now);
-                return value == Value::Bool(true);
+                return condition.value(row, source, now) == Value::Bool(true);
             }
             Self::Eval(columns) => {
                 for (name, expr) in columns {
-                    let value = expr.evaluate(&mut RowView { source, columns: &row.columns }, now);
+                    let value = expr.value(row, source, now);
                     row.columns.insert(Arc::clone(name), value);
                 }
             }
             Self::Project(columns) => {
-                let view = &mut RowView { source, columns: &row.columns };
-                let projected =
-                    columns.iter().map(|(name, expr)| (Arc::clone(name), expr.evaluate(view, now))).collect();
-                row.columns = projected;
+                let value = |(name, expr): &(Arc<str>, StageExpr)| (Arc::clone(name), expr.value(row, source, now));
+                row.columns = columns.iter().map(value).collect();
             }
             Self::Fields(taxonomy) => {
                 for (name, value) in source.fields(*taxonomy) {

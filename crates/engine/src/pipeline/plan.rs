@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use lurcher_ir::{
-    Anomaly, ColumnPattern, Dedup, Expand, Expr, FieldRef, ForEachColumn, Input, Join, Pipeline, Pivot, Semi, Sink,
+    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Input, Join, Pipeline, Pivot, Semi, Sink,
     Stage, Transaction,
 };
 use lurcher_schema::{Taxonomy, Value};
 
 use super::{
+    expression::{Captures, StageExpr},
     grouping::{AggregationPlan, GroupPlan, aggregates},
     joining::SemiPlan,
     lookup::LookupPlan,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     Tables,
-    eval::{CompiledExpr, millis},
+    eval::millis,
 };
 
 /// A pipeline made ready to run.
@@ -34,9 +35,8 @@ pub(crate) struct BranchPlan {
     /// The rows that come in from elsewhere than events and branches: their columns' names and values.
     pub(super) given: Vec<Given>,
     pub(super) stages: Vec<StagePlan>,
-    /// The fields that rows are judged by from the first stage on that needs all of them: in this branch and in those
-    /// that read it. (What only the surviving rows are asked for is read back from their events.)
-    pub(super) captures: Arc<[FieldRef]>,
+    /// What rows are judged by from the first stage on that needs all of them.
+    pub(super) captures: Arc<Captures>,
     /// The branches that read this one; all stand behind it.
     pub(super) readers: Vec<usize>,
     pub(super) sink: Option<Sink>,
@@ -52,9 +52,9 @@ pub(super) enum Given {
 /// A stage made ready to run; see [`Stage`].
 #[derive(Debug)]
 pub(crate) enum StagePlan {
-    Where(CompiledExpr),
-    Eval(Vec<(Arc<str>, CompiledExpr)>),
-    Project(Vec<(Arc<str>, CompiledExpr)>),
+    Where(StageExpr),
+    Eval(Vec<(Arc<str>, StageExpr)>),
+    Project(Vec<(Arc<str>, StageExpr)>),
     Fields(Taxonomy),
     ForEachColumn(ForEachPlan),
     Keep(Vec<ColumnPattern>),
@@ -76,7 +76,7 @@ pub(crate) enum StagePlan {
     Reverse,
     Sort(Vec<SortPlan>),
     Dedup {
-        keys: Vec<CompiledExpr>,
+        keys: Vec<StageExpr>,
         keep: u64,
         consecutive: bool,
     },
@@ -88,8 +88,8 @@ pub(crate) enum StagePlan {
     FillDown(Vec<ColumnPattern>),
     Join {
         join: Join,
-        left: Vec<CompiledExpr>,
-        right: Vec<CompiledExpr>,
+        left: Vec<StageExpr>,
+        right: Vec<StageExpr>,
     },
     Semi(SemiPlan),
     Append(usize),
@@ -105,7 +105,7 @@ pub(crate) enum StagePlan {
 
 #[derive(Debug)]
 pub(crate) struct SortPlan {
-    pub(super) key: CompiledExpr,
+    pub(super) key: StageExpr,
     pub(super) descending: bool,
     pub(super) nulls_first: bool,
     pub(super) loose: bool,
@@ -116,24 +116,24 @@ pub(crate) struct ForEachPlan {
     pub(super) columns: Vec<ColumnPattern>,
     pub(super) value: Arc<str>,
     pub(super) name: Arc<str>,
-    pub(super) sets: Vec<(ColumnPattern, CompiledExpr)>,
+    pub(super) sets: Vec<(ColumnPattern, StageExpr)>,
 }
 
 #[derive(Debug)]
 pub(crate) enum AnomalyPlan {
-    FirstSeen { inputs: Vec<CompiledExpr>, output: Arc<str> },
-    Quantile { value: CompiledExpr, entity: CompiledExpr, time: CompiledExpr, window: Option<i64>, threshold: f64 },
-    Gaussian { value: CompiledExpr, entity: CompiledExpr, time: CompiledExpr, window: Option<i64>, threshold: f64 },
-    Conditional { condition: CompiledExpr, target: CompiledExpr, output: Arc<str> },
+    FirstSeen { inputs: Vec<StageExpr>, output: Arc<str> },
+    Quantile { value: StageExpr, entity: StageExpr, time: StageExpr, window: Option<i64>, threshold: f64 },
+    Gaussian { value: StageExpr, entity: StageExpr, time: StageExpr, window: Option<i64>, threshold: f64 },
+    Conditional { condition: StageExpr, target: StageExpr, output: Arc<str> },
 }
 
 /// See [`Transaction`].
 #[derive(Debug)]
 pub(crate) struct TransactionPlan {
-    pub(super) keys: Vec<(Arc<str>, CompiledExpr)>,
-    pub(super) time: Option<CompiledExpr>,
-    pub(super) starts: Option<CompiledExpr>,
-    pub(super) ends: Option<CompiledExpr>,
+    pub(super) keys: Vec<(Arc<str>, StageExpr)>,
+    pub(super) time: Option<StageExpr>,
+    pub(super) starts: Option<StageExpr>,
+    pub(super) ends: Option<StageExpr>,
     pub(super) max_span: Option<i64>,
     pub(super) max_pause: Option<i64>,
     pub(super) words: Transaction,
@@ -175,8 +175,10 @@ impl PipelinePlan {
                     },
                 }
             }
+            let settled = stages.iter().position(StagePlan::needs_all_rows);
+            let captures = settled.map(|settled| Captures::new(pipeline, number, settled)).unwrap_or_default();
             branches.push(BranchPlan {
-                captures: captures(pipeline, number, &stages),
+                captures: captures.into(),
                 filters,
                 given,
                 stages,
@@ -199,45 +201,10 @@ pub(super) fn no_table(name: &str) -> String {
     format!("there is no table `{name}` in this run")
 }
 
-/// The fields that the rows of a branch are judged by once they have been collected; none if they never are. `stages`
-/// are the branch's own.
-fn captures(pipeline: &Pipeline, branch: usize, stages: &[StagePlan]) -> Arc<[FieldRef]> {
-    // What stands before the first stage that collects has been settled by then.
-    let Some(settled) = stages.iter().position(StagePlan::needs_all_rows) else { return [].into() };
-    let mut reached = vec![false; pipeline.branches.len()];
-    let mut fields: Vec<FieldRef> = Vec::new();
-    for (number, other) in pipeline.branches.iter().enumerate().skip(branch) {
-        let is_read = |read: usize| reached.get(read) == Some(&true);
-        let reads = |input: &Input| matches!(input, Input::Branch(read) if is_read(*read));
-        let takes = |stage: &Stage| stage.reads_branch().is_some_and(is_read);
-        let is_reached = number == branch || other.inputs.iter().any(reads) || other.stages.iter().any(takes);
-        if let Some(slot) = reached.get_mut(number) {
-            *slot = is_reached;
-        }
-        let settled = if number == branch { settled } else { 0 };
-        for expr in other.stages.iter().skip(settled).filter(|_| is_reached).flat_map(judging) {
-            expr.fields(&mut |field| {
-                if !fields.contains(field) {
-                    fields.push(field.clone());
-                }
-            });
-        }
-    }
-    fields.into()
-}
-
-/// The expressions that decide which rows a stage lets through, and how it groups, orders or judges them.
-fn judging(stage: &Stage) -> Vec<&Expr> {
-    match stage {
-        Stage::Eval(_) | Stage::Project(_) | Stage::ForEachColumn(_) => Vec::new(),
-        judging => judging.expressions(),
-    }
-}
-
 impl StagePlan {
     fn new(stage: &Stage, tables: &Tables) -> Result<Self, String> {
         Ok(match stage {
-            Stage::Where(condition) => Self::Where(CompiledExpr::new(condition)),
+            Stage::Where(condition) => Self::Where(StageExpr::new(condition)),
             Stage::Eval(columns) => Self::Eval(named(columns)),
             Stage::Project(columns) => Self::Project(named(columns)),
             Stage::Fields(taxonomy) => Self::Fields(*taxonomy),
@@ -251,9 +218,9 @@ impl StagePlan {
             Stage::Running(running) => Self::Running(RunningPlan {
                 by: GroupPlan::new(&running.by),
                 aggregates: aggregates(&running.aggregates),
-                span: running.span.as_ref().map(|(time, span)| (CompiledExpr::new(time), millis(*span))),
-                reset_before: running.reset_before.as_ref().map(CompiledExpr::new),
-                reset_after: running.reset_after.as_ref().map(CompiledExpr::new),
+                span: running.span.as_ref().map(|(time, span)| (StageExpr::new(time), millis(*span))),
+                reset_before: running.reset_before.as_ref().map(StageExpr::new),
+                reset_after: running.reset_after.as_ref().map(StageExpr::new),
                 words: running.clone(),
             }),
             Stage::Anomaly(anomaly) => Self::Anomaly(AnomalyPlan::new(anomaly)),
@@ -263,7 +230,7 @@ impl StagePlan {
             Stage::Sort(keys) => Self::Sort(
                 keys.iter()
                     .map(|key| SortPlan {
-                        key: CompiledExpr::new(&key.expr),
+                        key: StageExpr::new(&key.expr),
                         descending: key.descending,
                         nulls_first: key.nulls_first,
                         loose: key.loose,
@@ -278,8 +245,8 @@ impl StagePlan {
             Stage::FillNull { columns, value } => Self::FillNull { columns: columns.clone(), value: value.clone() },
             Stage::FillDown(columns) => Self::FillDown(columns.clone()),
             Stage::Join(join) => Self::Join {
-                left: join.keys.iter().map(|(left, _)| CompiledExpr::new(left)).collect(),
-                right: join.keys.iter().map(|(_, right)| CompiledExpr::new(right)).collect(),
+                left: join.keys.iter().map(|(left, _)| StageExpr::new(left)).collect(),
+                right: join.keys.iter().map(|(_, right)| StageExpr::new(right)).collect(),
                 join: join.clone(),
             },
             Stage::Semi(semi) => Self::Semi(semi_plan(semi)),
@@ -326,12 +293,12 @@ impl StagePlan {
     }
 }
 
-pub(super) fn named(columns: &[(Arc<str>, Expr)]) -> Vec<(Arc<str>, CompiledExpr)> {
-    columns.iter().map(|(name, expr)| (Arc::clone(name), CompiledExpr::new(expr))).collect()
+pub(super) fn named(columns: &[(Arc<str>, Expr)]) -> Vec<(Arc<str>, StageExpr)> {
+    columns.iter().map(|(name, expr)| (Arc::clone(name), StageExpr::new(expr))).collect()
 }
 
-fn compiled(exprs: &[Expr]) -> Vec<CompiledExpr> {
-    exprs.iter().map(CompiledExpr::new).collect()
+fn compiled(exprs: &[Expr]) -> Vec<StageExpr> {
+    exprs.iter().map(StageExpr::new).collect()
 }
 
 fn semi_plan(semi: &Semi) -> SemiPlan {
@@ -350,7 +317,7 @@ impl ForEachPlan {
             columns: each.columns.clone(),
             value: Arc::clone(&each.value),
             name: Arc::clone(&each.name),
-            sets: each.sets.iter().map(|(name, expr)| (name.clone(), CompiledExpr::new(expr))).collect(),
+            sets: each.sets.iter().map(|(name, expr)| (name.clone(), StageExpr::new(expr))).collect(),
         }
     }
 }
@@ -360,9 +327,9 @@ impl TransactionPlan {
         let span = |span: Option<Duration>| span.map(millis);
         Self {
             keys: named(&words.keys),
-            time: words.time.as_ref().map(CompiledExpr::new),
-            starts: words.starts.as_ref().map(CompiledExpr::new),
-            ends: words.ends.as_ref().map(CompiledExpr::new),
+            time: words.time.as_ref().map(StageExpr::new),
+            starts: words.starts.as_ref().map(StageExpr::new),
+            ends: words.ends.as_ref().map(StageExpr::new),
             max_span: span(words.max_span),
             max_pause: span(words.max_pause),
             words: words.clone(),
@@ -372,7 +339,7 @@ impl TransactionPlan {
 
 impl AnomalyPlan {
     fn new(anomaly: &Anomaly) -> Self {
-        let compiled = CompiledExpr::new;
+        let compiled = StageExpr::new;
         match anomaly {
             Anomaly::FirstSeen { inputs, output } => {
                 Self::FirstSeen { inputs: inputs.iter().map(compiled).collect(), output: Arc::clone(output) }

@@ -10,7 +10,7 @@ use super::{
     accumulate::{compare_values, lone},
     distinct_events,
     plan::ForEachPlan,
-    row::{PipelineRow, RowSource, RowView},
+    row::{PipelineRow, RowSource},
 };
 use crate::eval::{Number, read_number};
 
@@ -23,7 +23,7 @@ pub(super) fn for_each_column(plan: &ForEachPlan, row: &mut PipelineRow, source:
         row.columns.insert(Arc::clone(&plan.value), value);
         row.columns.insert(Arc::clone(&plan.name), Value::Text(Arc::clone(&name)));
         for (target, expr) in &plan.sets {
-            let value = expr.evaluate(&mut RowView { source: &mut *source, columns: &row.columns }, now);
+            let value = expr.value(row, source, now);
             row.columns.insert(target.fill(&[&name]), value);
         }
         row.columns.remove(&plan.value);

@@ -5,6 +5,7 @@ use std::{cmp::Ordering, sync::Arc};
 use lurcher_ir::{ColumnPattern, Expand, FieldRef};
 use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
 
+use super::expression::{Captured, FieldExpr};
 use crate::{eval::Row, sequence::compare_tiebreakers, tail::EventId};
 
 /// A row.
@@ -14,31 +15,10 @@ pub(crate) struct PipelineRow {
     pub(crate) columns: Object,
     /// The row's own event; none of an aggregate, and none as long as the event is the one that is being scanned.
     pub(crate) own: Option<EventId>,
-    /// Fields of its own event that later stages judge it by; taken while the event was at hand, since reading events
-    /// back is dear.
+    /// What later stages judge it by of its own event.
     pub(crate) captured: Option<Captured>,
     /// The events that went into it, if there are others than its own.
     pub(crate) merged: Vec<EventId>,
-}
-
-/// Fields of an event and their values.
-#[derive(Clone, Debug)]
-pub(crate) struct Captured {
-    fields: Arc<[FieldRef]>,
-    values: Arc<[Value]>,
-}
-
-impl Captured {
-    /// Takes these fields of an event.
-    pub(super) fn of(fields: &Arc<[FieldRef]>, source: &mut dyn RowSource) -> Self {
-        Self { fields: Arc::clone(fields), values: fields.iter().map(|field| source.field(field)).collect() }
-    }
-
-    /// The value of a field; none if it was not captured.
-    pub(super) fn get(&self, field: &FieldRef) -> Option<Value> {
-        let at = self.fields.iter().position(|captured| captured == field)?;
-        self.values.get(at).cloned()
-    }
 }
 
 /// Where a row stands among rows.
@@ -161,6 +141,8 @@ impl PipelineRow {
 pub(crate) trait RowSource {
     /// A field of it; null without an event.
     fn field(&mut self, field: &FieldRef) -> Value;
+    /// The value of an expression over its fields.
+    fn computed(&mut self, expr: &Arc<FieldExpr>) -> Value;
     /// All of it in a taxonomy; null without an event.
     fn whole(&mut self, taxonomy: Taxonomy) -> Value;
     /// All its fields in a taxonomy by their dotted names; none without an event.

@@ -8,20 +8,20 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Accumulator,
+    expression::StageExpr,
     grouping::{AggregatePlan, GroupPlan},
     row::PipelineRow,
     stateful::{Seat, whole},
 };
-use crate::eval::CompiledExpr;
 
 /// See [`Running`].
 #[derive(Debug)]
 pub(crate) struct RunningPlan {
     pub(super) by: GroupPlan,
     pub(super) aggregates: Vec<AggregatePlan>,
-    pub(super) span: Option<(CompiledExpr, i64)>,
-    pub(super) reset_before: Option<CompiledExpr>,
-    pub(super) reset_after: Option<CompiledExpr>,
+    pub(super) span: Option<(StageExpr, i64)>,
+    pub(super) reset_before: Option<StageExpr>,
+    pub(super) reset_after: Option<StageExpr>,
     pub(super) words: Running,
 }
 
@@ -49,7 +49,7 @@ impl RunningPlan {
         let mut number = 0;
         for row in rows {
             let keys: Vec<Value> = self.by.keys.iter().map(|(_, key)| seat.value(row, key)).collect();
-            let resets = |expr: &Option<CompiledExpr>, row: &PipelineRow, seat: &mut Seat<'_>| {
+            let resets = |expr: &Option<StageExpr>, row: &PipelineRow, seat: &mut Seat<'_>| {
                 expr.as_ref().is_some_and(|expr| seat.value(row, expr) == Value::Bool(true))
             };
             let changed = self.words.reset_on_change && previous.as_ref().is_some_and(|previous| *previous != keys);

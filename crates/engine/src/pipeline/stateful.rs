@@ -9,11 +9,12 @@ use super::{
     ColumnOrder, Gathered, Relation, Relational, RelationalError, distinct_events, joining,
     plan::{AnomalyPlan, SortPlan, StagePlan},
     reshape,
-    row::{Captured, PipelineRow, RowSource, RowView},
+    expression::{Captured, FieldExpr, StageExpr},
+    row::{PipelineRow, RowSource},
 };
 use crate::{
     anomaly::{Conditional, FirstSeen, Gaussian, Quantile},
-    eval::{CompiledExpr, Number, read_number},
+    eval::{Number, read_number},
     tail::{EventId, Fields, Stores},
 };
 
@@ -36,12 +37,12 @@ impl Seat<'_> {
         Stored { fields: self.fields, stores: self.stores, own: row.own, event: None, captured }
     }
 
-    pub(super) fn value(&mut self, row: &PipelineRow, expr: &CompiledExpr) -> Value {
+    pub(super) fn value(&mut self, row: &PipelineRow, expr: &StageExpr) -> Value {
         let now = row.place.time.unwrap_or(self.now);
-        expr.evaluate(&mut RowView { source: &mut self.source(row), columns: &row.columns }, now)
+        expr.value(row, &mut self.source(row), now)
     }
 
-    pub(super) fn column(&mut self, rows: &[PipelineRow], expr: &CompiledExpr) -> Vec<Value> {
+    pub(super) fn column(&mut self, rows: &[PipelineRow], expr: &StageExpr) -> Vec<Value> {
         rows.iter().map(|row| self.value(row, expr)).collect()
     }
 
@@ -76,11 +77,15 @@ impl Stored<'_> {
 
 impl RowSource for Stored<'_> {
     fn field(&mut self, field: &FieldRef) -> Value {
-        if let Some(value) = self.captured.as_ref().and_then(|captured| captured.get(field)) {
+        if let Some(value) = self.captured.as_ref().and_then(|captured| captured.field(field)) {
             return value;
         }
         let fields = self.fields;
         self.event().map(|event| fields.in_event(event, field)).unwrap_or_default()
+    }
+
+    fn computed(&mut self, expr: &Arc<FieldExpr>) -> Value {
+        expr.evaluate(self)
     }
 
     fn whole(&mut self, taxonomy: Taxonomy) -> Value {

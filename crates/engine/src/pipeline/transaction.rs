@@ -12,11 +12,11 @@ use super::{
     Accumulator,
     accumulate::lone,
     distinct_events,
+    expression::StageExpr,
     plan::TransactionPlan,
     row::{PipelineRow, RowPlace},
     stateful::{Seat, whole},
 };
-use crate::eval::CompiledExpr;
 
 /// A group whose rows are still coming, from the last to the first.
 struct Open {
@@ -87,7 +87,7 @@ impl TransactionPlan {
             });
             agree && shared
         };
-        let holds = |expr: &Option<CompiledExpr>, row: &PipelineRow, seat: &mut Seat<'_>| {
+        let holds = |expr: &Option<StageExpr>, row: &PipelineRow, seat: &mut Seat<'_>| {
             expr.as_ref().is_some_and(|expr| seat.value(row, expr) == Value::Bool(true))
         };
         // The group that was opened last is the one whose rows are nearest in time.

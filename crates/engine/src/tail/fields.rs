@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use lurcher_ir::FieldRef;
-use lurcher_schema::{Column, Event, EventBatch, Origin, Schemas, ShapeId, Taxonomy, Timestamp, Value};
+use lurcher_schema::{Column, MISSING, Event, EventBatch, Origin, Schemas, ShapeId, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashMap;
+
+use crate::pipeline::FieldExpr;
 
 /// Reads fields. Columns are computed once per batch and only where somebody asks.
 #[derive(Debug)]
@@ -12,6 +14,17 @@ pub(crate) struct Fields {
     schemas: Arc<Schemas>,
     batch: Option<BatchId>,
     columns: FxHashMap<FieldRef, Source>,
+    /// By the address of an expression, which a plan holds for as long as there are events.
+    computed: FxHashMap<usize, Computed>,
+}
+
+/// What an expression has come to in the batch, by the keys of the values of its fields.
+#[derive(Debug)]
+struct Computed {
+    columns: Vec<Column>,
+    /// Of one field: by key, that of no value first.
+    single: Vec<Option<Value>>,
+    several: FxHashMap<Vec<i32>, Value>,
 }
 
 /// What tells batches apart: no two hold the same event.
@@ -23,6 +36,19 @@ struct BatchId {
     shape: ShapeId,
 }
 
+/// What is known of an expression's value in a row.
+#[derive(Debug)]
+pub(crate) enum Known {
+    /// It is this.
+    Value(Value),
+    /// Not yet; to be remembered under this key of its only field,
+    Single(usize),
+    /// or these keys of its fields.
+    Several(Vec<i32>),
+    /// It cannot be told by its fields' keys.
+    Never,
+}
+
 #[derive(Debug)]
 enum Source {
     Column(Column),
@@ -32,7 +58,7 @@ enum Source {
 
 impl Fields {
     pub(crate) fn new(schemas: Arc<Schemas>) -> Self {
-        Self { schemas, batch: None, columns: FxHashMap::default() }
+        Self { schemas, batch: None, columns: FxHashMap::default(), computed: FxHashMap::default() }
     }
 
     /// Says which batch is read from now on.
@@ -49,6 +75,7 @@ impl Fields {
         });
         if !same {
             self.columns.clear();
+            self.computed.clear();
             let origin = Arc::clone(batch.origin());
             self.batch = Some(BatchId { origin, first, rows: batch.rows(), shape: batch.shape().id() });
         }
@@ -56,20 +83,71 @@ impl Fields {
 
     /// A field of a row of the batch that was entered.
     pub(crate) fn in_batch(&mut self, batch: &EventBatch, row: usize, field: &FieldRef) -> Value {
+        if let Source::Column(column) = self.source(batch, field) {
+            return column.value(row);
+        }
+        self.in_event(&batch.event(row), field)
+    }
+
+    fn source(&mut self, batch: &EventBatch, field: &FieldRef) -> &Source {
+        let schemas = &self.schemas;
         if !self.columns.contains_key(field) {
             let (taxonomy, path) = (field.taxonomy, field.path.as_str());
-            let binding = self.schemas.bind(taxonomy, path, batch.shape());
-            let source = if binding.is_missing() && !self.schemas.members(taxonomy, path, batch.shape()).is_empty() {
-                Source::Object
-            } else {
-                Source::Column(binding.column(batch))
-            };
+            let binding = schemas.bind(taxonomy, path, batch.shape());
+            let is_object = binding.is_missing() && !schemas.members(taxonomy, path, batch.shape()).is_empty();
+            let source = if is_object { Source::Object } else { Source::Column(binding.column(batch)) };
             self.columns.insert(field.clone(), source);
         }
-        match self.columns.get(field) {
-            Some(Source::Column(column)) => column.value(row),
-            Some(Source::Object) => self.in_event(&batch.event(row), field),
-            None => Value::Null,
+        self.columns.get(field).unwrap_or(&Source::Object)
+    }
+
+    /// What an expression comes to in a row of the batch that was entered, if it has been computed for the same values
+    /// before; else where to put it.
+    pub(crate) fn known(&mut self, batch: &EventBatch, row: usize, expr: &FieldExpr) -> Known {
+        let address = std::ptr::from_ref(expr) as usize;
+        if !self.computed.contains_key(&address) {
+            let mut columns = Vec::new();
+            for field in &expr.fields {
+                match self.source(batch, field) {
+                    Source::Column(column) => columns.push(column.clone()),
+                    Source::Object => return Known::Never,
+                }
+            }
+            let width = match columns.as_slice() {
+                [column] => column.values.len() + 1,
+                _ => 0,
+            };
+            self.computed.insert(address, Computed { columns, single: vec![None; width], several: FxHashMap::default() });
+        }
+        let Some(computed) = self.computed.get(&address) else { return Known::Never };
+        let key = |column: &Column| column.keys.get(row).copied().unwrap_or(MISSING);
+        let keys: Vec<i32> = match computed.columns.as_slice() {
+            [column] => {
+                let place = (key(column) + 1) as usize;
+                return match computed.single.get(place) {
+                    Some(Some(value)) => Known::Value(value.clone()),
+                    _ => Known::Single(place),
+                };
+            }
+            columns => columns.iter().map(key).collect(),
+        };
+        match computed.several.get(&keys) {
+            Some(value) => Known::Value(value.clone()),
+            None => Known::Several(keys),
+        }
+    }
+
+    /// Remembers what an expression has come to.
+    pub(crate) fn learn(&mut self, expr: &FieldExpr, place: Known, value: &Value) {
+        let Some(computed) = self.computed.get_mut(&(std::ptr::from_ref(expr) as usize)) else { return };
+        match place {
+            Known::Single(place) => {
+                if let Some(slot) = computed.single.get_mut(place) {
+                    *slot = Some(value.clone());
+                }
+            }
+            Known::Several(keys) => drop(computed.several.insert(keys, value.clone())),
+            Known::Value(_) | Known::Never => {}
         }
     }
 

@@ -27,13 +27,13 @@ use self::{
     rule_tail::{RuleTail, Share},
 };
 pub(crate) use self::{
-    fields::Fields,
+    fields::{Fields, Known},
     found::{RawDetail, RawMatch, RawPairing},
     store::{EventId, EventStore},
 };
 use crate::{
     Alert, AlertSink, Match, RuleSet, RunSummary, Settings,
-    pipeline::RowSource,
+    pipeline::{FieldExpr, RowSource},
     schedule::Runs,
 };
 
@@ -260,6 +260,17 @@ impl Hand<'_> {
 impl RowSource for Hand<'_> {
     fn field(&mut self, field: &FieldRef) -> Value {
         self.fields.in_batch(self.batch, self.row, field)
+    }
+
+    fn computed(&mut self, expr: &Arc<FieldExpr>) -> Value {
+        match self.fields.known(self.batch, self.row, expr) {
+            Known::Value(value) => value,
+            place => {
+                let value = expr.evaluate(self);
+                self.fields.learn(expr, place, &value);
+                value
+            }
+        }
     }
 
     fn whole(&mut self, taxonomy: Taxonomy) -> Value {
