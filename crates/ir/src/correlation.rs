@@ -211,7 +211,8 @@ pub(crate) fn print_correlation(f: &mut Formatter<'_>, correlation: &Correlation
                     Sources::Indices(patterns) => write!(f, " of {}", patterns.join(", "))?,
                 }
                 for (level, read) in reads.iter().enumerate() {
-                    let names = |fields: &[FieldRef]| fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                    let names =
+                        |fields: &[FieldRef]| fields.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                     let up = if level == 0 { String::new() } else { format!(" (level {level})") };
                     if !read.keys.is_empty() {
                         write!(f, "{up} by {}", names(&read.keys))?;

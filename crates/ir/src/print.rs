@@ -12,8 +12,7 @@ use lurcher_schema::Value;
 
 use crate::{
     Bound, Case, Expr, FieldRef, Function, Interval, Key, Limit, ListFunction, Network, Predicate, Quantifier,
-    RuleBody, Sequence, Step, Tail, Test, TextFunction, TimeFunction, ValueType,
-    correlation::print_correlation,
+    RuleBody, Sequence, Step, Tail, Test, TextFunction, TimeFunction, ValueType, correlation::print_correlation,
 };
 
 impl Display for RuleBody {

@@ -213,7 +213,10 @@ mod tests {
     #[test]
     fn words_are_cut_as_the_annex_says() {
         assert_eq!(cut("[System.Net.WebClient]::new()"), ["System.Net.WebClient", "new"]);
-        assert_eq!(cut("Invoke-Expression $x_1; 3.14 v1.a a1.2b"), ["Invoke", "Expression", "x_1", "3.14", "v1", "a", "a1.2b"]);
+        assert_eq!(
+            cut("Invoke-Expression $x_1; 3.14 v1.a a1.2b"),
+            ["Invoke", "Expression", "x_1", "3.14", "v1", "a", "a1.2b"]
+        );
         assert_eq!(cut("dog's don't' 'x' __ _a_"), ["dog's", "don't", "x", "_a_"]);
         assert_eq!(cut("a:b a::b 1:2 1,2;3"), ["a:b", "a", "b", "1", "2", "1,2;3"]);
         assert_eq!(cut(r"C:\Windows\x.exe"), ["C", "Windows", "x.exe"]);

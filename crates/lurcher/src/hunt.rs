@@ -249,7 +249,8 @@ impl Swept {
         stats.set("seconds_tail", seconds(self.scan.tail_nanos));
         stats.set("seconds_output", seconds(self.output_nanos));
         stats.set("collected", self.scan.tails.collected);
-        stats.set("dropped", self.scan.tails.dropped.iter().map(|(_, hits)| hits).sum::<u64>());
+        stats.set("tail_bytes", self.scan.tails.held);
+        stats.set("spilled", self.scan.tails.spilled);
         stats.set("problems", self.report.problems.iter().map(|problem| problem.count).sum::<u64>());
         stats.set("skipped", self.report.skipped.len());
     }
@@ -260,7 +261,6 @@ pub(crate) fn tell_tails(rules: &RuleSet, scan: &ScanStats) -> bool {
     let name = |rule: u32| rules.rules().get(rule as usize).map_or("?", |rule| rule.meta.name.as_str());
     let tails = &scan.tails;
     let given_up = [
-        (&tails.dropped, "given up for lack of memory"),
         (&tails.undated, "left out, since they carry no time to order them by"),
         (&tails.capped, "taken with only a part of their join keys, since there were too many combinations"),
     ];
@@ -275,7 +275,7 @@ pub(crate) fn tell_tails(rules: &RuleSet, scan: &ScanStats) -> bool {
     if tails.unreadable > 0 {
         eprintln!("error: {} could not be read back from temporary files", count(tails.unreadable, "event"));
     }
-    !tails.dropped.is_empty() || !tails.failed.is_empty() || tails.unreadable > 0
+    !tails.failed.is_empty() || tails.unreadable > 0
 }
 
 /// The writer, and what went wrong with it first.

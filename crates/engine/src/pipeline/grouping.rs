@@ -18,10 +18,7 @@ use super::{
     row::{PipelineRow, RowPlace},
     stateful::{Seat, events_of},
 };
-use crate::{
-    eval::millis,
-    sequence::compare_keys,
-};
+use crate::{eval::millis, sequence::compare_keys};
 
 /// How many combinations of key values one row may stand under; what lies beyond is cut and counted.
 pub(super) const MOST_KEYS: usize = 1_000;

@@ -17,10 +17,7 @@ use super::{
     plan::no_table,
     row::{PipelineRow, RowSource},
 };
-use crate::{
-    Table, Tables,
-    eval::wildcard_matches,
-};
+use crate::{Table, Tables, eval::wildcard_matches};
 
 /// How many answers are remembered before they are all forgotten.
 const REMEMBERED: usize = 1 << 16;

@@ -37,8 +37,8 @@ pub(crate) use self::{
     row::{PipelineRow, RowPlace, RowSource},
 };
 use self::{
-    plan::{Given, StagePlan},
     expression::{Captured, StageExpr},
+    plan::{Given, StagePlan},
     stateful::{Finisher, Seat},
 };
 use crate::tail::EventId;
@@ -50,11 +50,13 @@ pub(crate) struct Flow {
     pub(crate) collected: Vec<Vec<PipelineRow>>,
     /// Rows that came to a sink of alerts.
     pub(crate) matches: Vec<PipelineRow>,
+    /// About how many bytes have been collected since this was last read.
+    pub(crate) bytes: u64,
 }
 
 impl Flow {
     pub(crate) fn new(plan: &PipelinePlan) -> Self {
-        Self { collected: plan.branches.iter().map(|_| Vec::new()).collect(), matches: Vec::new() }
+        Self { collected: plan.branches.iter().map(|_| Vec::new()).collect(), matches: Vec::new(), bytes: 0 }
     }
 }
 
@@ -98,6 +100,7 @@ impl PipelinePlan {
                     row.captured.get_or_insert_with(|| Captured::of(&plan.captures, source));
                     row.own = row.own.or_else(|| source.keep());
                     if let Some(collected) = flow.collected.get_mut(branch) {
+                        flow.bytes += row.size();
                         collected.push(row);
                     }
                     return;

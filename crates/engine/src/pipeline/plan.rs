@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use lurcher_ir::{
-    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Input, Join, Pipeline, Pivot, Semi, Sink,
-    Stage, Transaction,
+    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Input, Join, Pipeline, Pivot, Semi, Sink, Stage,
+    Transaction,
 };
 use lurcher_schema::{Taxonomy, Value};
 
@@ -15,10 +15,7 @@ use super::{
     lookup::LookupPlan,
     running::RunningPlan,
 };
-use crate::{
-    Tables,
-    eval::millis,
-};
+use crate::{Tables, eval::millis};
 
 /// A pipeline made ready to run.
 #[derive(Debug)]

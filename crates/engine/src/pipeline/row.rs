@@ -61,6 +61,14 @@ impl PipelineRow {
         if self.merged.is_empty() { self.own.as_slice() } else { &self.merged }
     }
 
+    /// About how many bytes it takes; texts that it shares with others of its batch are not counted.
+    pub(super) fn size(&self) -> u64 {
+        let cell = |value: &Value| size_of::<(Arc<str>, Value)>() + value.as_text().map_or(0, str::len);
+        let columns: usize = self.columns.iter().map(|(_, value)| cell(value)).sum();
+        let captured = self.captured.as_ref().map_or(0, Captured::size);
+        (size_of::<Self>() + columns + captured) as u64
+    }
+
     /// Says that the events were kept by this store.
     pub(crate) fn set_store(&mut self, store: u32) {
         for id in self.own.iter_mut().chain(&mut self.merged) {

@@ -6,10 +6,11 @@ use lurcher_ir::FieldRef;
 use lurcher_schema::{Event, Taxonomy, Timestamp, Value};
 
 use super::{
-    ColumnOrder, Gathered, Relation, Relational, RelationalError, distinct_events, joining,
+    ColumnOrder, Gathered, Relation, Relational, RelationalError, distinct_events,
+    expression::{Captured, FieldExpr, StageExpr},
+    joining,
     plan::{AnomalyPlan, SortPlan, StagePlan},
     reshape,
-    expression::{Captured, FieldExpr, StageExpr},
     row::{PipelineRow, RowSource},
 };
 use crate::{

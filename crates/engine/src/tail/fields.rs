@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lurcher_ir::FieldRef;
-use lurcher_schema::{Column, MISSING, Event, EventBatch, Origin, Schemas, ShapeId, Taxonomy, Timestamp, Value};
+use lurcher_schema::{Column, Event, EventBatch, MISSING, Origin, Schemas, ShapeId, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashMap;
 
 use crate::pipeline::FieldExpr;
@@ -117,7 +117,8 @@ impl Fields {
                 [column] => column.values.len() + 1,
                 _ => 0,
             };
-            self.computed.insert(address, Computed { columns, single: vec![None; width], several: FxHashMap::default() });
+            self.computed
+                .insert(address, Computed { columns, single: vec![None; width], several: FxHashMap::default() });
         }
         let Some(computed) = self.computed.get(&address) else { return Known::Never };
         let key = |column: &Column| column.keys.get(row).copied().unwrap_or(MISSING);

@@ -89,6 +89,7 @@ impl Collector {
     pub fn take(&mut self, batch: &EventBatch, row: usize, hits: &[Hit]) {
         self.fields.enter(batch);
         let mut hand = Hand { batch, row, fields: &mut self.fields, store: &mut self.store, kept: None };
+        let mut bytes = 0;
         for hit in hits {
             let Some(rule) = self.rules.rules().get(hit.rule as usize) else { continue };
             let tail = self.tails.entry(hit.rule).or_insert_with(|| RuleTail::new(rule, &self.settings));
@@ -101,6 +102,10 @@ impl Collector {
             }
             add(&mut self.stats.undated, hit.rule, counts.undated);
             add(&mut self.stats.capped, hit.rule, counts.capped);
+            bytes += counts.bytes;
+        }
+        if bytes > 0 {
+            self.store.reserve(bytes);
         }
     }
 
@@ -122,6 +127,7 @@ impl Collector {
             seen = join(seen, collector.seen);
             stats.merge(collector.stats);
             stats.spilled += collector.store.spilled();
+            stats.held += collector.store.reserved();
             stores.0.push(collector.store);
             for (rule, mut tail) in collector.tails {
                 tail.set_store(number as u32);
@@ -206,9 +212,9 @@ fn add(counts: &mut Vec<(u32, u64)>, rule: u32, count: u64) {
 pub struct TailStats {
     /// Hits that were collected.
     pub collected: u64,
-    /// Hits that were dropped because the budget was spent, by rule index. Events beyond the budget go to a temporary
-    /// file, so at present there are none.
-    pub dropped: Vec<(u32, u64)>,
+    /// About how many bytes of rows and hits were held in memory beside the events. They count against the budget, so
+    /// that events make room for them, but do not go to a file themselves.
+    pub held: u64,
     /// Hits that were dropped because the event has no time that can be read, and the rule needs one, by rule index.
     pub undated: Vec<(u32, u64)>,
     /// Hits of which some combinations of join keys were dropped because there were too many, by rule index.
@@ -227,9 +233,9 @@ pub struct TailStats {
 impl TailStats {
     fn merge(&mut self, other: Self) {
         self.collected += other.collected;
+        self.held += other.held;
         self.spilled += other.spilled;
         self.unreadable += other.unreadable;
-        other.dropped.into_iter().for_each(|(rule, count)| add(&mut self.dropped, rule, count));
         other.undated.into_iter().for_each(|(rule, count)| add(&mut self.undated, rule, count));
         other.capped.into_iter().for_each(|(rule, count)| add(&mut self.capped, rule, count));
         self.failed.extend(other.failed);

@@ -86,6 +86,8 @@ pub(super) struct Taken {
     pub(super) matches: Vec<Object>,
     pub(super) undated: u64,
     pub(super) capped: u64,
+    /// About how much memory what was kept takes, the event aside.
+    pub(super) bytes: u64,
 }
 
 /// What a tail found.
@@ -146,7 +148,10 @@ impl RuleTail {
         match &mut self.kind {
             Kind::Nothing => {}
             Kind::Terms(terms) => terms.take(filter, self.order.row_place(hand), hand, &mut taken),
-            Kind::Events { hits, .. } => hits.push((self.order.row_place(hand), hand.id())),
+            Kind::Events { hits, .. } => {
+                hits.push((self.order.row_place(hand), hand.id()));
+                taken.bytes += size_of::<(RowPlace, EventId)>() as u64;
+            }
             Kind::Sequence { sequence, hits } => {
                 let until = sequence.until.iter().map(|step| (sequence.steps.len(), step, false));
                 let steps = sequence.steps.iter().enumerate().map(|(number, step)| (number, step, !step.missing));
@@ -163,6 +168,7 @@ impl RuleTail {
             Kind::Pipeline { plan, flow } => {
                 let place = self.order.row_place(hand);
                 plan.enter(filter, &place, hand, now, flow);
+                taken.bytes += std::mem::take(&mut flow.bytes);
                 match &mut self.direct {
                     Some(direct) => {
                         let kept = flow.matches.drain(..).map(|row| (row.place, hand.id(), row.columns));
@@ -418,6 +424,7 @@ impl StepHits {
                     self.keys.insert(Arc::clone(&key));
                     key
                 });
+                taken.bytes += size_of::<StepHit<Option<EventId>>>() as u64;
                 self.hits.push(StepHit { place: place.clone(), step: number, key, event });
             }
         }

@@ -33,6 +33,8 @@ pub(crate) struct EventStore {
     scratch: Vec<u8>,
     budget: u64,
     held: u64,
+    /// What of it is not events.
+    reserved: u64,
     spill: Option<Spill>,
     spilled: u64,
 }
@@ -76,6 +78,7 @@ impl EventStore {
             scratch: Vec::new(),
             budget,
             held: 0,
+            reserved: 0,
             spill: None,
             spilled: 0,
         }
@@ -110,6 +113,33 @@ impl EventStore {
         let (shape, reference, time) = (Arc::clone(batch.shape()), batch.reference(row), batch.times()[row]);
         self.kept.push(Kept { shape, reference, time, fields });
         id
+    }
+
+    /// Says that rows and hits beside the events took so many bytes. They stay in memory; when the budget is spent, the
+    /// events go to the file to make room for them.
+    pub(crate) fn reserve(&mut self, bytes: u64) {
+        self.held += bytes;
+        self.reserved += bytes;
+        if self.held <= self.budget || self.held == self.reserved {
+            return;
+        }
+        for number in 0..self.kept.len() {
+            let Some(Kept { fields: Place::Memory(bytes), .. }) = self.kept.get_mut(number) else { continue };
+            self.scratch.clear();
+            self.scratch.extend_from_slice(bytes);
+            let size = self.scratch.len() as u64;
+            let Some(place) = self.write() else { return };
+            if let Some(kept) = self.kept.get_mut(number) {
+                kept.fields = place;
+            }
+            self.held -= size;
+            self.spilled += 1;
+        }
+    }
+
+    /// About how many bytes rows and hits take.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.reserved
     }
 
     /// Puts what is in `scratch` into memory, or into the file once the budget is spent.
@@ -227,6 +257,20 @@ mod tests {
                 prop_assert_eq!(kept.raw, event.raw);
                 prop_assert_eq!((kept.reference, kept.time), (event.reference, event.time));
             }
+        }
+    }
+
+    #[test]
+    fn rows_beside_the_events_push_them_into_the_file() {
+        let batch = batch(&[vec![("t".to_owned(), "some text".to_owned())], vec![("t".to_owned(), "more".to_owned())]]);
+        let mut store = EventStore::new(1000);
+        let ids: Vec<EventId> = (0..batch.rows()).map(|row| store.keep(&batch, row)).collect();
+        store.reserve(900);
+        assert_eq!((store.spilled(), store.reserved()), (0, 900));
+        store.reserve(100);
+        assert_eq!(store.spilled(), 2);
+        for (row, id) in ids.iter().enumerate() {
+            assert_eq!(store.get(*id).unwrap().raw, batch.event(row).raw);
         }
     }
 
