@@ -446,7 +446,7 @@ pub struct Pivot {
 /// For each tuple of keys there is at most one open group. A row opens a new one (and gives up the open one) if it fits
 /// `ends`, or if the open one cannot take it by `max_span`, `max_pause` or `max_events` (which completes the open one);
 /// without an open one it opens one unless `ends` is given. A row that fits `starts` completes its group. A group that is
-/// given up, or open at the end, counts as complete if none of `starts`, `max_span`, `max_pause`, `max_events` is given.
+/// given up, or open at the end, counts as complete unless `starts` is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transaction {
     /// The keys, with the names of their columns. A row in which all are null belongs nowhere; a null in some keys is

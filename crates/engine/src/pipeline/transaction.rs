@@ -61,10 +61,9 @@ impl TransactionPlan {
         made.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Whether nothing can complete a group, so that all are.
+    /// Whether a group needs no first row of its own to be complete.
     fn is_open_ended(&self) -> bool {
-        let words = &self.words;
-        words.starts.is_none() && words.max_span.is_none() && words.max_pause.is_none() && words.max_events.is_none()
+        self.words.starts.is_none()
     }
 
     fn take(
