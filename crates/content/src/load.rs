@@ -181,6 +181,17 @@ impl Pack {
         }
     }
 
+    /// Whether any of the rules, or another macro, would use a search macro of this name.
+    pub fn uses_macro(&self, name: &str) -> bool {
+        let called = |text: &str| {
+            text.match_indices(name).any(|(at, _)| {
+                text[..at].ends_with('`') && text[at + name.len()..].starts_with(['`', '('])
+            })
+        };
+        self.macros.iter().any(|own| called(&own.definition))
+            || self.rules.iter().any(|rule| languages::filter_macro(&rule.meta.name) == name || called(&rule.meta.query))
+    }
+
     /// How many rules there are of each (vendor, language, verdict).
     pub fn tally(&self) -> BTreeMap<(&'static str, &'static str, &'static str), usize> {
         let mut tally = BTreeMap::new();

@@ -48,6 +48,9 @@ pub(crate) struct Config {
     pub(crate) macros: BTreeMap<String, String>,
     /// What alerts add up to.
     pub(crate) risk: Risk,
+    /// The names of the macros that were typed, not set in the file: of these it is said if no rule uses them.
+    #[serde(skip)]
+    pub(crate) typed_macros: Vec<String>,
 }
 
 /// What alerts add up to.
@@ -98,6 +101,7 @@ impl Config {
         for definition in &site.macros {
             let (name, text) =
                 definition.split_once('=').ok_or_else(|| format!("--macro {definition}: write it as NAME=TEXT"))?;
+            config.typed_macros.push(name.split('(').next().unwrap_or(name).trim().to_owned());
             config.macros.insert(name.trim().to_owned(), text.to_owned());
         }
         Ok(config)

@@ -10,10 +10,12 @@ use crate::{
     outcome::{Outcome, tell_input},
     rules,
     scan::Plan,
+    stats::Stats,
 };
 
 /// Prints events in order of file and place.
 pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
+    let mut stats = Stats::start_for(arguments.input.stats.as_deref())?;
     let config = Config::load(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let mut input = Input { paths: Vec::new(), ..arguments.input.clone() };
@@ -61,6 +63,12 @@ pub(crate) fn run(arguments: &Event) -> Result<Outcome, String> {
     }
     let _ = out.flush();
     let faults = tell_input(&report, true) || pack_faults;
+    stats.set("events", report.events);
+    stats.set("bytes", report.bytes);
+    stats.set("printed", events.len());
+    if let Some(path) = &arguments.input.stats {
+        stats.write(path)?;
+    }
     if events.is_empty() {
         eprintln!("lurcher: no such event");
         return Ok(Outcome::NothingRan);

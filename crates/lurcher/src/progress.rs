@@ -4,6 +4,9 @@ use std::{io::IsTerminal as _, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// The exit code of a program that was stopped from the keyboard, as shells have it.
+const STOPPED: i32 = 130;
+
 /// A bar over so many bytes of input; hidden if standard error is no terminal or the user wants quiet.
 pub(crate) fn bar(bytes: u64, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
@@ -16,7 +19,18 @@ pub(crate) fn bar(bytes: u64, quiet: bool) -> ProgressBar {
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(200));
+    clear_when_stopped(&bar);
     bar
+}
+
+/// Ctrl-C takes the bar away before the program ends, so that the prompt does not come up behind it.
+fn clear_when_stopped(bar: &ProgressBar) {
+    let bar = bar.clone();
+    // A second bar, or a platform without signals, leaves things as they were.
+    let _ = ctrlc::set_handler(move || {
+        bar.finish_and_clear();
+        std::process::exit(STOPPED);
+    });
 }
 
 /// The last part of a path, safe to print: a bar has room for no more, and members of archives have names that

@@ -26,15 +26,24 @@ pub(crate) fn schemas(config: &Config) -> (Arc<Schemas>, bool) {
     (schemas, diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error))
 }
 
-/// Loads rules from these paths (or those of the settings, if there are none).
+/// Loads rules from these paths (or those of the settings, if there are none). Macros that were typed and that no rule
+/// uses are told: most likely their name is misspelt.
 pub(crate) fn pack(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pack {
     let paths = if paths.is_empty() { &config.rules } else { paths };
-    load(paths, &options(config), schemas)
+    told(load(paths, &options(config), schemas), config)
 }
 
 /// The same with the rules' tests, from these paths only.
 pub(crate) fn pack_with_tests(paths: &[PathBuf], config: &Config, schemas: &Schemas) -> Pack {
-    load(paths, &LoadOptions { tests: true, ..options(config) }, schemas)
+    told(load(paths, &LoadOptions { tests: true, ..options(config) }, schemas), config)
+}
+
+/// Names the macros that were typed and that none of the rules uses.
+fn told(pack: Pack, config: &Config) -> Pack {
+    for name in config.typed_macros.iter().filter(|name| !pack.uses_macro(name)) {
+        eprintln!("warning: --macro {name}: none of the rules uses a macro of this name");
+    }
+    pack
 }
 
 /// What the site adds to rules.

@@ -155,3 +155,22 @@ fn notes_are_told_once_for_all_files_and_every_rule_that_will_not_run_is_named()
     assert!((1..=5).all(|number| said.contains(&format!("other{number}.toml"))), "{said}");
     assert!(said.contains("rules: 5 of 6 rules will not run"), "{said}");
 }
+
+#[test]
+fn a_macro_that_no_rule_uses_is_named() {
+    let (events, rules) = (example("events"), example("rules"));
+    let (code, alerts, said) = hunt(&[&events, "-r", &rules, "--macro", "bitsadmin_fetches_a_flie_filter=true"]);
+    assert_eq!((code, alerts.len()), (0, 5), "{said}");
+    assert!(said.contains("--macro bitsadmin_fetches_a_flie_filter: none of the rules uses"), "{said}");
+    let (_, _, said) = hunt(&[&events, "-r", &rules, "--macro", "bitsadmin_fetches_a_file_filter=search *"]);
+    assert!(!said.contains("--macro"), "{said}");
+}
+
+#[test]
+fn figures_are_written_for_single_events_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = folder.path().join("stats.json");
+    let (code, _, said) = run(&["event", &example("events"), "--record", "8", "--stats", &stats.to_string_lossy()]);
+    let figures: Value = serde_json::from_str(&fs::read_to_string(&stats).unwrap()).unwrap();
+    assert_eq!((code, &figures["events"], &figures["printed"]), (0, &181.into(), &1.into()), "{said}");
+}

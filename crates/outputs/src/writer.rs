@@ -35,9 +35,9 @@ pub enum Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SplunkEdition {
     /// 7.x: a finding is a notable *and* risk events.
-    #[default]
     Seven,
     /// 8.x: a finding, or intermediate findings, never both.
+    #[default]
     Eight,
 }
 

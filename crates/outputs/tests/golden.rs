@@ -203,7 +203,8 @@ fn elastic_makes_a_shell_and_building_blocks_of_a_sequence() {
 
 #[test]
 fn splunk_makes_risk_events_and_notables() {
-    assert_snapshot!(spread(&written(Format::Splunk, Settings::default(), &[single()])));
+    let seven = Settings { splunk: SplunkEdition::Seven, ..Settings::default() };
+    assert_snapshot!(spread(&written(Format::Splunk, seven, &[single()])));
     let count = |alert: Alert, splunk| {
         let text = written(Format::Splunk, Settings { splunk, ..Settings::default() }, &[alert]);
         (text.matches(r#""index":"risk""#).count(), text.matches(r#""index":"notable""#).count())
