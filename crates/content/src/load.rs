@@ -184,12 +184,14 @@ impl Pack {
     /// Whether any of the rules, or another macro, would use a search macro of this name.
     pub fn uses_macro(&self, name: &str) -> bool {
         let called = |text: &str| {
-            text.match_indices(name).any(|(at, _)| {
-                text[..at].ends_with('`') && text[at + name.len()..].starts_with(['`', '('])
-            })
+            text.match_indices(name)
+                .any(|(at, _)| text[..at].ends_with('`') && text[at + name.len()..].starts_with(['`', '(']))
         };
         self.macros.iter().any(|own| called(&own.definition))
-            || self.rules.iter().any(|rule| languages::filter_macro(&rule.meta.name) == name || called(&rule.meta.query))
+            || self
+                .rules
+                .iter()
+                .any(|rule| languages::filter_macro(&rule.meta.name) == name || called(&rule.meta.query))
     }
 
     /// How many rules there are of each (vendor, language, verdict).
@@ -343,7 +345,10 @@ fn json(file: &Arc<SourceFile>, read: &mut Read) {
                 read.skipped.push("exception list");
                 read.diagnostics.extend(read.exceptions.add(file, value.clone()));
             }
-            None if value.get("exported_count").is_some() || value.get("exported_rules_count").is_some() || value.get("exported_exception_list_count").is_some() => {
+            None if value.get("exported_count").is_some()
+                || value.get("exported_rules_count").is_some()
+                || value.get("exported_exception_list_count").is_some() =>
+            {
                 read.skipped.push("export summary");
             }
             None if value.get("connector_type_id").is_some() || value.text("type") == "action" => {
@@ -405,6 +410,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::recognise::TestForm;
 
     proptest! {
         /// Whatever a file holds, reading it ends, and every place lies within it.
@@ -417,6 +423,11 @@ mod tests {
                 _ => text,
             };
             let file = SourceFile::new("x", text);
+            for form in [TestForm::Splunk, TestForm::Sigma, TestForm::Lurcher] {
+                for diagnostic in test_files::of_file(&file, form).1 {
+                    prop_assert!(diagnostic.labels.iter().all(|label| label.span.start as usize <= file.text().len()));
+                }
+            }
             for draft in &parse(&file, kinds[kind]).drafts {
                 for label in draft.diagnostics.iter().flat_map(|d| &d.labels) {
                     prop_assert!(label.span.start as usize <= file.text().len());

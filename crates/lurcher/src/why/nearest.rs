@@ -43,16 +43,21 @@ pub(crate) fn nearest(
 ) -> Option<Nearest> {
     let body = rule.body.as_ref()?;
     let first = batches.iter().find(|batch| batch.rows() > 0)?;
-    let verdict = |batch: &EventBatch| explain::source(&rule.meta.sources, batch.shape(), schemas);
-    let seen: Vec<&EventBatch> = batches.iter().filter(|batch| any_source || verdict(batch).seen).collect();
-    if seen.iter().all(|batch| batch.rows() == 0) {
+    let verdict = |filter: usize, batch: &EventBatch| {
+        explain::source(explain::sources_of(rule, filter), batch.shape(), schemas)
+    };
+    let seen_by = |filter: usize| {
+        let sees = move |batch: &&EventBatch| batch.rows() > 0 && (any_source || verdict(filter, batch).seen);
+        batches.iter().filter(sees)
+    };
+    if (0..body.filters.len()).all(|filter| seen_by(filter).next().is_none()) {
         let kinds = batches.iter().filter(|b| b.rows() > 0).map(|b| event_name(b.shape())).collect();
-        return Some(Nearest::NotSeen { verdict: verdict(first), kinds });
+        return Some(Nearest::NotSeen { verdict: verdict(0, first), kinds });
     }
     let mut best: Option<(f64, Nearest)> = None;
     for (number, filter) in body.filters.iter().enumerate() {
         let mut own: Option<(f64, Event)> = None;
-        let events = seen.iter().flat_map(|batch| (0..batch.rows()).map(move |row| batch.event(row)));
+        let events = seen_by(number).flat_map(|batch| (0..batch.rows()).map(move |row| batch.event(row)));
         for event in events.take(MOST) {
             let progress = explain::explain(filter, &event, schemas, now).progress();
             if own.as_ref().is_none_or(|(known, _)| progress > *known) {
