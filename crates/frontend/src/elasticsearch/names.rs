@@ -54,12 +54,14 @@ impl Fields<'_> {
             return Typed { field: FieldRef::new(self.taxonomy, name.to_string()), kind: FieldType::Keyword }.exists();
         };
         let below = format!("{path}.");
-        let has_below = self.schemas.field_names(self.taxonomy).iter().any(|name| name.starts_with(&below));
-        let own = self.named(path).exists();
-        if !has_below {
-            return own;
+        let typed = self.named(path);
+        let names = self.schemas.field_names(self.taxonomy);
+        let has_below = names.iter().any(|name| name.starts_with(&below));
+        // What lies below a field that is no object are its multi-fields: other forms of the same value.
+        if !has_below || (names.contains(path) && typed.kind != FieldType::Object) {
+            return typed.exists();
         }
-        Predicate::any([own, self.named(&format!("{below}*")).exists()])
+        Predicate::any([typed.exists(), self.named(&format!("{below}*")).exists()])
     }
 
     /// The verdict on a search without a field.
