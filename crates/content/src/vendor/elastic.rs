@@ -7,14 +7,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use lurcher_diagnostics::SourceFile;
+use lurcher_diagnostics::{SourceFile, Span};
 use lurcher_ir::{
     AlertKind, Entity, EntityRole, EntityType, OverrideMapping, Overflow, RuleMeta, Schedule, Severity, Sources, Threat, Verdict,
 };
 use lurcher_schema::Value;
 
 use super::{Draft, detection};
-use crate::{exceptions::ListReference, node::Node};
+use crate::{embedded::Embedded, exceptions::ListReference, node::Node};
 
 /// Kibana's default index patterns (`securitySolution:defaultIndex`), for rules that name none.
 const DEFAULT_INDICES: [&str; 9] = [
@@ -114,8 +114,7 @@ pub(crate) fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
     draft.require("name", named, rule);
     let identified = !draft.meta.id.is_empty();
     draft.require("rule_id", identified, rule);
-    let asks = draft.query.is_some() || kind == "machine_learning";
-    draft.require("query", asks, rule);
+    without_query(&mut draft, &kind, rule);
     beyond_the_query(&mut draft, rule);
     detection::read(&mut draft, &kind, rule);
     draft.meta.schedule.look_back = detection::look_back(&mut draft, rule);
@@ -124,6 +123,28 @@ pub(crate) fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
         draft.meta.schedule.overflow = Overflow::KeepLatest;
     }
     draft
+}
+
+/// What a rule without a query is: a rule of a model, one whose query lies elsewhere, one of filters only, or a fault.
+fn without_query(draft: &mut Draft, kind: &str, rule: &Node) {
+    match kind {
+        _ if draft.query.is_some() => {}
+        "machine_learning" => {
+            let jobs = rule.texts("machine_learning_job_id").join(", ");
+            let message = format!("needs the results of the machine-learning job {jobs}");
+            draft.reason(Verdict::Unsupported, "machine-learning", message);
+        }
+        "saved_query" => {
+            let message = format!("its query `{}` is saved in its Kibana only", rule.text("saved_id"));
+            draft.reason(Verdict::Unsupported, "saved-query", message);
+        }
+        // Kibana's default is the empty query, which finds what the filters let through.
+        "query" if !rule.items("filters").is_empty() => {
+            let span = Span { end: rule.span.start, ..rule.span };
+            draft.query = Some(Embedded { text: String::new(), file: Arc::clone(&draft.file), span });
+        }
+        _ => draft.require("query", false, rule),
+    }
 }
 
 /// The languages by Elastic's names; a machine-learning rule has none.
