@@ -51,7 +51,7 @@ impl Fields<'_> {
     /// A value is there: of an object, in any known field below it.
     pub(crate) fn exists(&self, name: &Wildcard) -> Predicate {
         let Some(path) = name.as_literal() else {
-            return Typed { field: FieldRef::new(self.taxonomy, name.to_string()), kind: FieldType::Keyword }.exists();
+            return Predicate::any(self.matching(name).iter().map(Typed::exists).collect::<Vec<_>>());
         };
         let below = format!("{path}.");
         let typed = self.named(path);
@@ -61,7 +61,7 @@ impl Fields<'_> {
         if !has_below || (names.contains(path) && typed.kind != FieldType::Object) {
             return typed.exists();
         }
-        Predicate::any([typed.exists(), self.named(&format!("{below}*")).exists()])
+        Predicate::any([typed.exists(), self.exists(&Wildcard::with_stars(&format!("{below}*")))])
     }
 
     /// The verdict on a search without a field.

@@ -38,7 +38,7 @@ pub struct Computation {
 enum Step {
     Raw(Arc<str>),
     Everything,
-    Matching(Arc<str>),
+    Matching(Arc<str>, Arc<[Arc<str>]>),
     Time,
     First(Vec<Binding>),
     Concat(Vec<Binding>),
@@ -81,7 +81,18 @@ impl Binding {
 
     /// The values of all raw fields, at any depth, whose dotted names fit a pattern with `*`.
     pub(super) fn matching(pattern: impl Into<Arc<str>>) -> Self {
-        Self::step(Step::Matching(pattern.into()))
+        Self::step(Step::Matching(pattern.into(), Arc::new([])))
+    }
+
+    /// The same without the fields of these names; anything else as it is.
+    pub(super) fn without(self, names: &[Arc<str>]) -> Self {
+        match &self {
+            Self::Computed(computation) => match &computation.step {
+                Step::Matching(pattern, _) => Self::step(Step::Matching(Arc::clone(pattern), names.into())),
+                _ => self,
+            },
+            _ => self,
+        }
     }
 
     /// Whether this is every value of the event. Whoever matches values does best to look at the columns of the batch
@@ -185,7 +196,7 @@ impl Binding {
             Step::Raw(name) => {
                 names.insert(name);
             }
-            Step::Everything | Step::Matching(_) | Step::Time => {}
+            Step::Everything | Step::Matching(..) | Step::Time => {}
             Step::First(parts) | Step::Concat(parts) | Step::List(parts) => {
                 for part in parts {
                     part.collect_raw_fields(names);
@@ -209,7 +220,7 @@ impl Binding {
         match &computation.step {
             Step::Raw(name) => raw_column(name, batch),
             Step::Everything => Column::from_rows((0..batch.rows()).map(|row| leaves_of(&batch.event(row).raw))),
-            Step::Matching(pattern) => columns_like(pattern, batch),
+            Step::Matching(pattern, but) => columns_like(pattern, but, batch),
             Step::Time => Column::from_rows(
                 batch.times().iter().map(|time| time.map_or(Value::Null, |time| Value::text(time.to_string()))),
             ),
@@ -244,7 +255,7 @@ impl Binding {
         match &computation.step {
             Step::Raw(name) => raw_value(name, &event.raw),
             Step::Everything => leaves_of(&event.raw),
-            Step::Matching(pattern) => fields_like(pattern, event.raw.iter().map(|(name, value)| (&**name, value))),
+            Step::Matching(pattern, but) => fields_like(pattern, but, event.raw.iter().map(|(name, value)| (&**name, value))),
             Step::Time => event.time.map_or(Value::Null, |time| Value::text(time.to_string())),
             Step::First(parts) => {
                 parts.iter().map(|part| part.value(event)).find(|value| !value.is_missing()).unwrap_or_default()
@@ -266,39 +277,46 @@ fn leaves_of(raw: &Object) -> Value {
     if all.is_empty() { Value::Null } else { Value::list(all) }
 }
 
-/// The values of the fields, and of those in objects and lists of objects below them, whose names fit a pattern.
-fn fields_like<'v>(pattern: &str, fields: impl Iterator<Item = (&'v str, &'v Value)>) -> Value {
-    fn below(pattern: &str, name: &str, value: &Value, found: &mut Vec<Value>) {
+/// The values of the fields, and of those in objects and lists of objects below them, whose names fit a pattern and are
+/// none of these.
+fn fields_like<'v>(
+    pattern: &str,
+    but: &[Arc<str>],
+    fields: impl Iterator<Item = (&'v str, &'v Value)>,
+) -> Value {
+    fn below(fits: &dyn Fn(&str) -> bool, name: &str, value: &Value, found: &mut Vec<Value>) {
         match value {
             Value::Object(object) => {
                 for (member, value) in object.iter() {
-                    below(pattern, &format!("{name}.{member}"), value, found);
+                    below(fits, &format!("{name}.{member}"), value, found);
                 }
             }
-            Value::List(items) => items.iter().for_each(|item| below(pattern, name, item, found)),
+            Value::List(items) => items.iter().for_each(|item| below(fits, name, item, found)),
             Value::Null => {}
-            scalar if star_match(pattern, name) => found.push(scalar.clone()),
+            scalar if fits(name) => found.push(scalar.clone()),
             _ => {}
         }
     }
+    let fits = |name: &str| star_match(pattern, name) && but.iter().all(|other| **other != *name);
     let mut found = Vec::new();
     for (name, value) in fields {
-        below(pattern, name, value, &mut found);
+        below(&fits, name, value, &mut found);
     }
     if found.is_empty() { Value::Null } else { Value::list(found) }
 }
 
 /// The same of a batch: column by column, each distinct value once.
-fn columns_like(pattern: &str, batch: &EventBatch) -> Column {
+fn columns_like(pattern: &str, but: &[Arc<str>], batch: &EventBatch) -> Column {
     let names: Vec<&str> = batch.field_names().collect();
     let columns: Vec<Column> = names
         .into_iter()
         .filter_map(|name| {
             let column = batch.column(name)?;
             if matches!(column.values, ColumnValues::Text(_)) {
-                return star_match(pattern, name).then_some(column);
+                let fits = star_match(pattern, name) && but.iter().all(|other| **other != *name);
+                return fits.then_some(column);
             }
-            Some(column.map(|value| fields_like(pattern, std::iter::once((name, &value.to_value())))))
+            Some(column.map(|value| fields_like(pattern, but, std::iter::once((name, &value.to_value())))))
         })
         .filter(|column| column.keys.iter().any(|key| *key != MISSING))
         .collect();

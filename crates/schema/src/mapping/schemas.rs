@@ -150,11 +150,13 @@ impl Schemas {
         binding
     }
 
-    /// All fields whose names fit a pattern: those that mappings spell out, and what a `*` gives.
+    /// All fields whose names fit a pattern: those that mappings spell out, and what a `*` gives. Those of a type of
+    /// their own are not among them: they are compared otherwise, so whoever asks names them one by one.
     fn bind_pattern(&self, taxonomy: Taxonomy, pattern: &str, plan: &Plan, shape: &Shape, depth: usize) -> Binding {
         let mut parts = Vec::new();
         for name in plan.exact.keys().filter(|name| star_match(pattern, name)).collect::<BTreeSet<_>>() {
-            if depth < MAX_DEPTH && !plan.multi_fields.contains(name) {
+            let plain = matches!(self.field_type(taxonomy, name), FieldType::Keyword | FieldType::Object);
+            if plain && depth < MAX_DEPTH && !plan.multi_fields.contains(name) {
                 parts.push(self.bind_below(taxonomy, name, shape, depth + 1));
             }
         }
@@ -166,6 +168,12 @@ impl Schemas {
             }
             _ => {}
         }
+        let typed = self.types.iter().filter(|((own, name), kind)| {
+            *own == taxonomy && !matches!(kind, FieldType::Keyword | FieldType::Object) && star_match(pattern, name)
+        });
+        let mut typed: Vec<Arc<str>> = typed.map(|((_, name), _)| Arc::clone(name)).collect();
+        typed.sort();
+        let mut parts: Vec<Binding> = parts.into_iter().map(|part| part.without(&typed)).collect();
         parts.retain(|part| !part.is_missing());
         if parts.len() == 1 { parts.remove(0) } else { Binding::list(parts) }
     }
