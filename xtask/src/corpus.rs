@@ -33,13 +33,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let events = number(arguments, "--events", 10_000)?;
     let seed = number(arguments, "--seed", 1)?;
     let spacing = number(arguments, "--spacing", 4_000)?;
-    let planted = make(Path::new(folder), events, seed, spacing)?;
+    let pace = number(arguments, "--pace", 1)?;
+    let planted = write_out(Path::new(folder), events, Office::new(seed, spacing).paced(pace))?;
     println!("{events} events, {planted} of them planted, in {folder}");
     Ok(())
 }
 
 /// Makes a corpus of `events` events with an attack about every `spacing` events; returns how many were planted.
 pub(crate) fn make(folder: &Path, events: u64, seed: u64, spacing: u64) -> Result<u64, String> {
+    write_out(folder, events, Office::new(seed, spacing))
+}
+
+fn write_out(folder: &Path, events: u64, office: Office) -> Result<u64, String> {
     let broken = |error: std::io::Error| format!("{}: {error}", folder.display());
     fs::create_dir_all(folder).map_err(broken)?;
     let create = |name: &str| fs::File::create(folder.join(name)).map(std::io::BufWriter::new);
@@ -48,7 +53,7 @@ pub(crate) fn make(folder: &Path, events: u64, seed: u64, spacing: u64) -> Resul
     let mut planted = create("planted.csv").map_err(broken)?;
     let mut count = 0;
     writeln!(planted, "attack,line,record").map_err(broken)?;
-    for (line, record) in Office::new(seed, spacing).take(events as usize).enumerate() {
+    for (line, record) in office.take(events as usize).enumerate() {
         writeln!(xml, "{}", write::xml(&record)).map_err(broken)?;
         writeln!(json, "{}", write::flat_json(&record)).map_err(broken)?;
         if let Some(attack) = record.attack {

@@ -17,7 +17,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   ci                  everything the gate checks: format, lints, tests, docs, tidy, dependencies
   tidy                file and function sizes, headers, module names
   dependencies        direction of the crates, licences of what they use
-  corpus FOLDER [--events N] [--seed N] [--spacing N]
+  corpus FOLDER [--events N] [--seed N] [--spacing N] [--pace N]
                       office background with attacks planted at known places, as event XML and flat JSON
   bench [--events N] [--quick]
                       times the release binary and appends to bench/runs/

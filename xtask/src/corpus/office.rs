@@ -81,12 +81,19 @@ pub(crate) struct Office {
     spacing: u64,
     next: u64,
     time: u64,
+    /// How many times slower than a busy office.
+    pace: u64,
 }
 
 impl Office {
     /// An office whose day begins on 2026-03-02 at 06:00 UTC, with an attack about every `spacing` events.
     pub(crate) fn new(seed: u64, spacing: u64) -> Self {
-        Self { random: Random::new(seed), spacing: spacing.max(1), next: 100_000, time: 1_772_431_200_000 }
+        Self { random: Random::new(seed), spacing: spacing.max(1), next: 100_000, time: 1_772_431_200_000, pace: 1 }
+    }
+
+    /// The same events, so many times further apart.
+    pub(super) fn paced(self, pace: u64) -> Self {
+        Self { pace: pace.max(1), ..self }
     }
 
     fn record(
@@ -342,7 +349,7 @@ impl Iterator for Office {
 
     fn next(&mut self) -> Option<Record> {
         self.next += 1;
-        self.time += 20 + self.random.below(900);
+        self.time += (20 + self.random.below(900)) * self.pace;
         Some(if self.random.below(self.spacing) == 0 { self.attack() } else { self.background() })
     }
 }
