@@ -11,12 +11,7 @@ use lurcher_ir::{MissingFields, Rule, Suppression, Tail};
 use lurcher_schema::{Timestamp, Value};
 use rustc_hash::FxHashMap;
 
-use crate::{
-    Alert, Match,
-    alert::SuppressionRecord,
-    alert_text::Values,
-    sequence::compare_tiebreakers,
-};
+use crate::{Alert, Match, alert::SuppressionRecord, alert_text::Values, sequence::compare_tiebreakers};
 
 /// By what an alert is like others; `None` if its rule does not ask.
 pub(crate) fn record(rule: &Rule, values: &Values<'_>, found: &Match) -> Option<SuppressionRecord> {

@@ -132,7 +132,8 @@ pub fn check_rules(case: &RuleCase, schemas: &Arc<Schemas>) -> Result<(), String
     let mut alerts: Vec<&Alert> = outcome.alerts.iter().collect();
     alerts.sort_by_key(|alert| (alert.time, alert.id.clone()));
     let prefix = folder.path().join("events.jsonl").display().to_string();
-    let written: Vec<Json> = alerts.iter().flat_map(|alert| elastic::documents(alert, schemas)).map(|d| json!(d)).collect();
+    let written: Vec<Json> =
+        alerts.iter().flat_map(|alert| elastic::documents(alert, schemas)).map(|d| json!(d)).collect();
     let written: Vec<Json> = written.into_iter().map(|document| named(document, &prefix)).collect();
     if let Some(wanted) = &case.alerts {
         compare("alerts", wanted, &written, &said, fits)?;
@@ -150,11 +151,8 @@ pub fn check_rules(case: &RuleCase, schemas: &Arc<Schemas>) -> Result<(), String
 fn run(case: &RuleCase, rules: &Arc<RuleSet>, folder: &std::path::Path) -> Result<Outcome, String> {
     let path = folder.join("events.jsonl");
     fs::write(&path, &case.events).map_err(|error| error.to_string())?;
-    let settings = Settings {
-        relational: Some(lurcher_query::relational()),
-        simulation: case.simulation,
-        ..Settings::default()
-    };
+    let settings =
+        Settings { relational: Some(lurcher_query::relational()), simulation: case.simulation, ..Settings::default() };
     let mut scanner = Scanner::new(Arc::clone(rules), Arc::new(settings));
     let mut outcome = Outcome::default();
     let report = read(&Input::File(path), &ReadOptions::default(), &mut |batch| scanner.scan(&batch, &mut outcome));

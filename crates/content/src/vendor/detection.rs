@@ -197,7 +197,11 @@ fn suppression(draft: &mut Draft, kind: &str, rule: &Node) -> Option<Suppression
         let written = format!("{}{}", duration_node.number("value").unwrap_or(0.0) as u64, duration_node.text("unit"));
         let period = duration(&written).filter(|period| *period > Duration::ZERO);
         if period.is_none() {
-            draft.warn(duration_node, "the duration cannot be read", "write { value = 5, unit = \"h\" }; units s, m, h");
+            draft.warn(
+                duration_node,
+                "the duration cannot be read",
+                "write { value = 5, unit = \"h\" }; units s, m, h",
+            );
         }
         period
     });

@@ -44,7 +44,11 @@ const MOST_LISTED: usize = 21_000_000;
 
 impl Runs {
     /// The runs that it takes to look at events from the first to the last. `None` if the rule has no schedule.
-    pub(crate) fn new(schedule: &Schedule, simulation: Simulation, (first, last): (Timestamp, Timestamp)) -> Option<Self> {
+    pub(crate) fn new(
+        schedule: &Schedule,
+        simulation: Simulation,
+        (first, last): (Timestamp, Timestamp),
+    ) -> Option<Self> {
         let look_back = schedule.look_back.clone()?;
         let begin = simulation.from.unwrap_or(first);
         let enough = |run: Timestamp| run >= last && look_back.to.at(run) >= last;

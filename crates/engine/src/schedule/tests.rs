@@ -24,10 +24,7 @@ fn runs_are_at_multiples_of_the_interval_until_all_is_seen() {
     let span = (at("2026-03-02T08:01:00Z"), at("2026-03-02T08:16:00Z"));
     let runs = Runs::new(&every(5, "now-9m", "now"), Simulation::default(), span).unwrap();
     let times: Vec<String> = (0..runs.len()).map(|run| runs.at(run).to_string()).collect();
-    assert_eq!(
-        times,
-        ["2026-03-02T08:05:00Z", "2026-03-02T08:10:00Z", "2026-03-02T08:15:00Z", "2026-03-02T08:20:00Z"]
-    );
+    assert_eq!(times, ["2026-03-02T08:05:00Z", "2026-03-02T08:10:00Z", "2026-03-02T08:15:00Z", "2026-03-02T08:20:00Z"]);
     assert_eq!(runs.window(1), Window { from: at("2026-03-02T08:01:00Z"), to: at("2026-03-02T08:10:00Z") });
     assert_eq!(runs.reaching(0, at("2026-03-02T08:10:00.5Z")), 2);
     assert_eq!(runs.past(0, at("2026-03-02T08:01:00Z")), 2);

@@ -14,7 +14,7 @@ use super::{
     rule_tail::{RuleTail, Share},
 };
 use crate::{
-    Alert, AlertSink, LedgerEntry, RunSummary, RuleSet,
+    Alert, AlertSink, LedgerEntry, RuleSet, RunSummary,
     schedule::Runs,
     suppression::{Fate, Suppressor},
 };
@@ -44,7 +44,12 @@ struct Record {
 
 impl Replay<'_> {
     /// Goes through all runs, and sends alerts and ledger to the sink.
-    pub(super) fn run(&self, mut tail: RuleTail, share: &mut Share<'_>, sink: &mut dyn AlertSink) -> (RunSummary, Vec<String>) {
+    pub(super) fn run(
+        &self,
+        mut tail: RuleTail,
+        share: &mut Share<'_>,
+        sink: &mut dyn AlertSink,
+    ) -> (RunSummary, Vec<String>) {
         tail.prepare();
         let timeline = Timeline::of(&tail);
         let mut record = Record::new(self);
@@ -89,7 +94,9 @@ impl Replay<'_> {
             let again = (entry.capped > 0 && entry.created > 0) || tail.depends_on_time();
             let next = match again {
                 true => run + 1,
-                false => [coming, arriving].into_iter().flatten().fold(leaving, usize::min).clamp(run + 1, self.runs.len()),
+                false => {
+                    [coming, arriving].into_iter().flatten().fold(leaving, usize::min).clamp(run + 1, self.runs.len())
+                }
             };
             entry.repeats = (next - run - 1) as u64;
             sink.ledger(&entry);
@@ -254,4 +261,3 @@ pub(super) fn at_once(
     }
     suppressor.finish().into_iter().for_each(|alert| sink.alert(alert));
 }
-

@@ -99,14 +99,10 @@ impl TermsTail {
     }
 
     /// What is found in a window at a moment, among the hits that are visible then.
-    pub(super) fn find(
-        &self,
-        window: Window,
-        now: Timestamp,
-        visible: &dyn Fn(&RowPlace) -> bool,
-    ) -> Vec<RawMatch> {
+    pub(super) fn find(&self, window: Window, now: Timestamp, visible: &dyn Fn(&RowPlace) -> bool) -> Vec<RawMatch> {
         let seen = |hit: &TermHit| visible(&hit.place);
-        let first = self.hits.partition_point(|hit| !window.holds(hit.place.time) && hit.place.time < Some(window.from));
+        let first =
+            self.hits.partition_point(|hit| !window.holds(hit.place.time) && hit.place.time < Some(window.from));
         let inside =
             || self.hits.iter().skip(first).take_while(|hit| window.holds(hit.place.time)).filter(|hit| seen(hit));
         match &self.tail {
@@ -121,7 +117,11 @@ impl TermsTail {
                 let usable = |hit: &TermHit| seen(hit) && hit.place.time.is_none_or(|time| time <= now);
                 inside().filter_map(|hit| pairer.pair(hit, &self.indicators, &usable)).collect()
             }
-            Tail::Events { .. } | Tail::Sequence(_) | Tail::Sample { .. } | Tail::Correlation(_) | Tail::Pipeline(_) => Vec::new(),
+            Tail::Events { .. }
+            | Tail::Sequence(_)
+            | Tail::Sample { .. }
+            | Tail::Correlation(_)
+            | Tail::Pipeline(_) => Vec::new(),
         }
     }
 }

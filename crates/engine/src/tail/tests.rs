@@ -13,31 +13,31 @@ static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().unw
 
 /// One event: its time in milliseconds, its fields, and the filters that it passes.
 #[derive(Clone, Debug)]
-struct Spec {
+pub(super) struct Spec {
     time: Option<i64>,
     fields: Vec<(&'static str, String)>,
     filters: Vec<u32>,
 }
 
-fn event(time: i64, filters: &[u32], fields: &[(&'static str, &str)]) -> Spec {
+pub(super) fn event(time: i64, filters: &[u32], fields: &[(&'static str, &str)]) -> Spec {
     let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     Spec { time: Some(time), fields, filters: filters.to_vec() }
 }
 
-fn raw(name: &str) -> FieldRef {
+pub(super) fn raw(name: &str) -> FieldRef {
     FieldRef::new(Taxonomy::Raw, name)
 }
 
-fn step(filter: usize, keys: &[(&str, bool)]) -> Step {
+pub(super) fn step(filter: usize, keys: &[(&str, bool)]) -> Step {
     let keys = keys.iter().map(|(name, optional)| Key { field: raw(name), optional: *optional });
     Step { filter, keys: keys.collect(), missing: false }
 }
 
-fn sequence(steps: Vec<Step>) -> Sequence {
+pub(super) fn sequence(steps: Vec<Step>) -> Sequence {
     Sequence { steps, until: None, max_span: Some(Duration::from_secs(10)), limits: Vec::new() }
 }
 
-fn rule(tail: Tail) -> Rule {
+pub(super) fn rule(tail: Tail) -> Rule {
     let exists = |name: &str| lurcher_ir::Predicate::test(raw(name), lurcher_ir::Test::Exists);
     let body = RuleBody { filters: vec![exists("a"), exists("b"), exists("c")], tail };
     let meta =
@@ -51,7 +51,7 @@ fn pipeline(stages: Vec<Stage>) -> Tail {
 }
 
 /// One file of events, read into batches of this many rows.
-fn batches(path: &str, events: &[Spec], rows: usize) -> Vec<(EventBatch, Vec<Vec<u32>>)> {
+pub(super) fn batches(path: &str, events: &[Spec], rows: usize) -> Vec<(EventBatch, Vec<Vec<u32>>)> {
     let origin = Origin::new(path);
     let mut ordinal = 0;
     let mut made = Vec::new();

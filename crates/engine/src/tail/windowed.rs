@@ -7,7 +7,11 @@ use super::{
     RawDetail, RawMatch, apply_limits,
     rule_tail::{Kind, RuleTail, Share, correlations, rows, samples, sequences},
 };
-use crate::{pipeline::{Flow, RowPlace}, sequence::compare_hits, terms::Window};
+use crate::{
+    pipeline::{Flow, RowPlace},
+    sequence::compare_hits,
+    terms::Window,
+};
 
 impl RuleTail {
     /// Puts everything in order. To be called once, when all hits are there.

@@ -44,12 +44,7 @@ impl<'t> Pairer<'t> {
     }
 
     /// The match that an event is, if it is one, with the indicators that may be used.
-    pub(crate) fn pair(
-        &self,
-        hit: &TermHit,
-        known: &[TermHit],
-        usable: &dyn Fn(&TermHit) -> bool,
-    ) -> Option<RawMatch> {
+    pub(crate) fn pair(&self, hit: &TermHit, known: &[TermHit], usable: &dyn Fn(&TermHit) -> bool) -> Option<RawMatch> {
         let mut pairings = Vec::new();
         let mut alone = false;
         for (alternative, index) in self.indicators.alternatives.iter().zip(&self.found_by) {
@@ -60,7 +55,8 @@ impl<'t> Pairer<'t> {
             for value in of_event(self.fields, hit, first).elements() {
                 let candidates = index.get(&value.to_string()).into_iter().flatten();
                 for (number, indicator) in candidates.filter_map(|n| Some((*n, known.get(*n as usize)?))) {
-                    let fits = alternative.iter().all(|pair| self.common(pair, hit, indicator).is_some() != pair.negated);
+                    let fits =
+                        alternative.iter().all(|pair| self.common(pair, hit, indicator).is_some() != pair.negated);
                     if !fits || !usable(indicator) {
                         continue;
                     }

@@ -55,7 +55,11 @@ impl TermFields {
                 }
                 Some(fields)
             }
-            Tail::Events { .. } | Tail::Sequence(_) | Tail::Sample { .. } | Tail::Correlation(_) | Tail::Pipeline(_) => None,
+            Tail::Events { .. }
+            | Tail::Sequence(_)
+            | Tail::Sample { .. }
+            | Tail::Correlation(_)
+            | Tail::Pipeline(_) => None,
         }
     }
 }
