@@ -8,6 +8,7 @@
 
 pub(crate) mod elasticsearch;
 pub mod eql;
+pub mod esql;
 pub mod kql;
 mod language;
 pub mod lucene;
@@ -20,7 +21,7 @@ pub mod tree;
 
 pub use language::{Language, Options};
 use lurcher_diagnostics::Diagnostic;
-use lurcher_ir::{RuleBody, SupportReason};
+use lurcher_ir::{RuleBody, Sources, SupportReason};
 
 /// What became of a query.
 #[derive(Clone, Debug, Default)]
@@ -31,4 +32,8 @@ pub struct Lowered {
     pub reasons: Vec<SupportReason>,
     /// What is wrong with it. Spans are offsets into the query text.
     pub diagnostics: Vec<Diagnostic>,
+    /// The events that the query itself says it is about (`FROM`); `None`: it leaves that to the rule around it.
+    pub sources: Option<Sources>,
+    /// Whether rows stand for many events: alerts are then rows rather than events.
+    pub aggregating: bool,
 }

@@ -49,7 +49,7 @@ impl<'a> Predicates<'a> {
     }
 
     /// When the expression is false (not null).
-    fn fails(&mut self, expr: &Expr) -> Predicate {
+    pub(crate) fn fails(&mut self, expr: &Expr) -> Predicate {
         self.truth(expr, false)
     }
 

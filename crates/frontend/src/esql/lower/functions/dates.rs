@@ -1,0 +1,344 @@
+//! Functions of points in time, and the buckets that `STATS` groups by.
+
+use lurcher_diagnostics::Diagnostic;
+use lurcher_ir::{Expr, Function, Interval, NumberFunction, TimeFunction as T, TimePart, TimeUnit};
+use lurcher_schema::Value;
+
+use super::{Call, Class};
+use crate::{
+    esql::{
+        lower::{Lowerer, Result, operators::read_date, value::{Node, Typed}},
+        types::Type,
+    },
+    syntax::closest,
+};
+
+/// The names of units, for `DATE_DIFF`.
+const UNITS: [(&str, TimeUnit); 41] = [
+    ("year", TimeUnit::Year),
+    ("years", TimeUnit::Year),
+    ("yy", TimeUnit::Year),
+    ("yyyy", TimeUnit::Year),
+    ("quarter", TimeUnit::Quarter),
+    ("quarters", TimeUnit::Quarter),
+    ("qq", TimeUnit::Quarter),
+    ("q", TimeUnit::Quarter),
+    ("month", TimeUnit::Month),
+    ("months", TimeUnit::Month),
+    ("mm", TimeUnit::Month),
+    ("m", TimeUnit::Month),
+    ("dayofyear", TimeUnit::Day),
+    ("dy", TimeUnit::Day),
+    ("y", TimeUnit::Day),
+    ("day", TimeUnit::Day),
+    ("days", TimeUnit::Day),
+    ("dd", TimeUnit::Day),
+    ("d", TimeUnit::Day),
+    ("week", TimeUnit::Week),
+    ("weeks", TimeUnit::Week),
+    ("wk", TimeUnit::Week),
+    ("ww", TimeUnit::Week),
+    ("weekday", TimeUnit::Day),
+    ("weekdays", TimeUnit::Day),
+    ("dw", TimeUnit::Day),
+    ("hour", TimeUnit::Hour),
+    ("hours", TimeUnit::Hour),
+    ("hh", TimeUnit::Hour),
+    ("minute", TimeUnit::Minute),
+    ("minutes", TimeUnit::Minute),
+    ("mi", TimeUnit::Minute),
+    ("n", TimeUnit::Minute),
+    ("second", TimeUnit::Second),
+    ("seconds", TimeUnit::Second),
+    ("ss", TimeUnit::Second),
+    ("s", TimeUnit::Second),
+    ("millisecond", TimeUnit::Millisecond),
+    ("milliseconds", TimeUnit::Millisecond),
+    ("ms", TimeUnit::Millisecond),
+    ("microseconds", TimeUnit::Microsecond),
+];
+
+const MORE_UNITS: [(&str, TimeUnit); 5] = [
+    ("microsecond", TimeUnit::Microsecond),
+    ("mcs", TimeUnit::Microsecond),
+    ("nanosecond", TimeUnit::Nanosecond),
+    ("nanoseconds", TimeUnit::Nanosecond),
+    ("ns", TimeUnit::Nanosecond),
+];
+
+/// The names of parts, for `DATE_EXTRACT`.
+const PARTS: [(&str, TimePart); 30] = [
+    ("year", TimePart::Year),
+    ("year_of_era", TimePart::YearOfEra),
+    ("era", TimePart::Era),
+    ("month_of_year", TimePart::MonthOfYear),
+    ("proleptic_month", TimePart::ProlepticMonth),
+    ("day_of_month", TimePart::DayOfMonth),
+    ("day_of_week", TimePart::DayOfWeek),
+    ("day_of_year", TimePart::DayOfYear),
+    ("epoch_day", TimePart::EpochDay),
+    ("aligned_week_of_month", TimePart::AlignedWeekOfMonth),
+    ("aligned_week_of_year", TimePart::AlignedWeekOfYear),
+    ("aligned_day_of_week_in_month", TimePart::AlignedDayOfWeekInMonth),
+    ("aligned_day_of_week_in_year", TimePart::AlignedDayOfWeekInYear),
+    ("ampm_of_day", TimePart::HalfOfDay),
+    ("hour_of_day", TimePart::HourOfDay),
+    ("clock_hour_of_day", TimePart::ClockHourOfDay),
+    ("hour_of_ampm", TimePart::HourOfHalf),
+    ("clock_hour_of_ampm", TimePart::ClockHourOfHalf),
+    ("minute_of_hour", TimePart::MinuteOfHour),
+    ("minute_of_day", TimePart::MinuteOfDay),
+    ("second_of_minute", TimePart::SecondOfMinute),
+    ("second_of_day", TimePart::SecondOfDay),
+    ("milli_of_second", TimePart::MilliOfSecond),
+    ("milli_of_day", TimePart::MilliOfDay),
+    ("micro_of_second", TimePart::MicroOfSecond),
+    ("micro_of_day", TimePart::MicroOfDay),
+    ("nano_of_second", TimePart::NanoOfSecond),
+    ("nano_of_day", TimePart::NanoOfDay),
+    ("instant_seconds", TimePart::EpochSecond),
+    ("offset_seconds", TimePart::OffsetSeconds),
+];
+
+const DAY: i64 = 86_400_000;
+
+/// The lengths of buckets that look well to people, the longest first; the flag says that they are by the calendar.
+const BUCKETS: [Interval; 22] = {
+    const fn months(months: i64) -> Interval {
+        Interval { months, days: 0, millis: 0 }
+    }
+    const fn millis(millis: i64) -> Interval {
+        Interval { months: 0, days: 0, millis }
+    }
+    [
+        months(1200),
+        months(600),
+        months(240),
+        months(120),
+        months(60),
+        months(12),
+        months(3),
+        months(1),
+        Interval { months: 0, days: 7, millis: 0 },
+        Interval { months: 0, days: 1, millis: 0 },
+        millis(12 * 3_600_000),
+        millis(3 * 3_600_000),
+        millis(3_600_000),
+        millis(30 * 60_000),
+        millis(10 * 60_000),
+        millis(5 * 60_000),
+        millis(60_000),
+        millis(30_000),
+        millis(10_000),
+        millis(5000),
+        millis(1000),
+        millis(100),
+    ]
+};
+
+impl Lowerer<'_> {
+    pub(super) fn date_function(&mut self, call: &Call<'_>) -> Option<Result<Typed>> {
+        Some(match call.name {
+            "now" => Ok(Typed::single(Type::Date, Expr::call(Function::Now, []))),
+            "date_trunc" => self.date_trunc(call),
+            "date_diff" => self.date_diff(call),
+            "date_extract" => self.date_extract(call),
+            "date_format" => self.date_format(call),
+            "date_parse" => self.date_parse(call),
+            "day_name" => self.named(call, T::DayName),
+            "month_name" => self.named(call, T::MonthName),
+            "bucket" | "bin" => self.bucket(call),
+            "tbucket" => self.time_bucket(call),
+            "trange" => self.time_range(call),
+            _ => return None,
+        })
+    }
+
+    fn named(&mut self, call: &Call<'_>, function: T) -> Result<Typed> {
+        let time = self.date_at(call, 0)?;
+        Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(function), [time])))
+    }
+
+    /// A constant length of time.
+    fn span_at(&mut self, call: &Call<'_>, place: usize) -> Result<Interval> {
+        let typed = call.at(place);
+        let read = typed.span().or_else(|| {
+            let text = typed.text()?;
+            let (count, unit) = text.trim().split_once(char::is_whitespace)?;
+            Some(crate::esql::lower::expressions::interval(count.parse().ok()?, unit.trim())?.1)
+        });
+        let simple = |span: &Interval| {
+            let parts = [span.months, span.days, span.millis];
+            parts.iter().filter(|part| **part != 0).count() == 1 && parts.iter().all(|part| *part >= 0)
+        };
+        read.filter(simple).ok_or_else(|| {
+            let message = format!("argument {} of `{}` must be a length of time", place + 1, call.name.to_uppercase());
+            self.report(
+                Diagnostic::error("esql-time-span", message)
+                    .at(call.span(place), "no length of time")
+                    .with_help("write it as a constant: `5 minutes`"),
+            )
+        })
+    }
+
+    fn date_trunc(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let span = self.span_at(call, 0)?;
+        let time = self.date_at(call, 1)?;
+        Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+    }
+
+    fn date_diff(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let name = self.constant_text(call, 0)?;
+        let units = UNITS.iter().chain(&MORE_UNITS);
+        let Some((_, unit)) = units.clone().find(|(known, _)| name.eq_ignore_ascii_case(known)) else {
+            let diagnostic = Diagnostic::error("esql-constant", format!("there is no unit of time \"{name}\""))
+                .at(call.span(0), "unknown unit");
+            let diagnostic = match closest(&name, units.map(|(known, _)| *known)) {
+                Some(meant) => diagnostic.with_help(format!("did you mean \"{meant}\"?")),
+                None => diagnostic.with_help("such as \"seconds\", \"minutes\", \"hours\", \"days\""),
+            };
+            return Err(self.report(diagnostic));
+        };
+        let (start, end) = (self.date_at(call, 1)?, self.date_at(call, 2)?);
+        let difference = Expr::call(Function::Time(T::Difference(*unit)), [start, end]);
+        let fitting = Expr::call(Function::Number(NumberFunction::Fits(32)), [difference]);
+        Ok(Typed::single(Type::Integer, fitting))
+    }
+
+    fn date_extract(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let name = self.constant_text(call, 0)?;
+        let Some((_, part)) = PARTS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)) else {
+            let diagnostic = Diagnostic::error("esql-constant", format!("a date has no part \"{name}\""))
+                .at(call.span(0), "unknown part");
+            let diagnostic = match closest(&name, PARTS.iter().map(|(known, _)| *known)) {
+                Some(meant) => diagnostic.with_help(format!("did you mean \"{meant}\"?")),
+                None => diagnostic.with_help("such as \"year\", \"month_of_year\", \"day_of_week\", \"hour_of_day\""),
+            };
+            return Err(self.report(diagnostic));
+        };
+        let time = self.date_at(call, 1)?;
+        Ok(Typed::single(Type::Long, Expr::call(Function::Time(T::Part(*part)), [time])))
+    }
+
+    fn date_format(&mut self, call: &Call<'_>) -> Result<Typed> {
+        if call.count() == 1 {
+            return self.named(call, T::Written);
+        }
+        let format = self.text_at(call, 0)?;
+        let time = self.date_at(call, 1)?;
+        Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(T::Formatted), [time, format])))
+    }
+
+    fn date_parse(&mut self, call: &Call<'_>) -> Result<Typed> {
+        if call.count() == 1 {
+            let text = self.text_at(call, 0)?;
+            return Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Read), [text])));
+        }
+        let format = self.text_at(call, 0)?;
+        let text = self.text_at(call, 1)?;
+        Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Parsed), [text, format])))
+    }
+
+    /// `BUCKET(value, size)` or `BUCKET(value, how many, from, to)`.
+    fn bucket(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let value = call.at(0);
+        let size = call.at(1);
+        let by_date = value.kind.is_date() || size.span().is_some();
+        match (by_date, call.count()) {
+            (true, 2) => {
+                let span = self.span_at(call, 1)?;
+                let time = self.date_at(call, 0)?;
+                Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+            }
+            (true, 4) => {
+                let (from, to) = (self.constant_date(call, 2)?, self.constant_date(call, 3)?);
+                let count = match size.constant() {
+                    Some(Value::Int(count)) if *count > 0 => *count,
+                    _ => return Err(self.not_constant(call, 1)),
+                };
+                let time = self.date_at(call, 0)?;
+                let span = human_bucket(from, to, count);
+                Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+            }
+            (false, 2) => {
+                let number = self.want(call, 0, Class::Number)?;
+                let width = self.want(call, 1, Class::Number)?;
+                Ok(number_bucket(&number, width.fraction()))
+            }
+            (false, 4) => {
+                let number = self.want(call, 0, Class::Number)?;
+                let constants = [1, 2, 3].map(|place| call.at(place).constant().and_then(Value::as_number));
+                let [Some(count), Some(from), Some(to)] = constants else { return Err(self.not_constant(call, 1)) };
+                let precise = (to - from) / count;
+                let power = 10_f64.powf(precise.log10().ceil());
+                let width = if precise < power / 2.0 { power / 2.0 } else { power };
+                Ok(number_bucket(&number, Expr::Literal(Value::Float(width))))
+            }
+            _ => {
+                let message = "`BUCKET` takes a value and a size, or a value, a count and two ends";
+                Err(self.report(Diagnostic::error("esql-arguments", message).at(call.span, "in this call")))
+            }
+        }
+    }
+
+    fn not_constant(&mut self, call: &Call<'_>, place: usize) -> crate::esql::lower::Said {
+        let message = format!("`{}` wants constants here", call.name.to_uppercase());
+        self.report(Diagnostic::error("esql-constant", message).at(call.span(place), "no constant"))
+    }
+
+    fn constant_date(&mut self, call: &Call<'_>, place: usize) -> Result<i64> {
+        let typed = call.at(place);
+        let found = match &typed.node {
+            Node::Literal(Value::Text(text)) => read_date(text),
+            Node::Literal(Value::Int(millis)) => Some(*millis),
+            _ => None,
+        };
+        match found {
+            Some(millis) => Ok(millis),
+            None => Err(self.not_constant(call, place)),
+        }
+    }
+
+    /// `TBUCKET(size)`: buckets of `@timestamp`.
+    fn time_bucket(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let time = self.column("@timestamp", call.span)?;
+        let span = self.span_at(call, 0)?;
+        let time = self.millis(&time);
+        Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+    }
+
+    /// `TRANGE(span)` or `TRANGE(start, end)`: a condition on `@timestamp`.
+    fn time_range(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let time = self.column("@timestamp", call.span)?;
+        let time = self.millis(&time);
+        let now = Expr::call(Function::Now, []);
+        let (start, end) = if call.count() == 1 {
+            let span = self.span_at(call, 0)?;
+            (Expr::call(Function::Time(T::Earlier(span)), [now.clone()]), now)
+        } else {
+            (self.date_at(call, 0)?, self.date_at(call, 1)?)
+        };
+        let within = [
+            Expr::call(Function::Less, [start, time.clone()]),
+            Expr::call(Function::LessOrEqual, [time, end]),
+        ];
+        Ok(Typed::single(Type::Boolean, Expr::Call(Function::And, within.into())))
+    }
+}
+
+fn number_bucket(number: &Typed, width: Expr) -> Typed {
+    let quotient = Expr::call(Function::Divide, [number.fraction(), width.clone()]);
+    let floor = Expr::call(Function::Number(NumberFunction::Floor), [quotient]);
+    Typed::single(Type::Double, Expr::call(Function::Multiply, [floor, width]))
+}
+
+/// The shortest length of which no more than `count` buckets lie between two points in time.
+fn human_bucket(from: i64, to: i64, count: i64) -> Interval {
+    let length = |span: &Interval| span.months * 30 * DAY + span.days * DAY + span.millis;
+    let fits = |span: &&Interval| {
+        let length = length(span).max(1);
+        let buckets = to.div_euclid(length) - from.div_euclid(length) + i64::from(to.rem_euclid(length) != 0);
+        buckets <= count
+    };
+    BUCKETS.iter().rev().find(fits).copied().unwrap_or(BUCKETS[0])
+}

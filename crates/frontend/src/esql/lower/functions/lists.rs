@@ -1,0 +1,143 @@
+//! Functions of several values.
+
+use lurcher_diagnostics::Diagnostic;
+use lurcher_ir::{AddressFunction, Expr, Function, ListFunction as L, NumberFunction};
+use lurcher_schema::Value;
+
+use super::{Call, Class, list};
+use crate::esql::{
+    lower::{Lowerer, Result, operators::bounded, value::Typed},
+    types::Type,
+};
+
+impl Lowerer<'_> {
+    pub(super) fn list_function(&mut self, call: &Call<'_>) -> Option<Result<Typed>> {
+        let own = call.at(0);
+        let same = |function: L| Ok(Typed::single(own.kind, list(function, [own.all()])));
+        Some(match call.name {
+            "mv_count" => Ok(Typed::single(Type::Integer, list(L::Count, [own.all()]))),
+            "mv_first" => same(L::First),
+            "mv_last" => same(L::Last),
+            "mv_min" => Ok(self.keyed(&own, L::Min)),
+            "mv_max" => Ok(self.keyed(&own, L::Max)),
+            "mv_dedupe" => Ok(Typed::several(own.kind, list(L::Distinct, [own.all()]))),
+            "mv_sum" => self.numbers(call, L::Sum, None),
+            "mv_avg" => self.numbers(call, L::Average, Some(Type::Double)),
+            "mv_median" => self.numbers(call, L::Median, None),
+            "mv_median_absolute_deviation" => self.numbers(call, L::MedianAbsoluteDeviation, None),
+            "mv_percentile" => self.with_number(call, L::Percentile, None),
+            "mv_pseries_weighted_sum" => self.with_number(call, L::WeightedByPosition, Some(Type::Double)),
+            "mv_concat" => self.joined(call),
+            "mv_append" => self.pair(call, L::Appended, None),
+            "mv_contains" => self.pair(call, L::ContainsAll, Some(Type::Boolean)),
+            "mv_intersects" => self.pair(call, L::ContainsAny, Some(Type::Boolean)),
+            "mv_intersection" => self.pair(call, L::Intersection, None),
+            "mv_union" => self.pair(call, L::Union, None),
+            "mv_difference" => self.pair(call, L::Difference, None),
+            "mv_slice" => self.slice(call),
+            "mv_sort" => self.sorted(call),
+            "mv_zip" => self.zipped(call),
+            _ => return None,
+        })
+    }
+
+    /// The least or greatest, addresses and versions by their order.
+    fn keyed(&mut self, own: &Typed, function: L) -> Typed {
+        let (key, of_key) = match own.kind {
+            Type::Ip => (AddressFunction::AddressKey, AddressFunction::AddressOfKey),
+            Type::Version => (AddressFunction::VersionKey, AddressFunction::VersionOfKey),
+            _ => return Typed::single(own.kind, list(function, [own.all()])),
+        };
+        let keys = list(L::Each(Box::new(Function::Address(key))), [own.all()]);
+        Typed::single(own.kind, Expr::call(Function::Address(of_key), [list(function, [keys])]))
+    }
+
+    /// The values as numbers.
+    fn values_at(&mut self, call: &Call<'_>, place: usize) -> Result<(Expr, Type)> {
+        let typed = self.want(call, place, Class::Number)?;
+        let values = typed.all();
+        Ok(match typed.kind {
+            Type::Any => {
+                let number = Function::Loose(lurcher_ir::LooseFunction::Number);
+                (list(L::Each(Box::new(number)), [values]), Type::Any)
+            }
+            kind => (values, kind),
+        })
+    }
+
+    fn numbers(&mut self, call: &Call<'_>, function: L, kind: Option<Type>) -> Result<Typed> {
+        let (values, own) = self.values_at(call, 0)?;
+        let kind = kind.unwrap_or(own);
+        Ok(Typed::single(kind, bounded(kind, list(function, [values]))))
+    }
+
+    fn with_number(&mut self, call: &Call<'_>, function: L, kind: Option<Type>) -> Result<Typed> {
+        let (values, own) = self.values_at(call, 0)?;
+        let number = self.number_at(call, 1)?;
+        let kind = kind.unwrap_or(own);
+        Ok(Typed::single(kind, list(function, [values, number])))
+    }
+
+    fn joined(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let values = self.want(call, 0, Class::Text)?.all();
+        let separator = self.text_at(call, 1)?;
+        Ok(Typed::single(Type::Keyword, list(L::Joined, [values, separator])))
+    }
+
+    fn pair(&mut self, call: &Call<'_>, function: L, kind: Option<Type>) -> Result<Typed> {
+        let (a, b) = (call.at(0), call.at(1));
+        let Some(common) = a.kind.common(b.kind).or_else(|| (a.loose || b.loose).then_some(Type::Any)) else {
+            let message = format!(
+                "the values of `{}` must be of one type, found {} and {}",
+                call.name.to_uppercase(),
+                a.kind.name(),
+                b.kind.name()
+            );
+            return Err(self.report(Diagnostic::error("esql-type", message).at(call.span, "in this call")));
+        };
+        let read = |typed: &Typed| match common {
+            Type::Double if typed.kind.is_whole() => {
+                list(L::Each(Box::new(Function::Number(NumberFunction::ToFraction))), [typed.all()])
+            }
+            _ => typed.all(),
+        };
+        let expr = list(function, [read(&a), read(&b)]);
+        Ok(match kind {
+            Some(kind) => Typed::single(kind, expr),
+            None => Typed::several(common, expr),
+        })
+    }
+
+    fn slice(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let own = call.at(0);
+        let mut arguments = vec![own.all()];
+        for place in 1..call.count() {
+            arguments.push(self.want(call, place, Class::Whole)?.number());
+        }
+        Ok(Typed::several(own.kind, list(L::Slice, arguments)))
+    }
+
+    fn sorted(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let own = call.at(0);
+        let descending = match call.count() {
+            1 => false,
+            _ => match self.constant_text(call, 1)?.to_ascii_lowercase().as_str() {
+                "asc" => false,
+                "desc" => true,
+                _ => {
+                    return Err(self.report(
+                        Diagnostic::error("esql-constant", "the order of `MV_SORT` is \"ASC\" or \"DESC\"")
+                            .at(call.span(1), "unknown order"),
+                    ));
+                }
+            },
+        };
+        Ok(Typed::several(own.kind, list(L::Sorted { descending }, [own.all()])))
+    }
+
+    fn zipped(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let mut arguments = vec![self.want(call, 0, Class::Text)?.all(), self.want(call, 1, Class::Text)?.all()];
+        arguments.push(if call.count() == 3 { self.text_at(call, 2)? } else { Expr::Literal(Value::text(",")) });
+        Ok(Typed::several(Type::Keyword, list(L::Zipped, arguments)))
+    }
+}

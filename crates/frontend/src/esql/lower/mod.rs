@@ -1,0 +1,397 @@
+//! AST to IR: commands, conditions, and what the whole query comes to.
+//!
+//! # The language's rules, and where they are kept
+//!
+//! * Null: three-valued; `WHERE` keeps a row only when its condition is true. (the IR's operators are so)
+//! * Several values: null, with what takes several said apart ([`value`]).
+//! * Types: found for every expression; what does not go together is an error ([`expressions`]). What mapping packs say
+//!   of an event's field is not held against a query: another index may map it otherwise.
+//! * Overflow, division by zero and what cannot be converted: null.
+//! * Order of columns: that of the language ([`columns`]).
+//!
+//! # How conditions reach the filter of events
+//!
+//! Commands that only compute columns (`EVAL`, `DISSECT`, `GROK`, `RENAME`) do not change which rows there are. So a
+//! condition behind them is brought back to the event's fields by what its columns mean, and joins the filter. The
+//! parts of a conjunction go each their way. Behind `LIMIT`, `STATS` and `INLINE STATS` nothing goes back.
+//!
+//! Sources: the language's reference at <https://www.elastic.co/docs/reference/query-languages/esql>.
+
+mod columns;
+mod commands;
+mod convert;
+mod expressions;
+mod functions;
+mod operators;
+mod patterns;
+mod search;
+mod stats;
+mod tables;
+mod value;
+
+use std::sync::Arc;
+
+use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
+use lurcher_ir::{
+    Branch, ColumnPattern, Expr, Function, Input, Pipeline, Predicate, RuleBody, Sink, Stage, SupportReason, Tail,
+    TimeFunction, Verdict,
+};
+use lurcher_schema::{Schemas, Taxonomy, Value};
+
+use self::{
+    columns::{Column, Columns, Item},
+    value::Typed,
+};
+use super::{
+    Options,
+    ast::{self, ExprKind, Query, UnaryOperator},
+    types::Type,
+};
+use crate::{Lowered, pipeline::predicate::Predicates, syntax::closest};
+
+/// How large an expression that a column means may be; larger ones do not go back to the filter.
+const MAX_MEANING: usize = 4000;
+
+/// How many rows a query without `LIMIT` yields.
+const DEFAULT_LIMIT: u64 = 1000;
+
+/// Something cannot be lowered; a diagnostic or a reason says what.
+pub(super) struct Said;
+
+type Result<T, E = Said> = std::result::Result<T, E>;
+
+/// Lowers a query that has been read.
+pub(super) fn lower(
+    file: &Arc<SourceFile>,
+    query: &Query,
+    options: &Options,
+    schemas: &Schemas,
+    diagnostics: Vec<Diagnostic>,
+) -> Lowered {
+    let mut lowerer = Lowerer {
+        file,
+        options,
+        schemas,
+        diagnostics,
+        reasons: Vec::new(),
+        inputs: Inputs::Events,
+        filter: Predicate::Constant(true),
+        branches: Vec::new(),
+        stages: Vec::new(),
+        columns: Columns::default(),
+        movable: true,
+        limited: false,
+        sources: None,
+        aggregating: false,
+        symbolic: false,
+        fresh: 0,
+    };
+    for command in &query.commands {
+        if lowerer.command(command).is_err() && !lowerer.faulty() {
+            // The reason has been said; what follows would only repeat it.
+            break;
+        }
+    }
+    lowerer.finish()
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq)]
+enum Inputs {
+    /// Events that pass the filter.
+    Events,
+    /// Tables that the run is given.
+    Tables(Vec<Arc<str>>),
+    /// One row.
+    Row,
+}
+
+struct Lowerer<'a> {
+    file: &'a Arc<SourceFile>,
+    options: &'a Options,
+    schemas: &'a Schemas,
+    diagnostics: Vec<Diagnostic>,
+    reasons: Vec<SupportReason>,
+    inputs: Inputs,
+    /// What events must be like.
+    filter: Predicate,
+    /// Branches beside the main one: tables that are joined.
+    branches: Vec<Branch>,
+    stages: Vec<Stage>,
+    columns: Columns,
+    /// Whether a condition may still be moved back to the filter.
+    movable: bool,
+    /// Whether the query says how many rows it wants.
+    limited: bool,
+    sources: Option<Vec<String>>,
+    aggregating: bool,
+    /// Whether columns are read as what they mean over the event's fields.
+    symbolic: bool,
+    fresh: usize,
+}
+
+impl Lowerer<'_> {
+    fn faulty(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error)
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) -> Said {
+        // An expression may be lowered twice, over rows and over fields.
+        if !self.diagnostics.contains(&diagnostic) {
+            self.diagnostics.push(diagnostic);
+        }
+        Said
+    }
+
+    fn reason(&mut self, verdict: Verdict, code: &'static str, message: impl Into<String>, span: Span) {
+        let reason = SupportReason { verdict, code, message: message.into(), span: Some(span) };
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    fn approximate(&mut self, code: &'static str, message: impl Into<String>, span: Span) {
+        self.reason(Verdict::Approximate, code, message, span);
+    }
+
+    fn unsupported(&mut self, code: &'static str, message: impl Into<String>, span: Span) -> Said {
+        self.reason(Verdict::Unsupported, code, message, span);
+        Said
+    }
+
+    /// A column name that no query can write.
+    fn fresh_name(&mut self, name: &str) -> Arc<str> {
+        self.fresh += 1;
+        format!("{name}~{}", self.fresh).into()
+    }
+
+    /// What a name means here.
+    fn column(&mut self, name: &str, span: Span) -> Result<Typed> {
+        if let Some(column) = self.columns.find(name) {
+            if !self.symbolic {
+                return Ok(column.value());
+            }
+            return column.meaning.clone().ok_or(Said);
+        }
+        if self.columns.has_field(name) {
+            return Ok(self.event_field(name));
+        }
+        if self.columns.unknown {
+            return if self.symbolic { Err(Said) } else { Ok(Typed::several(Type::Any, Expr::Column(name.into()))) };
+        }
+        let known: Vec<&str> = self.columns.columns().map(|column| column.name.as_ref()).collect();
+        let mut diagnostic =
+            Diagnostic::error("esql-unknown-column", format!("unknown column `{name}`")).at(span, "unknown here");
+        diagnostic = match closest(name, known.iter().copied()) {
+            Some(meant) => diagnostic.with_help(format!("did you mean `{meant}`?")),
+            None if known.is_empty() => diagnostic,
+            None => {
+                let shown: Vec<String> = known.iter().take(8).map(|name| format!("`{name}`")).collect();
+                let more = if known.len() > shown.len() { " …" } else { "" };
+                diagnostic.with_help(format!("there are {}{more}", shown.join(", ")))
+            }
+        };
+        Err(self.report(diagnostic))
+    }
+
+    /// An event's field, by what the mapping packs say of it. A sub-field that only says how a text is analysed
+    /// (`process.command_line.text`) is the field itself.
+    fn event_field(&self, name: &str) -> Typed {
+        let field = |path: &str| lurcher_ir::FieldRef::new(Taxonomy::Ecs, path);
+        let known = |path: &str| self.schemas.field_type(Taxonomy::Ecs, path);
+        for suffix in [".text", ".caseless", ".keyword"] {
+            if let Some(parent) = name.strip_suffix(suffix)
+                && parent.contains('.')
+                && known(name) == lurcher_schema::FieldType::Keyword
+            {
+                return Typed::field(Type::Text, field(parent));
+            }
+        }
+        let kind = match known(name) {
+            lurcher_schema::FieldType::Keyword => Type::Any,
+            kind => Type::of_field(kind),
+        };
+        Typed::field(kind, field(name))
+    }
+
+    /// Keeps the rows for which a condition is true.
+    fn filter_rows(&mut self, condition: &ast::Expr) -> Result<()> {
+        if let ExprKind::Junction(true, parts) = &condition.kind {
+            let mut result = Ok(());
+            for part in parts {
+                if let Err(said) = self.filter_rows(part) {
+                    result = Err(said);
+                }
+            }
+            return result;
+        }
+        if self.movable && self.inputs == Inputs::Events {
+            let before = (self.diagnostics.len(), self.reasons.len());
+            self.symbolic = true;
+            let predicate = self.predicate(condition, true, 0);
+            self.symbolic = false;
+            match predicate {
+                Ok(predicate) => {
+                    let filter = std::mem::replace(&mut self.filter, Predicate::Constant(true));
+                    self.filter = Predicate::all([filter, predicate]);
+                    return Ok(());
+                }
+                Err(Said) => {
+                    // It speaks of columns that no field stands behind: it is said of rows, faults included.
+                    if self.faulty_since(before) {
+                        return Err(Said);
+                    }
+                    self.diagnostics.truncate(before.0);
+                    self.reasons.truncate(before.1);
+                }
+            }
+        }
+        let condition = self.condition(condition)?;
+        self.stages.push(Stage::Where(condition));
+        Ok(())
+    }
+
+    fn faulty_since(&self, (diagnostics, reasons): (usize, usize)) -> bool {
+        let errors = self.diagnostics.get(diagnostics..).unwrap_or_default().iter();
+        errors.filter(|diagnostic| diagnostic.level == Level::Error).count() > 0
+            || self.reasons.get(reasons..).unwrap_or_default().iter().any(|r| r.verdict >= Verdict::Unsupported)
+    }
+
+    /// When a condition over the event's fields is true, or when it is false. The searches that an index answers
+    /// (`KQL()`, `MATCH` …) have no other form.
+    fn predicate(&mut self, condition: &ast::Expr, wanted: bool, depth: usize) -> Result<Predicate> {
+        match &condition.kind {
+            ExprKind::Junction(all, parts) => {
+                let parts: Vec<Predicate> =
+                    parts.iter().map(|part| self.predicate(part, wanted, depth + 1)).collect::<Result<_>>()?;
+                Ok(if *all == wanted { Predicate::all(parts) } else { Predicate::any(parts) })
+            }
+            ExprKind::Unary(UnaryOperator::Not, inner) => self.predicate(inner, !wanted, depth + 1),
+            _ => {
+                if let Some(found) = self.search(condition) {
+                    let found = found?;
+                    return Ok(if wanted { found } else { found.negate() });
+                }
+                let expr = self.condition(condition)?;
+                let mut predicates = Predicates::new(self.schemas);
+                Ok(if wanted { predicates.holds(&expr) } else { predicates.fails(&expr) })
+            }
+        }
+    }
+
+    /// Computes columns into the row, and remembers what they mean over the event's fields.
+    fn set(&mut self, name: &Arc<str>, value: Typed, meaning: Option<Typed>) {
+        let meaning = meaning.filter(|typed| match &typed.node {
+            value::Node::Expr(expr) => size(expr) <= MAX_MEANING,
+            _ => true,
+        });
+        let mut column = Column::computed(Arc::clone(name), value.kind, value.many);
+        match value.node {
+            // A length of time is no column; what is made of it is.
+            value::Node::Span(_) => column.meaning = Some(value),
+            _ => {
+                self.stages.push(Stage::Eval(vec![(Arc::clone(name), value.all())]));
+                column.meaning = meaning;
+            }
+        }
+        self.columns.push(column);
+    }
+
+    /// The value of an expression over rows, and what it means over the event's fields if it means anything there.
+    fn value_and_meaning(&mut self, expr: &ast::Expr) -> Result<(Typed, Option<Typed>)> {
+        let value = self.expression(expr)?;
+        if !self.movable || self.inputs != Inputs::Events {
+            return Ok((value, None));
+        }
+        let before = (self.diagnostics.len(), self.reasons.len());
+        self.symbolic = true;
+        let meaning = self.expression(expr).ok();
+        self.symbolic = false;
+        self.diagnostics.truncate(before.0);
+        self.reasons.truncate(before.1);
+        Ok((value, meaning))
+    }
+
+    /// Ends the query: rows get the language's columns in the language's order, and dates their text form.
+    fn finish(mut self) -> Lowered {
+        let refused = |lowerer: &Self| {
+            lowerer.faulty() || lowerer.reasons.iter().any(|reason| reason.verdict >= Verdict::Unsupported)
+        };
+        self.diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+        if refused(&self) {
+            return Lowered { body: None, reasons: self.reasons, diagnostics: self.diagnostics, ..Lowered::default() };
+        }
+        if !self.limited && self.options.ad_hoc {
+            self.stages.push(Stage::Head(DEFAULT_LIMIT));
+        }
+        let columns = std::mem::take(&mut self.columns);
+        if columns.open() && self.inputs == Inputs::Events {
+            self.stages.push(Stage::Fields(Taxonomy::Ecs));
+            if !columns.hidden.is_empty() {
+                let computed = |pattern: &ColumnPattern| {
+                    columns.columns().any(|column| column.field.is_none() && pattern.fits(&column.name).is_some())
+                };
+                self.stages.push(Stage::Drop(columns.hidden.iter().filter(|p| !computed(p)).cloned().collect()));
+            }
+        }
+        let mut written = Vec::new();
+        for column in columns.columns() {
+            let value = column.value();
+            let text = match value.kind {
+                Type::Date => Some(TimeFunction::Written),
+                Type::DateNanos => Some(TimeFunction::WrittenNanos),
+                _ => None,
+            };
+            if let Some(function) = text {
+                let each = Function::List(lurcher_ir::ListFunction::Each(Box::new(Function::Time(function))));
+                written.push((Arc::clone(&column.name), Expr::call(each, [value.all()])));
+            } else if column.field.is_some() {
+                written.push((Arc::clone(&column.name), value.all()));
+            }
+        }
+        if !written.is_empty() {
+            self.stages.push(Stage::Eval(written));
+        }
+        let order = columns.items.iter().map(|item| match item {
+            Item::Column(column) => ColumnPattern::Named(Arc::clone(&column.name)),
+            Item::Fields(pattern) => pattern.clone(),
+        });
+        let unknown = columns.unknown.then(Self::all_columns);
+        self.stages.push(Stage::Keep(order.chain(unknown).collect()));
+        let (inputs, filters) = match &self.inputs {
+            Inputs::Events => (vec![Input::Filter(0)], vec![self.filter]),
+            Inputs::Tables(names) => (names.iter().map(|name| Input::Table(Arc::clone(name))).collect(), Vec::new()),
+            Inputs::Row => (vec![Input::Rows(1)], Vec::new()),
+        };
+        let sink = Some(Sink::Alerts("".into()));
+        self.branches.push(Branch { inputs, stages: self.stages, sink });
+        let sources = self.sources.map(lurcher_ir::Sources::Indices);
+        let body = RuleBody { filters, tail: Tail::Pipeline(Pipeline { branches: self.branches }) };
+        Lowered {
+            body: Some(body),
+            reasons: self.reasons,
+            diagnostics: self.diagnostics,
+            sources,
+            aggregating: self.aggregating,
+        }
+    }
+}
+
+/// How many nodes an expression has.
+fn size(expr: &Expr) -> usize {
+    1 + match expr {
+        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) | Expr::Column(_) => 0,
+        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().map(size).sum(),
+        Expr::Object(members) => members.iter().map(|(_, value)| size(value)).sum(),
+        Expr::ForEach { list, body, .. } => size(list) + size(body),
+    }
+}
+
+/// The text form in which a constant of a query is shown.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("\"{text}\""),
+        Value::Null => "null".to_owned(),
+        other => other.to_string(),
+    }
+}

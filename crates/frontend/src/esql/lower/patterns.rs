@@ -1,0 +1,319 @@
+//! `DISSECT` and `GROK`: patterns that take a text apart, as regular expressions.
+
+use std::{collections::BTreeMap, sync::{Arc, LazyLock}};
+
+use lurcher_diagnostics::Diagnostic;
+use lurcher_ir::{Expr, Function, ListFunction, NumberFunction, Regex};
+use lurcher_schema::Value;
+
+use super::{
+    super::{
+        ast::{Expr as Tree, Name},
+        types::Type,
+    },
+    Lowerer, Result, Said,
+    value::Typed,
+};
+use crate::syntax::java_regex::{Refusal, translate};
+
+/// The patterns that `GROK` knows by name: `NAME pattern` a line.
+static LIBRARY: LazyLock<BTreeMap<&'static str, &'static str>> = LazyLock::new(|| {
+    let lines = include_str!("../grok_patterns.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_once(' ')).collect()
+});
+
+/// How deep patterns may name others, and how long the result may be.
+const MAX_DEPTH: usize = 32;
+const MAX_LENGTH: usize = 200_000;
+
+/// A piece of a text that a pattern takes out.
+struct Taken {
+    /// The column.
+    name: Arc<str>,
+    /// The groups of the expression whose texts it is made of, in order.
+    groups: Vec<(Regex, Arc<str>)>,
+    /// Its type.
+    kind: Type,
+    /// What stands between the texts; `None`: they are several values.
+    separator: Option<Arc<str>>,
+}
+
+impl Lowerer<'_> {
+    /// Sets a column for each piece; null where the pattern does not fit.
+    fn take(&mut self, input: &Tree, taken: Vec<Taken>) -> Result<()> {
+        let (value, meaning) = self.value_and_meaning(input)?;
+        if !value.kind.is_text() && !value.kind.is_open() && !value.loose {
+            return Err(self.report(
+                Diagnostic::error("esql-type", format!("only texts are taken apart, found {}", value.kind.name()))
+                    .at(input.span, format!("this is {}", value.kind.name())),
+            ));
+        }
+        // All columns are taken from the old row, even if one of them replaces the text.
+        let set: Vec<_> = taken
+            .iter()
+            .map(|taken| (Arc::clone(&taken.name), taken.of(&value), meaning.as_ref().map(|own| taken.of(own))))
+            .collect();
+        let replaces = set.iter().any(|(name, ..)| self.columns.find(name).is_some());
+        if replaces && let super::value::Node::Expr(Expr::Column(column)) = &value.node
+            && set.iter().any(|(name, ..)| name == column)
+        {
+            let held = self.fresh_name(column);
+            self.stages.push(lurcher_ir::Stage::Eval(vec![(Arc::clone(&held), value.all())]));
+            let copy = Typed { node: super::value::Node::Expr(Expr::Column(Arc::clone(&held))), ..value };
+            for (taken, (name, _, meaning)) in taken.iter().zip(set) {
+                self.set(&name, taken.of(&copy), meaning);
+            }
+            self.stages.push(lurcher_ir::Stage::Drop(vec![lurcher_ir::ColumnPattern::Named(held)]));
+            return Ok(());
+        }
+        for (name, value, meaning) in set {
+            self.set(&name, value, meaning);
+        }
+        Ok(())
+    }
+
+    /// `DISSECT`: literal texts between keys, each key as short as can be.
+    pub(super) fn dissect(&mut self, input: &Tree, pattern: &Name, separator: Option<&Name>) -> Result<()> {
+        let separator: Arc<str> = separator.map_or_else(|| "".into(), |name| Arc::clone(&name.text));
+        match dissect(&pattern.text, &separator) {
+            Ok(taken) => self.take(input, taken),
+            Err(DissectError::Faulty(why)) => Err(self.report(
+                Diagnostic::error("esql-dissect", format!("the pattern is faulty: {why}"))
+                    .at(pattern.span, "cannot be read")
+                    .with_help("a key is written `%{name}`, and text stands between two keys"),
+            )),
+            Err(DissectError::Unsupported(what)) => Err(self.unsupported("dissect", what, pattern.span)),
+        }
+    }
+
+    /// `GROK`: regular expressions with named patterns in them; the first that fits counts.
+    pub(super) fn grok(&mut self, input: &Tree, patterns: &[Name]) -> Result<()> {
+        if patterns.len() > 1 {
+            return Err(self.unsupported("grok", "several patterns in one `GROK`", patterns[1].span));
+        }
+        let mut taken: Vec<Taken> = Vec::new();
+        for pattern in patterns {
+            let mut grok = Grok::default();
+            let expanded = grok.expand(&pattern.text, 0).map_err(|why| self.grok_fault(pattern, &why))?;
+            let regex = match translate(&expanded) {
+                Ok(translated) => {
+                    if let Some(what) = translated.approximate {
+                        self.approximate("grok", what, pattern.span);
+                    }
+                    translated.regex
+                }
+                Err(Refusal::Unsupported(what)) => return Err(self.unsupported("grok", what, pattern.span)),
+                Err(Refusal::Faulty(why)) => return Err(self.grok_fault(pattern, &why)),
+            };
+            for (group, name, kind) in grok.groups {
+                let group = (regex.clone(), group);
+                match taken.iter_mut().find(|own| own.name == name) {
+                    Some(own) => own.groups.push(group),
+                    None => taken.push(Taken { name, groups: vec![group], kind, separator: None }),
+                }
+            }
+        }
+        self.take(input, taken)
+    }
+
+    fn grok_fault(&mut self, pattern: &Name, why: &str) -> Said {
+        self.report(
+            Diagnostic::error("esql-grok", format!("the pattern is faulty: {why}"))
+                .at(pattern.span, "cannot be read")
+                .with_help("a named pattern is written `%{SYNTAX:column}`, a group `(?<column>…)`"),
+        )
+    }
+}
+
+impl Taken {
+    fn of(&self, value: &Typed) -> Typed {
+        let capture = |(regex, group): &(Regex, Arc<str>)| {
+            Expr::call(Function::Capture(regex.clone(), Arc::clone(group)), [value.as_text()])
+        };
+        let list = |function, of| Expr::call(Function::List(function), [of]);
+        let texts: Vec<Expr> = self.groups.iter().map(capture).collect();
+        let convert = match self.kind {
+            Type::Integer => Some(Function::Number(NumberFunction::ToWhole(32))),
+            Type::Long => Some(Function::Number(NumberFunction::ToWhole(64))),
+            Type::Double => Some(Function::Number(NumberFunction::ToFraction)),
+            Type::Boolean => Some(Function::Text(lurcher_ir::TextFunction::ToBoolean)),
+            _ => None,
+        };
+        match (&self.separator, texts.len()) {
+            (_, 1) => {
+                let text = texts.into_iter().next().unwrap_or(Expr::Literal(Value::Null));
+                Typed::single(self.kind, convert.map_or(text.clone(), |convert| Expr::call(convert, [text])))
+            }
+            (Some(separator), _) => {
+                let between = Expr::Literal(Value::Text(Arc::clone(separator)));
+                let mut parts = Vec::new();
+                for text in texts {
+                    if !parts.is_empty() && !separator.is_empty() {
+                        parts.push(between.clone());
+                    }
+                    parts.push(text);
+                }
+                Typed::single(self.kind, Expr::Call(Function::Concat, parts))
+            }
+            (None, _) => {
+                let values = list(ListFunction::Values, Expr::List(texts));
+                let values = match convert {
+                    Some(convert) => list(ListFunction::Each(Box::new(convert)), values),
+                    None => values,
+                };
+                Typed::several(self.kind, values)
+            }
+        }
+    }
+}
+
+enum DissectError {
+    Faulty(&'static str),
+    Unsupported(&'static str),
+}
+
+fn dissect(pattern: &str, separator: &Arc<str>) -> Result<Vec<Taken>, DissectError> {
+    let mut regex = String::from("(?s)\\A");
+    // For each column the groups of it, with the order that `/n` gives.
+    let mut keys: Vec<(Arc<str>, Vec<(usize, Arc<str>)>)> = Vec::new();
+    let mut rest = pattern;
+    let start = rest.find("%{").ok_or(DissectError::Faulty("it has no key"))?;
+    regex.push_str(&regex_syntax::escape(&rest[..start]));
+    rest = &rest[start..];
+    let mut number = 0;
+    while let Some(after) = rest.strip_prefix("%{") {
+        let (key, after) = after.split_once('}').ok_or(DissectError::Faulty("a key is not closed"))?;
+        let next = after.find("%{").unwrap_or(after.len());
+        let (delimiter, following) = after.split_at(next);
+        if delimiter.is_empty() && !following.is_empty() {
+            return Err(DissectError::Faulty("two keys touch"));
+        }
+        let (key, padded) = key.strip_suffix("->").map_or((key, false), |key| (key, true));
+        let (append, key) = key.strip_prefix('+').map_or((false, key), |key| (true, key));
+        if key.starts_with(['*', '&']) {
+            return Err(DissectError::Unsupported("keys that name columns by the text's own words"));
+        }
+        let (key, order) = match key.split_once('/') {
+            Some((key, order)) if append => {
+                (key, order.parse().map_err(|_| DissectError::Faulty("the order of an appended key is a number"))?)
+            }
+            _ => (key, number),
+        };
+        number += 1;
+        let group: Arc<str> = format!("g{number}").into();
+        let last = following.is_empty() && delimiter.is_empty();
+        let body = if last { ".*" } else { ".*?" };
+        if key.is_empty() || key.starts_with('?') {
+            regex.push_str(body);
+        } else {
+            regex.push_str(&format!("(?<{group}>{body})"));
+            match keys.iter_mut().find(|(name, _)| name.as_ref() == key) {
+                Some((_, groups)) if append => groups.push((order, group)),
+                Some((_, groups)) => *groups = vec![(order, group)],
+                None => keys.push((key.into(), vec![(order, group)])),
+            }
+        }
+        let literal = regex_syntax::escape(delimiter);
+        if padded && !delimiter.is_empty() {
+            regex.push_str(&format!("(?:{literal})+"));
+        } else {
+            regex.push_str(&literal);
+        }
+        rest = following;
+        if last {
+            regex.push_str("\\z");
+        }
+    }
+    let regex = Regex { pattern: regex.into() };
+    let taken = keys.into_iter().map(|(name, mut groups)| {
+        groups.sort_by_key(|(order, _)| *order);
+        let groups = groups.into_iter().map(|(_, group)| (regex.clone(), group)).collect();
+        Taken { name, groups, kind: Type::Keyword, separator: Some(Arc::clone(separator)) }
+    });
+    Ok(taken.collect())
+}
+
+/// Expands named patterns and numbers the groups.
+#[derive(Default)]
+struct Grok {
+    /// Group of the expression, column, type.
+    groups: Vec<(Arc<str>, Arc<str>, Type)>,
+}
+
+impl Grok {
+    fn expand(&mut self, pattern: &str, depth: usize) -> Result<String, String> {
+        if depth > MAX_DEPTH {
+            return Err("patterns name one another without end".to_owned());
+        }
+        let mut out = String::new();
+        let mut rest = pattern;
+        while let Some(c) = rest.chars().next() {
+            if out.len() > MAX_LENGTH {
+                return Err("it is too long".to_owned());
+            }
+            if let Some(after) = rest.strip_prefix("%{") {
+                let (inside, after) = after.split_once('}').ok_or("a named pattern is not closed")?;
+                self.named(inside, depth, &mut out)?;
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix("(?<").filter(|after| !after.starts_with(['=', '!'])) {
+                let (name, after) = after.split_once('>').ok_or("the name of a group is not closed")?;
+                let (name, kind) = typed(name)?;
+                out.push_str(&self.group(name, kind, depth));
+                rest = after;
+            } else if c == '\\' {
+                let length = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+                out.push_str(&rest[..length]);
+                rest = &rest[length..];
+            } else {
+                out.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+        Ok(out)
+    }
+
+    fn named(&mut self, inside: &str, depth: usize, out: &mut String) -> Result<(), String> {
+        let (syntax, column) = inside.split_once(':').map_or((inside, None), |(syntax, column)| (syntax, Some(column)));
+        let own = LIBRARY.get(syntax).ok_or_else(|| {
+            let meant = crate::syntax::closest(syntax, LIBRARY.keys().copied());
+            let meant = meant.map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));
+            format!("there is no pattern `{syntax}`{meant}")
+        })?;
+        match column {
+            Some(column) => {
+                let (column, kind) = typed(column)?;
+                out.push_str(&self.group(column, kind, 0));
+            }
+            None => out.push_str("(?:"),
+        }
+        out.push_str(&self.expand(own, depth + 1)?);
+        out.push(')');
+        Ok(())
+    }
+
+    /// Opens a group. Those inside of library patterns are named for their own purposes.
+    fn group(&mut self, column: &str, kind: Type, depth: usize) -> String {
+        if depth > 0 {
+            return "(?:".to_owned();
+        }
+        let group: Arc<str> = format!("g{}", self.groups.len() + 1).into();
+        self.groups.push((Arc::clone(&group), column.into(), kind));
+        format!("(?<{group}>")
+    }
+}
+
+/// A column and the type behind it: `name:int`.
+fn typed(column: &str) -> Result<(&str, Type), String> {
+    let Some((name, kind)) = column.rsplit_once(':') else { return Ok((column, Type::Keyword)) };
+    Ok((
+        name,
+        match kind {
+            "int" | "integer" => Type::Integer,
+            "long" => Type::Long,
+            "float" | "double" => Type::Double,
+            "boolean" => Type::Boolean,
+            "string" | "keyword" => Type::Keyword,
+            other => return Err(format!("there is no type `{other}`")),
+        },
+    ))
+}

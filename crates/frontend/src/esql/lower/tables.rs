@@ -1,0 +1,186 @@
+//! Tables that a query reads, joins or enriches by: what their columns are, as far as that is known.
+
+use std::sync::Arc;
+
+use lurcher_diagnostics::{Diagnostic, Span};
+use lurcher_ir::{
+    Case, ColumnPattern, Expr, Lookup, LookupKey, LookupMatch, LookupOutput, LookupRows, Stage,
+};
+
+use super::{
+    super::{
+        ast::{self, BinaryOperator, ExprKind, Name},
+        types::Type,
+    },
+    Lowerer, Result,
+    columns::Column,
+};
+
+impl Lowerer<'_> {
+    /// The columns of a table, with their types; `None` if the caller has said nothing of it.
+    pub(super) fn table_columns(&self, name: &str) -> Option<Vec<(Arc<str>, Type)>> {
+        let columns = self.options.tables.get(name)?;
+        let kind = |declared: &Option<String>| {
+            declared.as_deref().map_or(Some(Type::Any), Type::from_name).unwrap_or(Type::Any)
+        };
+        Some(columns.iter().map(|(name, declared)| (Arc::clone(name), kind(declared))).collect())
+    }
+
+    /// `ENRICH policy ON field WITH …`.
+    pub(super) fn enrich(&mut self, policy: &Name, on: Option<&Name>, with: Option<&[(Name, Name)]>) -> Result<()> {
+        let table: Arc<str> = policy.text.rsplit(':').next().unwrap_or(&policy.text).into();
+        let known = self.table_columns(&table);
+        self.missing_table(known.is_some(), &table, policy.span);
+        let (field, span) = match (on, &known) {
+            (Some(on), _) => (Arc::clone(&on.text), on.span),
+            (None, Some(columns)) if !columns.is_empty() => (Arc::clone(&columns[0].0), policy.span),
+            _ => {
+                return Err(self.unsupported("enrich", "which field a policy matches is not said in the query", policy.span));
+            }
+        };
+        let value = self.column(&field, span)?;
+        let matched = match &known {
+            Some(columns) if columns.iter().any(|(name, _)| *name == field) => Arc::clone(&field),
+            Some(columns) => columns.first().map_or_else(|| Arc::clone(&field), |(name, _)| Arc::clone(name)),
+            None => Arc::clone(&field),
+        };
+        let outputs: Option<Vec<(Arc<str>, Arc<str>)>> = match (with, &known) {
+            (Some(with), _) => {
+                Some(with.iter().map(|(new, old)| (Arc::clone(&old.text), Arc::clone(&new.text))).collect())
+            }
+            (None, Some(columns)) => {
+                let others = columns.iter().filter(|(name, _)| *name != matched);
+                Some(others.map(|(name, _)| (Arc::clone(name), Arc::clone(name))).collect())
+            }
+            (None, None) => None,
+        };
+        let kind = |name: &Arc<str>| {
+            let columns = known.as_ref()?;
+            columns.iter().find(|(own, _)| own == name).map(|(_, kind)| *kind)
+        };
+        if let (Some(with), Some(_)) = (with, &known) {
+            for (_, old) in with {
+                if kind(&old.text).is_none() {
+                    return Err(self.unknown_in_table(&table, old));
+                }
+            }
+        }
+        let lookup = Lookup {
+            table: Arc::clone(&table),
+            keys: vec![LookupKey {
+                column: matched,
+                value: value.all(),
+                matching: LookupMatch::Equal(Case::Sensitive),
+            }],
+            outputs: outputs.as_ref().map(|outputs| {
+                let output = |(column, name): &(Arc<str>, Arc<str>)| LookupOutput {
+                    column: Arc::clone(column),
+                    name: Arc::clone(name),
+                };
+                outputs.iter().map(output).collect()
+            }),
+            most: u64::MAX,
+            rows: LookupRows::List,
+            overwrite: true,
+            default: None,
+        };
+        self.stages.push(Stage::Lookup(lookup));
+        match outputs {
+            Some(outputs) => {
+                for (old, new) in outputs {
+                    let kind = kind(&old).unwrap_or(Type::Any);
+                    self.columns.push(Column::computed(new, kind, true));
+                }
+            }
+            None => self.columns.unknown = true,
+        }
+        Ok(())
+    }
+
+    fn missing_table(&mut self, known: bool, table: &str, span: Span) {
+        if !known {
+            let message = format!("it reads the table `{table}`, which has to be given with the run");
+            self.approximate("table", message, span);
+        }
+    }
+
+    fn unknown_in_table(&mut self, table: &str, name: &Name) -> super::Said {
+        self.report(
+            Diagnostic::error("esql-unknown-column", format!("the table `{table}` has no column `{}`", name.text))
+                .at(name.span, "unknown in the table"),
+        )
+    }
+
+    /// `LOOKUP JOIN table ON …`.
+    pub(super) fn lookup_join(&mut self, table: &Name, on: &[ast::Expr]) -> Result<()> {
+        let known = self.table_columns(&table.text);
+        self.missing_table(known.is_some(), &table.text, table.span);
+        let mut keys = Vec::new();
+        let mut joined: Vec<Arc<str>> = Vec::new();
+        let parts: Vec<&ast::Expr> = on
+            .iter()
+            .flat_map(|part| match &part.kind {
+                ExprKind::Junction(true, parts) => parts.iter().collect::<Vec<_>>(),
+                _ => vec![part],
+            })
+            .collect();
+        for part in parts {
+            let (left, right) = match &part.kind {
+                ExprKind::Column(name) => ((name, part.span), Arc::clone(name)),
+                ExprKind::Binary(BinaryOperator::Equal, left, right) => match (&left.kind, &right.kind) {
+                    (ExprKind::Column(a), ExprKind::Column(b)) => {
+                        let here = |name: &Arc<str>| self.columns.find(name).is_some() || self.columns.has_field(name);
+                        if here(a) { ((a, left.span), Arc::clone(b)) } else { ((b, right.span), Arc::clone(a)) }
+                    }
+                    _ => return Err(self.unsupported("join", "a join by a condition on constants", part.span)),
+                },
+                _ => return Err(self.unsupported("join", "a join by another condition than equality", part.span)),
+            };
+            if let Some(columns) = &known
+                && !columns.iter().any(|(name, _)| *name == right)
+            {
+                let name = Name { text: right, span: part.span };
+                return Err(self.unknown_in_table(&table.text, &name));
+            }
+            let value = self.column(left.0, left.1)?;
+            let text = if value.kind.is_date() { self.written(&value) } else { value.one() };
+            joined.push(Arc::clone(&right));
+            keys.push(LookupKey { column: right, value: text, matching: LookupMatch::Equal(Case::Sensitive) });
+        }
+        let outputs = known.as_ref().map(|columns| {
+            let others = columns.iter().filter(|(name, _)| !joined.contains(name));
+            others.map(|(name, kind)| (Arc::clone(name), *kind)).collect::<Vec<_>>()
+        });
+        self.stages.push(Stage::Lookup(Lookup {
+            table: Arc::clone(&table.text),
+            keys,
+            outputs: outputs.as_ref().map(|outputs| {
+                let output = |(name, _): &(Arc<str>, Type)| LookupOutput { column: Arc::clone(name), name: Arc::clone(name) };
+                outputs.iter().map(output).collect()
+            }),
+            most: u64::MAX,
+            rows: LookupRows::Each,
+            overwrite: true,
+            default: None,
+        }));
+        match outputs {
+            Some(outputs) => {
+                for (name, kind) in outputs {
+                    self.columns.push(Column::computed(name, kind, true));
+                }
+            }
+            None => self.columns.unknown = true,
+        }
+        Ok(())
+    }
+
+    fn written(&self, date: &super::value::Typed) -> Expr {
+        let time = lurcher_ir::Function::Time(lurcher_ir::TimeFunction::Written);
+        Expr::call(time, [self.millis(date)])
+    }
+
+    /// The pattern that stands for columns which nothing is known of.
+    pub(super) fn all_columns() -> ColumnPattern {
+        ColumnPattern::Like("*".into())
+    }
+}

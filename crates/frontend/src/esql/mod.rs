@@ -1,0 +1,38 @@
+//! ES|QL, Elasticsearch's piped query language.
+//!
+//! [`lower`] brings a query to a pipeline: conditions that speak of the event's own fields become its filter, everything
+//! else its stages. `docs/languages/esql.md` says what runs, and how. The language's rules of nulls, several values and
+//! types stand in `lower`; nothing here evaluates anything.
+
+mod ast;
+mod lexer;
+mod lower;
+mod parser;
+mod types;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use lurcher_diagnostics::SourceFile;
+use lurcher_schema::{Schemas, Timestamp, Value};
+
+use crate::Lowered;
+
+/// What stands around a query.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The query was typed to be answered: without a `LIMIT` it yields 1,000 rows, as its vendor's would. A rule sees all.
+    pub ad_hoc: bool,
+    /// What `now` means inside of `KQL()`.
+    pub now: Option<Timestamp>,
+    /// The tables of the run: their columns in order, with the types that their headers declare. `FROM` reads one of that
+    /// name instead of events.
+    pub tables: BTreeMap<Arc<str>, Vec<(Arc<str>, Option<String>)>>,
+    /// The values of `?name`, by name or number.
+    pub parameters: BTreeMap<String, Value>,
+}
+
+/// Reads a query and brings it to the IR. Never fails as a whole: what is wrong stands in the result.
+pub fn lower(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lowered {
+    let (query, diagnostics) = parser::query(file.text());
+    lower::lower(file, &query, options, schemas, diagnostics)
+}
