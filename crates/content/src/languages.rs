@@ -51,6 +51,9 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         None if reasons.is_empty() && diagnostics.iter().all(|d| d.level != Level::Error) => not_yet(meta.language),
         None => Lowered::default(),
     };
+    if let Some(sources) = lowered.sources {
+        meta.sources = sources;
+    }
     let mut body = lowered.body;
     let (filter, refused) = query_dsl::filters(&filters, &query_dsl::Context::ecs(around.schemas));
     reasons.extend(refused.into_iter().map(|message| SupportReason {

@@ -4,13 +4,13 @@
 //! variant here and its call in `lower`; nothing else has to learn of it. What a language *means* is not here but in
 //! its own folder.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
 use lurcher_ir::{SupportReason, Verdict};
 use lurcher_schema::{Schemas, Timestamp};
 
-use crate::{Lowered, eql, kql, lucene, sigma, spl2};
+use crate::{Lowered, eql, esql, kql, lucene, sigma, spl2};
 
 /// A language that rules are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,8 @@ pub struct Options {
     pub sigma: sigma::Options,
     /// Facts of the rule that the query's text leaves out: see [`spl2::Finding`].
     pub finding: spl2::Finding,
+    /// The tables of the run: their columns in order, with the types that their headers declare, if any.
+    pub tables: BTreeMap<Arc<str>, Vec<(Arc<str>, Option<String>)>>,
 }
 
 impl Language {
@@ -107,7 +109,16 @@ impl Language {
                 lucene::lower(file, &lucene::Options { now: options.now, ..lucene::Options::default() }, schemas)
             }
             Self::Sigma => sigma::lower(file, &options.sigma),
-            Self::Esql | Self::Spl => not_yet(self),
+            Self::Esql => {
+                let own = esql::Options {
+                    ad_hoc: options.ad_hoc,
+                    now: options.now,
+                    tables: options.tables.clone(),
+                    ..esql::Options::default()
+                };
+                esql::lower(file, &own, schemas)
+            }
+            Self::Spl => not_yet(self),
         }
     }
 }

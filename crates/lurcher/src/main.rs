@@ -17,6 +17,7 @@ mod rules;
 mod scan;
 mod simulate;
 mod stats;
+mod tables;
 mod testing;
 mod why;
 

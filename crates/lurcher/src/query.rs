@@ -17,6 +17,7 @@ use crate::{
     rules,
     scan::Plan,
     stats::Stats,
+    tables,
 };
 
 /// Runs the query and writes what it yields.
@@ -24,12 +25,16 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let mut stats = Stats::start_for(arguments.input.stats.as_deref())?;
     let config = Config::load(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
-    let Some(rule) = rule(arguments, &schemas)? else { return Ok(Outcome::NothingRan) };
-    let tables: Vec<String> = arguments.table.iter().map(|table| table_file(table)).collect::<Result<_, _>>()?;
-    let plan = Plan::new(&arguments.input, &tables)?.with_packs(&schemas);
+    let (tables, columns) = tables::load(&arguments.table)?;
+    let Some(rule) = rule(arguments, &schemas, columns)? else { return Ok(Outcome::NothingRan) };
+    // A query that reads no events needs no input; one of a language without tables reads them as events.
+    let reads_events = rule.body.as_ref().is_none_or(|body| !body.filters.is_empty());
+    let more = if rule.meta.language == Language::Esql.name() { Vec::new() } else { table_files(&arguments.table) };
+    let plan = if reads_events { Plan::new(&arguments.input, &more)? } else { Plan::empty(&arguments.input) };
+    let plan = plan.with_packs(&schemas);
     let rule_set = hunt::compile(vec![Arc::clone(&rule)], &schemas, Route::Any);
     let settings =
-        Arc::new(Settings { now: hunt::now(), relational: Some(lurcher_query::relational()), ..Settings::default() });
+        Arc::new(Settings { now: hunt::now(), relational: Some(lurcher_query::relational()), tables, ..Settings::default() });
     let worker = || (Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings)), Vec::new());
     let (workers, report) =
         plan.run(worker, |(scanner, alerts): &mut (Scanner, Vec<Alert>), batch| scanner.scan(batch, alerts));
@@ -53,7 +58,7 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
 }
 
 /// The query as a rule; `None` if it has errors, which have been shown.
-fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, String> {
+fn rule(arguments: &Query, schemas: &Arc<Schemas>, tables: tables::Columns) -> Result<Option<Arc<Rule>>, String> {
     let (name, text) = match arguments.text.strip_prefix('@') {
         Some(path) => (path.to_owned(), std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?),
         None => ("query".to_owned(), arguments.text.clone()),
@@ -67,9 +72,10 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, 
         category_field: Some(arguments.category_field.clone()),
         now: Some(hunt::now()),
         ad_hoc: true,
+        tables,
         ..Options::default()
     };
-    let Lowered { body, reasons, diagnostics } = language.lower(&file, &options, schemas);
+    let Lowered { body, reasons, diagnostics, .. } = language.lower(&file, &options, schemas);
     let diagnostics: Vec<_> = diagnostics.into_iter().map(|diagnostic| diagnostic.in_file(&file)).collect();
     rules::tell(&diagnostics);
     for reason in &reasons {
@@ -89,11 +95,9 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>) -> Result<Option<Arc<Rule>>, 
     Ok(Some(Arc::new(Rule { meta, body, support: Support { reasons } })))
 }
 
-/// The file of `NAME=FILE`. Queries of the languages that run so far read one stream of events, so a table is one
-/// more file of it.
-fn table_file(table: &str) -> Result<String, String> {
-    let (_, file) = table.split_once('=').ok_or_else(|| format!("--table {table}: write it as NAME=FILE"))?;
-    Ok(file.to_owned())
+/// The files of `NAME=FILE`.
+fn table_files(tables: &[String]) -> Vec<String> {
+    tables.iter().filter_map(|table| table.split_once('=')).map(|(_, file)| file.to_owned()).collect()
 }
 
 fn write(arguments: &Query, rule: &Rule, alerts: Vec<Alert>, schemas: &Schemas) -> Result<(), String> {

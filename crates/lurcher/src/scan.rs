@@ -51,6 +51,12 @@ impl Plan {
         self
     }
 
+    /// Nothing to read.
+    pub(crate) fn empty(input: &arguments::Input) -> Self {
+        let (units, report) = units(&[], &ReadOptions::default());
+        Self { units, options: ReadOptions::default(), report, threads: 1, quiet: input.quiet }
+    }
+
     /// How many threads will work.
     pub(crate) fn threads(&self) -> usize {
         self.threads

@@ -38,7 +38,7 @@ pub fn check(case: &Case, schemas: &Arc<Schemas>) -> Result<(), String> {
 pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
     let file = SourceFile::new("query", query);
     let language = Language::from_name(language).ok_or_else(|| format!("no such language: {language}"))?;
-    let Lowered { body, reasons, diagnostics } = language.lower(&file, &Options::default(), schemas);
+    let Lowered { body, reasons, diagnostics, .. } = language.lower(&file, &Options::default(), schemas);
     let diagnostics: Vec<String> =
         diagnostics.into_iter().map(|d| render::text(&d.in_file(&file), false).trim_end().to_owned()).collect();
     let mut outcome = Outcome { alerts: Vec::new(), diagnostics: diagnostics.join("\n\n") };

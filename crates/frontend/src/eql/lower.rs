@@ -43,13 +43,13 @@ pub fn lower(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lo
         lowering.check_statement(&query);
     }
     if lowering.diagnostics.iter().any(|d| d.level == Level::Error) {
-        return Lowered { body: None, reasons: Vec::new(), diagnostics: in_order(lowering.diagnostics) };
+        return Lowered { body: None, reasons: Vec::new(), diagnostics: in_order(lowering.diagnostics), ..Lowered::default() };
     }
     let tail = lowering.tail(&query);
     let reasons = lowering.conditions.reasons;
     let body = RuleBody { filters: lowering.filters, tail };
     let runs = reasons.iter().all(|reason| reason.verdict < Verdict::Unsupported);
-    Lowered { body: runs.then_some(body), reasons, diagnostics: in_order(lowering.diagnostics) }
+    Lowered { body: runs.then_some(body), reasons, diagnostics: in_order(lowering.diagnostics), ..Lowered::default() }
 }
 
 /// By place, so that a reader goes down the query once.

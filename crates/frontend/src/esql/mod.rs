@@ -34,5 +34,5 @@ pub struct Options {
 /// Reads a query and brings it to the IR. Never fails as a whole: what is wrong stands in the result.
 pub fn lower(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lowered {
     let (query, diagnostics) = parser::query(file.text());
-    lower::lower(file, &query, options, schemas, diagnostics)
+    lower::lower(&query, options, schemas, diagnostics)
 }

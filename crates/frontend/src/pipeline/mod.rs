@@ -3,3 +3,4 @@
 //! Nothing here knows a language; what a condition means has been made explicit in its expression before.
 
 pub(crate) mod predicate;
+mod single;

@@ -16,9 +16,11 @@
 use std::sync::Arc;
 
 use lurcher_ir::{
-    Bound, Case, Expr, FieldRef, Function, Predicate, Quantifier, Regex, Test, Wildcard, WildcardPiece, fold_text,
+    AddressFunction, Bound, Case, Expr, FieldRef, Function, Predicate, Quantifier, Regex, Test, TextFunction, Wildcard, WildcardPiece, fold_text,
 };
 use lurcher_schema::{FieldType, Schemas, Value};
+
+use super::single;
 
 /// Makes predicates of expressions over event fields.
 pub(crate) struct Predicates<'a> {
@@ -64,10 +66,30 @@ impl<'a> Predicates<'a> {
             Expr::Field(field) if !self.is_object(field) => {
                 Some(Predicate::test(field.clone(), Test::Equals(Value::Bool(wanted), Case::Sensitive)))
             }
-            Expr::Call(function, arguments) => self.call(function, arguments, wanted),
+            Expr::Call(function, arguments) => {
+                self.single(expr, function, arguments, wanted).or_else(|| self.call(function, arguments, wanted))
+            }
             _ => None,
         };
         found.unwrap_or_else(|| residual(expr, wanted))
+    }
+
+    /// A leaf that takes one value of a field, as tests; `None` if it is none, or no tests can say it.
+    fn single(&mut self, expr: &Expr, function: &Function, arguments: &[Expr], wanted: bool) -> Option<Predicate> {
+        if let Some(found) = single::read_leaf(function, arguments, wanted) {
+            return Some(found);
+        }
+        let mut fields = Vec::new();
+        let bare = single::bare(expr, &mut fields);
+        if fields.is_empty() {
+            return None;
+        }
+        let found = match &bare {
+            Expr::Call(function, arguments) if single::is_leaf(function) => self.call(function, arguments, wanted),
+            Expr::Field(_) => Some(self.truth(&bare, wanted)),
+            _ => None,
+        };
+        found.filter(single::is_plain).map(|found| single::guarded(fields, found))
     }
 
     fn call(&mut self, function: &Function, arguments: &[Expr], wanted: bool) -> Option<Predicate> {
@@ -85,8 +107,28 @@ impl<'a> Predicates<'a> {
             (Function::In(case), [needle, items @ ..]) => self.within(needle, items, *case, wanted),
             (Function::Like(pattern, case), [text]) => like(text, pattern, *case, wanted),
             (Function::Matches(regex), [text]) => matches(text, regex, wanted),
-            (Function::InNetwork(networks), [Expr::Field(field)]) => {
+            (Function::InNetwork(networks), [address]) => {
+                let field = match address {
+                    Expr::Field(field) => field,
+                    Expr::Call(Function::Address(AddressFunction::Address), inner) => match inner.as_slice() {
+                        [Expr::Field(field)] => field,
+                        _ => return None,
+                    },
+                    _ => return None,
+                };
                 Some(decided(field, Test::InNetwork(Arc::clone(networks)), wanted))
+            }
+            (Function::StartsWith(case), [text, Expr::Literal(Value::Text(part))]) => {
+                piece(text, part, *case, wanted, Test::Prefix)
+            }
+            (Function::EndsWith(case), [text, Expr::Literal(Value::Text(part))]) => {
+                piece(text, part, *case, wanted, Test::Suffix)
+            }
+            (Function::ContainsNonEmpty(case), [text, Expr::Literal(Value::Text(part))]) if !part.is_empty() => {
+                piece(text, part, *case, wanted, Test::Contains)
+            }
+            (Function::Text(TextFunction::Contains), [text, Expr::Literal(Value::Text(part))]) => {
+                piece(text, part, Case::Sensitive, wanted, Test::Contains)
             }
             (Function::If, [condition, then, otherwise]) => {
                 let chosen = [self.holds(condition), self.truth(then, wanted)];
@@ -232,6 +274,25 @@ fn like(text: &Expr, pattern: &Wildcard, case: Case, wanted: bool) -> Option<Pre
         }
         Subject::Lowered(field) => Some(decided(field, Test::OneOf(Arc::from([]), case), wanted)),
         Subject::Length(_) => None,
+    }
+}
+
+/// A text that begins with, ends with or holds another.
+fn piece(
+    text: &Expr,
+    part: &Arc<str>,
+    case: Case,
+    wanted: bool,
+    test: fn(Arc<str>, Case) -> Test,
+) -> Option<Predicate> {
+    let folded = || Arc::from(fold_text(part));
+    match subject(text)? {
+        Subject::Field(field) if case == Case::Sensitive => Some(decided(field, test(Arc::clone(part), case), wanted)),
+        Subject::Field(field) => Some(decided(field, test(folded(), case), wanted)),
+        Subject::Lowered(field) if fold_text(part) == part.as_ref() => {
+            Some(decided(field, test(folded(), Case::Insensitive), wanted))
+        }
+        _ => None,
     }
 }
 

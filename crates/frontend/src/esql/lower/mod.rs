@@ -31,7 +31,7 @@ mod value;
 
 use std::sync::Arc;
 
-use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
+use lurcher_diagnostics::{Diagnostic, Level, Span};
 use lurcher_ir::{
     Branch, ColumnPattern, Expr, Function, Input, Pipeline, Predicate, RuleBody, Sink, Stage, SupportReason, Tail,
     TimeFunction, Verdict,
@@ -62,14 +62,12 @@ type Result<T, E = Said> = std::result::Result<T, E>;
 
 /// Lowers a query that has been read.
 pub(super) fn lower(
-    file: &Arc<SourceFile>,
     query: &Query,
     options: &Options,
     schemas: &Schemas,
     diagnostics: Vec<Diagnostic>,
 ) -> Lowered {
     let mut lowerer = Lowerer {
-        file,
         options,
         schemas,
         diagnostics,
@@ -107,7 +105,6 @@ enum Inputs {
 }
 
 struct Lowerer<'a> {
-    file: &'a Arc<SourceFile>,
     options: &'a Options,
     schemas: &'a Schemas,
     diagnostics: Vec<Diagnostic>,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     elasticsearch::{field::Typed, names::Fields, search::Misfit},
-    kql,
+    kql, lucene,
 };
 
 impl Lowerer<'_> {
@@ -63,8 +63,11 @@ impl Lowerer<'_> {
     }
 
     fn query_string(&mut self, query: &ast::Expr) -> Result<Predicate> {
-        self.query_text(query)?;
-        Err(self.unsupported("full-text", "`QSTR()` needs Lucene's query syntax inside the query", query.span))
+        let text = self.query_text(query)?;
+        let file = SourceFile::new("QSTR", text);
+        let options = lucene::Options { now: self.options.now, ..lucene::Options::default() };
+        let found = lucene::condition(&file, &options, self.schemas);
+        self.searched(query, &file, found)
     }
 
     /// Takes over what was said of an embedded query: it stands in a text of its own, so it is said of the whole.

@@ -282,7 +282,7 @@ impl Lowerer<'_> {
         let runs = !faulty && !refused && !empty;
         let body = runs
             .then_some(RuleBody { filters: self.filters, tail: Tail::Pipeline(Pipeline { branches: self.branches }) });
-        Lowered { body, reasons: self.reasons, diagnostics: self.diagnostics }
+        Lowered { body, reasons: self.reasons, diagnostics: self.diagnostics, ..Lowered::default() }
     }
 
     fn report(&mut self, diagnostic: Diagnostic) -> Said {

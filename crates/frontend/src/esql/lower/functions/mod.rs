@@ -207,8 +207,6 @@ enum Class {
     Whole,
     /// A point in time.
     Date,
-    /// A truth value.
-    Boolean,
     /// An address.
     Ip,
     /// A point on earth.
@@ -222,7 +220,6 @@ impl Class {
             Self::Number => "a number",
             Self::Whole => "a whole number",
             Self::Date => "a date",
-            Self::Boolean => "a boolean",
             Self::Ip => "an ip",
             Self::Point => "a geo_point",
         }
@@ -235,7 +232,6 @@ impl Class {
                 Self::Number => kind.is_number(),
                 Self::Whole => kind.is_whole(),
                 Self::Date => kind.is_date(),
-                Self::Boolean => kind == Type::Boolean,
                 Self::Ip => kind == Type::Ip,
                 Self::Point => kind == Type::GeoPoint,
             }
@@ -350,7 +346,7 @@ impl Lowerer<'_> {
             Class::Number | Class::Whole => diagnostic.with_help("convert it, such as `TO_LONG(value)`"),
             Class::Date => diagnostic.with_help("convert it: `TO_DATETIME(value)`"),
             Class::Ip => diagnostic.with_help("convert it: `TO_IP(value)`"),
-            Class::Boolean | Class::Point => diagnostic,
+            Class::Point => diagnostic,
         };
         Err(self.report(diagnostic))
     }
