@@ -33,8 +33,12 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let plan = if reads_events { Plan::new(&arguments.input, &more)? } else { Plan::empty(&arguments.input) };
     let plan = plan.with_packs(&schemas);
     let rule_set = hunt::compile(vec![Arc::clone(&rule)], &schemas, Route::Any);
-    let settings =
-        Arc::new(Settings { now: hunt::now(), relational: Some(lurcher_query::relational()), tables, ..Settings::default() });
+    let settings = Arc::new(Settings {
+        now: hunt::now(),
+        relational: Some(lurcher_query::relational()),
+        tables,
+        ..Settings::default()
+    });
     let worker = || (Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings)), Vec::new());
     let (workers, report) =
         plan.run(worker, |(scanner, alerts): &mut (Scanner, Vec<Alert>), batch| scanner.scan(batch, alerts));

@@ -127,7 +127,11 @@ fn joined<'c>(cells: impl Iterator<Item = &'c str>) -> Vec<String> {
 /// The values of a cell. A backslash before a comma or bracket takes it as it is.
 fn parts(cell: &str) -> Vec<String> {
     let Some(inside) = cell.strip_prefix('[').and_then(|cell| cell.strip_suffix(']')) else {
-        return if cell.is_empty() { Vec::new() } else { vec![cell.replace("\\,", ",").replace("\\[", "[").replace("\\]", "]")] };
+        return if cell.is_empty() {
+            Vec::new()
+        } else {
+            vec![cell.replace("\\,", ",").replace("\\[", "[").replace("\\]", "]")]
+        };
     };
     let mut parts = vec![String::new()];
     let mut chars = inside.chars().peekable();

@@ -15,9 +15,7 @@ pub(crate) fn is_event_time(typed: &Typed) -> bool {
 }
 
 /// Whether an event whose time is `now` lies in the range that was asked for.
-pub(crate) fn at_event_time(
-    range: impl FnOnce(Timestamp) -> Result<Predicate, Misfit>,
-) -> bool {
+pub(crate) fn at_event_time(range: impl FnOnce(Timestamp) -> Result<Predicate, Misfit>) -> bool {
     // Any moment that lies on no border of a day, hour or minute.
     let Some(now) = Timestamp::parse("2026-06-17T12:34:56.789Z") else { return false };
     let Ok(Predicate::Test { test: Test::Range { low, high }, .. }) = range(now) else { return false };
@@ -29,7 +27,8 @@ pub(crate) fn at_event_time(
 
 /// The verdict on a date that counts from the time of the event.
 pub(crate) fn clock_of_the_event() -> SupportReason {
-    let message = "`now` is the time of the event, as on a clock that stands there; at its vendor's it is that of the run";
+    let message =
+        "`now` is the time of the event, as on a clock that stands there; at its vendor's it is that of the run";
     SupportReason { verdict: Verdict::Approximate, code: "now", message: message.to_owned(), span: None }
 }
 

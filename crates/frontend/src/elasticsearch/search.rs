@@ -7,7 +7,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use lurcher_ir::{Case, Near, Network, Phrase, Predicate, Regex, Test, Wildcard, WildcardPiece, Word, fold_text, words};
+use lurcher_ir::{
+    Case, Near, Network, Phrase, Predicate, Regex, Test, Wildcard, WildcardPiece, Word, fold_text, words,
+};
 use lurcher_schema::{FieldType, Timestamp, Value};
 
 use super::{
@@ -164,9 +166,7 @@ impl Typed {
             FieldType::Text => Ok(Predicate::any(
                 analysed(text).into_iter().map(|word| self.test(Test::Phrase(Phrase::of([Word::Near(near(word))])))),
             )),
-            FieldType::Keyword | FieldType::Version | FieldType::Object => {
-                Ok(self.test(Test::Near(near(text.into()))))
-            }
+            FieldType::Keyword | FieldType::Version | FieldType::Object => Ok(self.test(Test::Near(near(text.into())))),
             kind => Err(Misfit::Pattern(kind)),
         }
     }
@@ -286,7 +286,10 @@ mod tests {
         assert_eq!(shown(text.phrase("Invoke-Mim", 0, true, None)), r#"ecs:f has the words "invoke" like "mim*""#);
         assert_eq!(shown(text.matching("--", false, None)), "false");
         assert_eq!(shown(text.term("Net", Case::Sensitive, None)), "false");
-        assert_eq!(shown(text.pattern(&Wildcard::parse("Mimi*"), Case::Sensitive, None)), r#"ecs:f has the words like "mimi*""#);
+        assert_eq!(
+            shown(text.pattern(&Wildcard::parse("Mimi*"), Case::Sensitive, None)),
+            r#"ecs:f has the words like "mimi*""#
+        );
     }
 
     #[test]
@@ -302,7 +305,10 @@ mod tests {
     fn a_range_is_met_by_one_value() {
         let end = |text| Some(End { text, inclusive: true });
         assert_eq!(shown(of(FieldType::Integer).range(end("1"), end("5"), None)), "ecs:f >= 1 and <= 5");
-        assert_eq!(shown(of(FieldType::Ip).range(end("10.0.0.0"), end("10.0.0.3"), None)), "ecs:f lies in [10.0.0.0/30]");
+        assert_eq!(
+            shown(of(FieldType::Ip).range(end("10.0.0.0"), end("10.0.0.3"), None)),
+            "ecs:f lies in [10.0.0.0/30]"
+        );
         assert_eq!(shown(of(FieldType::Keyword).range(None, None, None)), "ecs:f exists");
     }
 }

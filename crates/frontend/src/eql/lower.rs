@@ -43,7 +43,12 @@ pub fn lower(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lo
         lowering.check_statement(&query);
     }
     if lowering.diagnostics.iter().any(|d| d.level == Level::Error) {
-        return Lowered { body: None, reasons: Vec::new(), diagnostics: in_order(lowering.diagnostics), ..Lowered::default() };
+        return Lowered {
+            body: None,
+            reasons: Vec::new(),
+            diagnostics: in_order(lowering.diagnostics),
+            ..Lowered::default()
+        };
     }
     let tail = lowering.tail(&query);
     let reasons = lowering.conditions.reasons;

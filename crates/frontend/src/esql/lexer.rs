@@ -38,13 +38,14 @@ pub(super) enum Kind {
 
 /// The longest ones first, so that the first that fits is the right one.
 const MARKS: [&str; 28] = [
-    "::", "==", "=~", "!=", "<>", "<=", ">=", "(", ")", "[", "]", "{", "}", ",", ".", ":", ";", "|", "=", "<", ">", "+",
-    "-", "*", "/", "%", "!", "&",
+    "::", "==", "=~", "!=", "<>", "<=", ">=", "(", ")", "[", "]", "{", "}", ",", ".", ":", ";", "|", "=", "<", ">",
+    "+", "-", "*", "/", "%", "!", "&",
 ];
 
 /// Splits a query into tokens.
 pub(super) fn tokens(text: &str) -> (Vec<Token<Kind>>, Vec<Diagnostic>) {
-    let mut lexer = Lexer { cursor: Characters::new(text), tokens: Vec::new(), diagnostics: Vec::new(), mode: Mode::Start };
+    let mut lexer =
+        Lexer { cursor: Characters::new(text), tokens: Vec::new(), diagnostics: Vec::new(), mode: Mode::Start };
     while lexer.next() {}
     (lexer.tokens, lexer.diagnostics)
 }

@@ -195,9 +195,9 @@ impl Lexer<'_> {
             return text.push(c);
         }
         let rest = self.cursor.rest();
-        let keyword = ["and", "not", "or"].into_iter().find(|word| {
-            rest.get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word))
-        });
+        let keyword = ["and", "not", "or"]
+            .into_iter()
+            .find(|word| rest.get(..word.len()).is_some_and(|found| found.eq_ignore_ascii_case(word)));
         if let Some(word) = keyword {
             text.push_str(&rest[..word.len()]);
             for _ in 0..word.len() {

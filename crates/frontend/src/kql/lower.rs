@@ -147,11 +147,13 @@ impl Lowering<'_> {
             Some(text) => typed.matching(text, false, now),
             None if typed.kind == FieldType::Text => {
                 let parts = words_of(&value.pattern);
-                let parts: Result<Vec<_>, _> =
-                    parts.iter().map(|part| match part.as_literal() {
+                let parts: Result<Vec<_>, _> = parts
+                    .iter()
+                    .map(|part| match part.as_literal() {
                         Some(text) => typed.matching(text, false, now),
                         None => typed.pattern(part, Case::Sensitive, now),
-                    }).collect();
+                    })
+                    .collect();
                 parts.map(Predicate::any)
             }
             None => typed.pattern(&value.pattern, Case::Sensitive, now),
@@ -207,8 +209,12 @@ impl Lowering<'_> {
         nested::any_element(&list, &predicate).unwrap_or_else(|| {
             let message = "a condition over one element of a list is asked of all its elements together, \
                            since it asks for words or dates";
-            let reason =
-                SupportReason { verdict: Verdict::Approximate, code: "nested", message: message.to_owned(), span: None };
+            let reason = SupportReason {
+                verdict: Verdict::Approximate,
+                code: "nested",
+                message: message.to_owned(),
+                span: None,
+            };
             self.reason(reason, field.span);
             predicate
         })

@@ -60,6 +60,11 @@ impl Condition {
         let runs = !self.failed && self.reasons.iter().all(|reason| reason.verdict < Verdict::Unsupported);
         let limits: Vec<Limit> = Vec::new();
         let body = RuleBody { filters: vec![self.predicate], tail: Tail::Events { limits } };
-        Lowered { body: runs.then_some(body), reasons: self.reasons, diagnostics: self.diagnostics, ..Lowered::default() }
+        Lowered {
+            body: runs.then_some(body),
+            reasons: self.reasons,
+            diagnostics: self.diagnostics,
+            ..Lowered::default()
+        }
     }
 }

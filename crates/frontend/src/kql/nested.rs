@@ -17,11 +17,8 @@ const ELEMENT: &str = "element";
 pub(crate) fn any_element(list: &FieldRef, inner: &Predicate) -> Option<Predicate> {
     let prefix = format!("{}.", list.path);
     let body = of_element(inner, &prefix)?;
-    let every = Expr::ForEach {
-        list: Box::new(Expr::Field(list.clone())),
-        variable: Arc::from(ELEMENT),
-        body: Box::new(body),
-    };
+    let every =
+        Expr::ForEach { list: Box::new(Expr::Field(list.clone())), variable: Arc::from(ELEMENT), body: Box::new(body) };
     let any = Expr::call(Function::In(Case::Sensitive), [Expr::Literal(Value::Bool(true)), every]);
     let is_list = Predicate::test(list.clone(), Test::Exists);
     let in_list = Predicate::all([is_list.clone(), Predicate::Holds { expr: any, fields: Quantifier::Whole }]);
@@ -74,9 +71,7 @@ fn tested(test: &Test, member: Expr) -> Option<Expr> {
         Test::Prefix(part, case) => each(&|v| Expr::call(Function::StartsWith(*case), [v, text(part)]), member),
         Test::Suffix(part, case) => each(&|v| Expr::call(Function::EndsWith(*case), [v, text(part)]), member),
         Test::Contains(part, case) => each(&|v| Expr::call(Function::ContainsNonEmpty(*case), [v, text(part)]), member),
-        Test::Wildcard(pattern, case) => {
-            each(&|v| Expr::call(Function::Like(pattern.clone(), *case), [v]), member)
-        }
+        Test::Wildcard(pattern, case) => each(&|v| Expr::call(Function::Like(pattern.clone(), *case), [v]), member),
         Test::Regex(regex) => each(&|v| Expr::call(Function::Matches(regex.clone()), [v]), member),
         Test::InNetwork(blocks) => each(&|v| Expr::call(Function::InNetwork(Arc::clone(blocks)), [v]), member),
         Test::Range { low, high } if low.iter().chain(high).all(|bound| bound.time.is_none()) => {

@@ -130,7 +130,8 @@ impl Parser<'_> {
                 match self.literal() {
                     Some(value) => NodeKind::Range { field: literal, comparison, value },
                     None => {
-                        let error = Diagnostic::error("kql-syntax", "a value is missing").at(operator, "compared with?");
+                        let error =
+                            Diagnostic::error("kql-syntax", "a value is missing").at(operator, "compared with?");
                         self.report(error, "write a number, a date or a text behind it");
                         NodeKind::Error
                     }

@@ -105,7 +105,8 @@ impl Lexer<'_> {
                 self.cursor.bump();
                 if self.number().is_none() {
                     let span = self.cursor.span_from(start);
-                    let error = Diagnostic::error("lucene-syntax", "a boost is a number").at(span, "no number behind it");
+                    let error =
+                        Diagnostic::error("lucene-syntax", "a boost is a number").at(span, "no number behind it");
                     self.report(error, "write `^2`, or `\\^` for the character");
                 }
                 Lexeme::Caret
@@ -159,7 +160,8 @@ impl Lexer<'_> {
         let next = self.cursor.bump();
         if next.is_none() {
             let span = self.cursor.span_from(start);
-            let error = Diagnostic::error("lucene-escape", "a backslash stands before nothing").at(span, "escapes what?");
+            let error =
+                Diagnostic::error("lucene-escape", "a backslash stands before nothing").at(span, "escapes what?");
             self.report(error, "write `\\\\` for a backslash");
         }
         next

@@ -251,15 +251,14 @@ impl Lowering<'_> {
     /// Asks the field, all fields of a pattern, or those that are searched by default.
     fn in_fields(&mut self, field: Option<&Field>, span: Span, ask: &Asked<'_>) -> Predicate {
         let fields = match field {
-            Some(field) => {
-                self.fields.matching(&field.name)
-            }
+            Some(field) => self.fields.matching(&field.name),
             None if self.options.default_fields.is_empty() => {
                 self.reason(Fields::beyond_known(), span);
                 self.fields.defaults()
             }
             None => {
-                let names: Vec<Wildcard> = self.options.default_fields.iter().map(|name| Wildcard::with_stars(name)).collect();
+                let names: Vec<Wildcard> =
+                    self.options.default_fields.iter().map(|name| Wildcard::with_stars(name)).collect();
                 names.iter().flat_map(|name| self.fields.matching(name)).collect()
             }
         };

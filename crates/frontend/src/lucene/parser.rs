@@ -105,11 +105,17 @@ impl Parser<'_> {
                 let query = self.query(field);
                 if !self.eat(&Lexeme::Close) && self.diagnostics.is_empty() {
                     let error = Diagnostic::error("lucene-unclosed", "this `(` is never closed");
-                    self.report(error.at(token.span, "opened here"), "close it with `)`, or write `\\(` for the character");
+                    self.report(
+                        error.at(token.span, "opened here"),
+                        "close it with `)`, or write `\\(` for the character",
+                    );
                 }
                 if query.clauses.is_empty() && self.diagnostics.is_empty() {
                     let error = Diagnostic::error("lucene-syntax", "there is nothing in these brackets");
-                    self.report(error.at(token.span.to(self.tokens.last_span()), "empty"), "write what is sought in them");
+                    self.report(
+                        error.at(token.span.to(self.tokens.last_span()), "empty"),
+                        "write what is sought in them",
+                    );
                 }
                 Node::Group(query)
             }

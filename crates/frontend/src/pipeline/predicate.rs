@@ -16,7 +16,8 @@
 use std::sync::Arc;
 
 use lurcher_ir::{
-    AddressFunction, Bound, Case, Expr, FieldRef, Function, Predicate, Quantifier, Regex, Test, TextFunction, Wildcard, WildcardPiece, fold_text,
+    AddressFunction, Bound, Case, Expr, FieldRef, Function, Predicate, Quantifier, Regex, Test, TextFunction, Wildcard,
+    WildcardPiece, fold_text,
 };
 use lurcher_schema::{FieldType, Schemas, Value};
 

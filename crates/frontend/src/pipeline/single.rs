@@ -5,8 +5,8 @@
 //! address). Without both it is a leaf that [`super::predicate`] knows.
 
 use lurcher_ir::{
-    AddressFunction, Bound, Expr, FieldRef, Function, ListFunction, LooseFunction, Network, NumberFunction, Predicate, Test,
-    TextFunction, TimeFunction,
+    AddressFunction, Bound, Expr, FieldRef, Function, ListFunction, LooseFunction, Network, NumberFunction, Predicate,
+    Test, TextFunction, TimeFunction,
 };
 use lurcher_schema::{Timestamp, Value};
 

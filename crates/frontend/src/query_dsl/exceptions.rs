@@ -54,14 +54,14 @@ fn entry(entry: &Node, prefix: &str, lists: &FindList<'_>, context: &Context<'_>
         return Err("an entry names no field".to_owned());
     }
     let typed = context.fields().named(&path);
-    let value = || entry.get("value").and_then(Node::scalar).ok_or_else(|| format!("the entry for `{path}` has no value"));
+    let value =
+        || entry.get("value").and_then(Node::scalar).ok_or_else(|| format!("the entry for `{path}` has no value"));
     let found = match entry.text("type").as_str() {
         "match" => typed.phrase(&value()?, 0, false, context.now).map_err(|misfit| refused(&typed, misfit))?,
         "match_any" => {
             let values = entry.texts("value").into_iter();
-            let values = values.map(|value| {
-                typed.phrase(&value, 0, false, context.now).map_err(|misfit| refused(&typed, misfit))
-            });
+            let values = values
+                .map(|value| typed.phrase(&value, 0, false, context.now).map_err(|misfit| refused(&typed, misfit)));
             Predicate::any(values.collect::<Result<Vec<_>, _>>()?)
         }
         "exists" => typed.exists(),
@@ -86,17 +86,13 @@ fn entry(entry: &Node, prefix: &str, lists: &FindList<'_>, context: &Context<'_>
     Ok(if entry.text("operator") == "excluded" { found.negate() } else { found })
 }
 
-fn in_list(
-    typed: &Typed,
-    list: &ValueList,
-    kind: &str,
-    context: &Context<'_>,
-) -> Result<Predicate, String> {
+fn in_list(typed: &Typed, list: &ValueList, kind: &str, context: &Context<'_>) -> Result<Predicate, String> {
     match kind {
         "ip" | "ip_range" => {
             let mut networks = Vec::new();
             for value in &list.values {
-                networks.extend(range(value).ok_or_else(|| format!("`{value}` in a value list is no range of addresses"))?);
+                networks
+                    .extend(range(value).ok_or_else(|| format!("`{value}` in a value list is no range of addresses"))?);
             }
             Ok(if networks.is_empty() {
                 Predicate::Constant(false)

@@ -68,7 +68,11 @@ fn filter(node: &Node, context: &Context<'_>, depth: usize) -> Result<Predicate,
         Some(meta) => {
             let parts: Result<Vec<_>, _> =
                 meta.items("params").iter().map(|part| filter(part, context, depth + 1)).collect();
-            if meta.text("relation").eq_ignore_ascii_case("or") { Predicate::any(parts?) } else { Predicate::all(parts?) }
+            if meta.text("relation").eq_ignore_ascii_case("or") {
+                Predicate::any(parts?)
+            } else {
+                Predicate::all(parts?)
+            }
         }
         None => clause::predicate(node.get("query").unwrap_or(node), context)?,
     };

@@ -59,8 +59,16 @@ impl Translator<'_> {
             return Err(malformed("it nests too deeply"));
         }
         loop {
+            let mut operands = vec![self.output.len()];
             while !matches!(self.input.peek(), None | Some('|' | ')')) {
-                self.repeated()?;
+                if self.input.eat("&") {
+                    operands.push(self.output.len());
+                } else {
+                    self.repeated()?;
+                }
+            }
+            if operands.len() > 1 {
+                self.intersection(&operands)?;
             }
             if !self.input.eat("|") {
                 break;
@@ -68,6 +76,31 @@ impl Translator<'_> {
             self.output.push('|');
         }
         self.depth.leave();
+        Ok(())
+    }
+
+    /// What all operands match, which begin at these places of the output. It has no counterpart, but where no text is as
+    /// long as two of them want, it is nothing.
+    fn intersection(&mut self, operands: &[usize]) -> Result<(), RegexpError> {
+        let ends = operands.iter().skip(1).copied().chain([self.output.len()]);
+        let mut lengths = Vec::new();
+        for (start, end) in operands.iter().zip(ends) {
+            let operand = self.output.get(*start..end).unwrap_or_default();
+            let Ok(parsed) = regex_syntax::parse(&format!("(?s){operand}")) else {
+                return Err(RegexpError::Unsupported('&'));
+            };
+            let properties = parsed.properties();
+            lengths.push((properties.minimum_len(), properties.maximum_len()));
+        }
+        let apart = |a: &(Option<usize>, Option<usize>), b: &(Option<usize>, Option<usize>)| {
+            a.0.is_none() || matches!((a.0, b.1), (Some(least), Some(most)) if least > most)
+        };
+        let nothing = lengths.iter().any(|a| lengths.iter().any(|b| apart(a, b)));
+        if !nothing {
+            return Err(RegexpError::Unsupported('&'));
+        }
+        self.output.truncate(operands.first().copied().unwrap_or(0));
+        self.output.push_str("[a&&b]");
         Ok(())
     }
 

@@ -60,7 +60,11 @@ impl Lowerer<'_> {
             CommandKind::Other(name) => {
                 let why = NOT_RUN.iter().find(|(known, _)| *known == name.text.as_ref()).map_or("", |(_, why)| *why);
                 let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-                Err(self.unsupported("command", format!("the command {} is not run{why}", name.text.to_uppercase()), name.span))
+                Err(self.unsupported(
+                    "command",
+                    format!("the command {} is not run{why}", name.text.to_uppercase()),
+                    name.span,
+                ))
             }
         }
     }
@@ -242,11 +246,8 @@ impl Lowerer<'_> {
             column.field = Some(typed);
         }
         self.columns.items.retain(|item| !matches!(item, Item::Column(own) if own.name == to.text));
-        let place = self
-            .columns
-            .items
-            .iter()
-            .position(|item| matches!(item, Item::Column(own) if own.name == from.text));
+        let place =
+            self.columns.items.iter().position(|item| matches!(item, Item::Column(own) if own.name == from.text));
         match place.and_then(|place| self.columns.items.get_mut(place)) {
             Some(item) => *item = Item::Column(column),
             None => {

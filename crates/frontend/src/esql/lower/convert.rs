@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{AddressFunction, Expr, Function, ListFunction, NumberFunction, PlaceFunction, TextFunction, TimeFunction};
+use lurcher_ir::{
+    AddressFunction, Expr, Function, ListFunction, NumberFunction, PlaceFunction, TextFunction, TimeFunction,
+};
 use lurcher_schema::Value;
 
 use super::{
@@ -29,16 +31,21 @@ impl Lowerer<'_> {
         {
             return Ok(Typed::literal(Type::Date, Value::Int(millis)));
         }
-        let allowed = value.kind == Type::Any || value.loose || match to {
-            Type::Keyword | Type::Text => true,
-            Type::Boolean => value.kind.is_number() || value.kind.is_text(),
-            Type::Integer | Type::Long | Type::UnsignedLong | Type::Double => {
-                value.kind.is_number() || value.kind.is_text() || value.kind.is_date() || value.kind == Type::Boolean
-            }
-            Type::Date | Type::DateNanos => value.kind.is_number() || value.kind.is_text() || value.kind.is_date(),
-            Type::Ip | Type::Version | Type::GeoPoint => value.kind.is_text(),
-            _ => false,
-        };
+        let allowed = value.kind == Type::Any
+            || value.loose
+            || match to {
+                Type::Keyword | Type::Text => true,
+                Type::Boolean => value.kind.is_number() || value.kind.is_text(),
+                Type::Integer | Type::Long | Type::UnsignedLong | Type::Double => {
+                    value.kind.is_number()
+                        || value.kind.is_text()
+                        || value.kind.is_date()
+                        || value.kind == Type::Boolean
+                }
+                Type::Date | Type::DateNanos => value.kind.is_number() || value.kind.is_text() || value.kind.is_date(),
+                Type::Ip | Type::Version | Type::GeoPoint => value.kind.is_text(),
+                _ => false,
+            };
         if !allowed {
             return Err(self.report(
                 Diagnostic::error("esql-type", format!("{} cannot be converted to {}", value.kind.name(), to.name()))

@@ -163,14 +163,15 @@ impl Lowerer<'_> {
                 "a full-text search stands outside the conditions that choose events",
                 span,
             )),
-            ExprKind::Star | ExprKind::Map(_) => Err(self.report(
-                Diagnostic::error("esql-expected", "this is no value").at(span, "a value expected"),
-            )),
+            ExprKind::Star | ExprKind::Map(_) => {
+                Err(self.report(Diagnostic::error("esql-expected", "this is no value").at(span, "a value expected")))
+            }
         }
     }
 
     fn unknown_type(&mut self, to: &ast::Name) -> Said {
-        let shapes = ["geo_shape", "cartesian_point", "cartesian_shape", "dense_vector", "geohash", "geotile", "geohex"];
+        let shapes =
+            ["geo_shape", "cartesian_point", "cartesian_shape", "dense_vector", "geohash", "geotile", "geohex"];
         if shapes.contains(&to.text.to_ascii_lowercase().as_str()) {
             return self.unsupported("type", format!("values of type {} are not handled", to.text), to.span);
         }
@@ -186,12 +187,14 @@ impl Lowerer<'_> {
 
     fn time_span(&mut self, count: i64, unit: &str, span: Span) -> Result<Typed> {
         let Some((kind, interval)) = interval(count, unit) else {
-            let diagnostic =
-                Diagnostic::error("esql-time-span", format!("there is no unit of time `{unit}`")).at(span, "unknown unit");
+            let diagnostic = Diagnostic::error("esql-time-span", format!("there is no unit of time `{unit}`"))
+                .at(span, "unknown unit");
             let names = UNITS.iter().map(|(name, _)| *name);
             let diagnostic = match closest(unit, names) {
                 Some(meant) => diagnostic.with_help(format!("did you mean `{meant}`?")),
-                None => diagnostic.with_help("such as `seconds`, `minutes`, `hours`, `days`, `weeks`, `months`, `years`"),
+                None => {
+                    diagnostic.with_help("such as `seconds`, `minutes`, `hours`, `days`, `weeks`, `months`, `years`")
+                }
             };
             return Err(self.report(diagnostic));
         };

@@ -61,12 +61,7 @@ pub(super) struct Said;
 type Result<T, E = Said> = std::result::Result<T, E>;
 
 /// Lowers a query that has been read.
-pub(super) fn lower(
-    query: &Query,
-    options: &Options,
-    schemas: &Schemas,
-    diagnostics: Vec<Diagnostic>,
-) -> Lowered {
+pub(super) fn lower(query: &Query, options: &Options, schemas: &Schemas, diagnostics: Vec<Diagnostic>) -> Lowered {
     let mut lowerer = Lowerer {
         options,
         schemas,

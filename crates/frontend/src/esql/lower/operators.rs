@@ -126,10 +126,9 @@ impl Lowerer<'_> {
     fn nanos(&self, date: &Typed) -> Expr {
         match date.kind {
             Type::DateNanos => date.one(),
-            Type::Date => bounded(
-                Type::Long,
-                Expr::call(Function::Multiply, [date.one(), Expr::Literal(Value::Int(1_000_000))]),
-            ),
+            Type::Date => {
+                bounded(Type::Long, Expr::call(Function::Multiply, [date.one(), Expr::Literal(Value::Int(1_000_000))]))
+            }
             _ => Expr::call(Function::Time(TimeFunction::ReadNanos), [date.raw()]),
         }
     }
@@ -158,16 +157,14 @@ impl Lowerer<'_> {
     }
 
     /// Both sides of a comparison, brought to one type. A constant text is read as what it is compared with.
-    fn sides(
-        &mut self,
-        operator: BinaryOperator,
-        a: &Typed,
-        b: &Typed,
-        spans: (Span, Span),
-    ) -> Result<(Expr, Expr)> {
+    fn sides(&mut self, operator: BinaryOperator, a: &Typed, b: &Typed, spans: (Span, Span)) -> Result<(Expr, Expr)> {
         let ordering = !matches!(operator, BinaryOperator::Equal | BinaryOperator::NotEqual);
         let constant = |typed: &Typed, other: &Typed| {
-            typed.text().is_some() && !other.kind.is_text() && !other.kind.is_open() && other.constant().is_none()
+            typed.kind.is_text()
+                && typed.text().is_some()
+                && !other.kind.is_text()
+                && !other.kind.is_open()
+                && other.constant().is_none()
         };
         if constant(a, b) {
             let a = self.constant_as(a, b, spans.0)?;
@@ -235,7 +232,11 @@ impl Lowerer<'_> {
                 return Err(self.report(
                     Diagnostic::error("esql-type", message)
                         .at(span, format!("this is a text, the other side is {}", other.kind.name()))
-                        .with_help(format!("write it without quotes, or convert it: `{}::{}`", shown(&Value::Text(text)), other.kind.name())),
+                        .with_help(format!(
+                            "write it without quotes, or convert it: `{}::{}`",
+                            shown(&Value::Text(text)),
+                            other.kind.name()
+                        )),
                 ));
             }
         };
@@ -243,8 +244,11 @@ impl Lowerer<'_> {
             Some(value) => Ok(Typed::literal(other.kind, value)),
             None if other.loose => as_it_is(),
             None => Err(self.report(
-                Diagnostic::error("esql-constant", format!("{} is no {}", shown(&Value::Text(text)), other.kind.name()))
-                    .at(span, format!("cannot be read as {}", other.kind.name())),
+                Diagnostic::error(
+                    "esql-constant",
+                    format!("{} is no {}", shown(&Value::Text(text)), other.kind.name()),
+                )
+                .at(span, format!("cannot be read as {}", other.kind.name())),
             )),
         }
     }
@@ -271,11 +275,8 @@ impl Lowerer<'_> {
                         .with_help("write the pattern in double quotes"),
                 ));
             };
-            let function = if regex {
-                self.lucene(text, pattern.span)?
-            } else {
-                Function::Like(wildcard(text), Case::Sensitive)
-            };
+            let function =
+                if regex { self.lucene(text, pattern.span)? } else { Function::Like(wildcard(text), Case::Sensitive) };
             found.push(Expr::call(function, [subject.clone()]));
         }
         Ok(if found.len() == 1 { found.remove(0) } else { Expr::Call(Function::Or, found) })
@@ -289,9 +290,11 @@ impl Lowerer<'_> {
                     .at(span, "cannot be read")
                     .with_help("`RLIKE` takes Lucene's regular expressions, which match the whole value"),
             )),
-            Err(RegexpError::Unsupported(operator)) => {
-                Err(self.unsupported("regex", format!("the operator `{operator}` of Lucene's regular expressions"), span))
-            }
+            Err(RegexpError::Unsupported(operator)) => Err(self.unsupported(
+                "regex",
+                format!("the operator `{operator}` of Lucene's regular expressions"),
+                span,
+            )),
         }
     }
 }
@@ -328,7 +331,8 @@ pub(super) fn read_date(text: &str) -> Option<i64> {
         return Some(time.as_millisecond());
     }
     let (date, clock) = text.split_once(['T', ' ']).unwrap_or((text, ""));
-    let mut parts = date.split('-').map(|part| part.parse::<i16>().ok().filter(|_| part.bytes().all(|b| b.is_ascii_digit())));
+    let mut parts =
+        date.split('-').map(|part| part.parse::<i16>().ok().filter(|_| part.bytes().all(|b| b.is_ascii_digit())));
     let year = parts.next()??;
     let month = parts.next().unwrap_or(Some(1))?;
     let day = parts.next().unwrap_or(Some(1))?;

@@ -1,6 +1,9 @@
 //! `DISSECT` and `GROK`: patterns that take a text apart, as regular expressions.
 
-use std::{collections::BTreeMap, sync::{Arc, LazyLock}};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{Expr, Function, ListFunction, NumberFunction, Regex};
@@ -54,7 +57,8 @@ impl Lowerer<'_> {
             .map(|taken| (Arc::clone(&taken.name), taken.of(&value), meaning.as_ref().map(|own| taken.of(own))))
             .collect();
         let replaces = set.iter().any(|(name, ..)| self.columns.find(name).is_some());
-        if replaces && let super::value::Node::Expr(Expr::Column(column)) = &value.node
+        if replaces
+            && let super::value::Node::Expr(Expr::Column(column)) = &value.node
             && set.iter().any(|(name, ..)| name == column)
         {
             let held = self.fresh_name(column);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Aggregation, Collect, CollectOrder, ColumnPattern, Expr, Function, GroupBy, ListFunction,
-    ListKeys, NullKeys, NumberFunction, PercentileMethod, Stage,
+    Aggregate, AggregateColumn, Aggregation, Collect, CollectOrder, ColumnPattern, Expr, Function, GroupBy,
+    ListFunction, ListKeys, NullKeys, NumberFunction, PercentileMethod, Stage,
 };
 use lurcher_schema::Value;
 
@@ -53,10 +53,27 @@ pub(super) const AGGREGATES: &[(&str, usize, usize)] = &[
 
 /// Aggregates that exist and are not run.
 const NOT_RUN: &[&str] = &[
-    "st_centroid_agg", "st_extent_agg", "rate", "irate", "idelta", "delta", "deriv", "increase", "avg_over_time",
-    "count_over_time", "count_distinct_over_time", "first_over_time", "last_over_time", "max_over_time",
-    "min_over_time", "sum_over_time", "present_over_time", "absent_over_time", "stddev_over_time",
-    "variance_over_time", "percentile_over_time",
+    "st_centroid_agg",
+    "st_extent_agg",
+    "rate",
+    "irate",
+    "idelta",
+    "delta",
+    "deriv",
+    "increase",
+    "avg_over_time",
+    "count_over_time",
+    "count_distinct_over_time",
+    "first_over_time",
+    "last_over_time",
+    "max_over_time",
+    "min_over_time",
+    "sum_over_time",
+    "present_over_time",
+    "absent_over_time",
+    "stddev_over_time",
+    "variance_over_time",
+    "percentile_over_time",
 ];
 
 /// An aggregate whose arguments are lowered: its column, and how its value is read behind the stage.
@@ -131,9 +148,9 @@ impl Lowerer<'_> {
     fn aggregated(&mut self, computed: Vec<(Arc<str>, Typed)>, keys: &[Key]) {
         let mut columns = Columns::default();
         let mut projected: Vec<(Arc<str>, Expr)> = Vec::new();
-        let held = keys.iter().map(|key| {
-            (Arc::clone(&key.name), Typed::single(key.kind, Expr::Column(Arc::clone(&key.held))))
-        });
+        let held = keys
+            .iter()
+            .map(|key| (Arc::clone(&key.name), Typed::single(key.kind, Expr::Column(Arc::clone(&key.held)))));
         for (name, value) in computed.into_iter().chain(held) {
             projected.retain(|(own, _)| *own != name);
             projected.push((Arc::clone(&name), value.all()));
@@ -209,16 +226,18 @@ impl Lowerer<'_> {
                 return Ok(Tree { kind: ExprKind::Column(column), span: tree.span });
             }
             if NOT_RUN.contains(&own) {
-                let message = format!("the aggregate {} is not run: time series and shapes are not handled", own.to_uppercase());
+                let message =
+                    format!("the aggregate {} is not run: time series and shapes are not handled", own.to_uppercase());
                 return Err(self.unsupported("function", message, name.span));
             }
         }
         let mut part = |part: &Tree| self.separate(part, filter, collected, depth + 1);
         let boxed = |tree: Result<Tree>| tree.map(Box::new);
         let kind = match &tree.kind {
-            ExprKind::Call { name, arguments } => {
-                ExprKind::Call { name: name.clone(), arguments: arguments.iter().map(&mut part).collect::<Result<_>>()? }
-            }
+            ExprKind::Call { name, arguments } => ExprKind::Call {
+                name: name.clone(),
+                arguments: arguments.iter().map(&mut part).collect::<Result<_>>()?,
+            },
             ExprKind::Unary(operator, inner) => ExprKind::Unary(*operator, boxed(part(inner))?),
             ExprKind::Junction(all, parts) => {
                 ExprKind::Junction(*all, parts.iter().map(&mut part).collect::<Result<_>>()?)
@@ -251,7 +270,8 @@ impl Lowerer<'_> {
     ) -> Result<Lowered> {
         let own = name.text.as_ref();
         let (_, least, most) = AGGREGATES.iter().find(|known| known.0 == own).copied().unwrap_or((own, 0, 0));
-        let given: Vec<&Tree> = arguments.iter().filter(|argument| !matches!(argument.kind, ExprKind::Map(_))).collect();
+        let given: Vec<&Tree> =
+            arguments.iter().filter(|argument| !matches!(argument.kind, ExprKind::Map(_))).collect();
         let star = matches!(given.as_slice(), [Tree { kind: ExprKind::Star, .. }]);
         if given.len() < least || given.len() > most || (star && own != "count") {
             let message = format!("`{}` does not take these arguments", own.to_uppercase());
@@ -274,13 +294,7 @@ impl Lowerer<'_> {
         if matches!(function, Aggregate::Earliest | Aggregate::Latest | Aggregate::WeightedAverage) {
             arguments.extend(typed.get(1).map(|(second, _)| second.one()));
         }
-        let column = AggregateColumn {
-            name: column,
-            function,
-            arguments,
-            filter: filter.cloned(),
-            elements: true,
-        };
+        let column = AggregateColumn { name: column, function, arguments, filter: filter.cloned(), elements: true };
         Ok(Lowered { column, value: value(read) })
     }
 
@@ -294,9 +308,21 @@ impl Lowerer<'_> {
         let kind = typed.first().map_or(Type::Null, |(first, _)| first.kind);
         let whole = |kind: Type| -> Box<dyn Fn(Expr) -> Typed> { Box::new(move |read| Typed::single(kind, read)) };
         let fraction = || -> Box<dyn Fn(Expr) -> Typed> {
-            Box::new(|read| Typed::single(Type::Double, Expr::call(Function::Number(NumberFunction::ToFraction), [read])))
+            Box::new(|read| {
+                Typed::single(Type::Double, Expr::call(Function::Number(NumberFunction::ToFraction), [read]))
+            })
         };
-        let numeric = ["sum", "avg", "median", "percentile", "median_absolute_deviation", "std_dev", "stddev", "variance", "weighted_avg"];
+        let numeric = [
+            "sum",
+            "avg",
+            "median",
+            "percentile",
+            "median_absolute_deviation",
+            "std_dev",
+            "stddev",
+            "variance",
+            "weighted_avg",
+        ];
         if let Some((first, span)) = typed.first()
             && numeric.contains(&own)
             && !(kind.is_number() || kind.is_open() || first.loose)
@@ -374,7 +400,9 @@ impl Lowerer<'_> {
         let found = typed.get(place).and_then(|(own, _)| own.constant()).and_then(Value::as_number);
         found.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(|| {
             let span = typed.get(place).map_or(tree.span, |(_, span)| *span);
-            self.report(Diagnostic::error("esql-constant", "a constant number is wanted here").at(span, "no constant number"))
+            self.report(
+                Diagnostic::error("esql-constant", "a constant number is wanted here").at(span, "no constant number"),
+            )
         })
     }
 }
@@ -417,4 +445,3 @@ fn is_constant(tree: &Tree) -> bool {
         ExprKind::Null | ExprKind::Boolean(_) | ExprKind::Integer(_) | ExprKind::Decimal(_) | ExprKind::Text(_)
     )
 }
-

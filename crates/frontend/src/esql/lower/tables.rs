@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{
-    Case, ColumnPattern, Expr, Lookup, LookupKey, LookupMatch, LookupOutput, LookupRows, Stage,
-};
+use lurcher_ir::{Case, ColumnPattern, Expr, Lookup, LookupKey, LookupMatch, LookupOutput, LookupRows, Stage};
 
 use super::{
     super::{
@@ -35,7 +33,11 @@ impl Lowerer<'_> {
             (Some(on), _) => (Arc::clone(&on.text), on.span),
             (None, Some(columns)) if !columns.is_empty() => (Arc::clone(&columns[0].0), policy.span),
             _ => {
-                return Err(self.unsupported("enrich", "which field a policy matches is not said in the query", policy.span));
+                return Err(self.unsupported(
+                    "enrich",
+                    "which field a policy matches is not said in the query",
+                    policy.span,
+                ));
             }
         };
         let value = self.column(&field, span)?;
@@ -155,7 +157,8 @@ impl Lowerer<'_> {
             table: Arc::clone(&table.text),
             keys,
             outputs: outputs.as_ref().map(|outputs| {
-                let output = |(name, _): &(Arc<str>, Type)| LookupOutput { column: Arc::clone(name), name: Arc::clone(name) };
+                let output =
+                    |(name, _): &(Arc<str>, Type)| LookupOutput { column: Arc::clone(name), name: Arc::clone(name) };
                 outputs.iter().map(output).collect()
             }),
             most: u64::MAX,

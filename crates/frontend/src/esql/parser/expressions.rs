@@ -271,9 +271,8 @@ impl Parser<'_> {
             let unit: Arc<str> = unit.to_ascii_lowercase().into();
             let span = start.to(self.tokens.bump().span);
             let Ok(count) = digits.parse() else {
-                return Err(self.report(
-                    Diagnostic::error("esql-number", "the time span is too long").at(span, "beyond 64 bits"),
-                ));
+                return Err(self
+                    .report(Diagnostic::error("esql-number", "the time span is too long").at(span, "beyond 64 bits")));
             };
             return Ok(ExprKind::Span(count, unit));
         }
@@ -371,4 +370,3 @@ fn binary(operator: BinaryOperator, left: Expr, right: Expr) -> Expr {
     let span = left.span.to(right.span);
     Expr { kind: ExprKind::Binary(operator, Box::new(left), Box::new(right)), span }
 }
-

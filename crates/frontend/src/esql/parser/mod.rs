@@ -25,7 +25,8 @@ type Parsed<T> = Result<T, Failed>;
 pub(super) fn query(text: &str) -> (Query, Vec<Diagnostic>) {
     let (tokens, diagnostics) = tokens(text);
     let end = Token { kind: Kind::End, span: Span::new(text.len(), text.len()) };
-    let mut parser = Parser { text, tokens: Tokens::new(tokens, end), depth: Depth::default(), operators: 0, diagnostics };
+    let mut parser =
+        Parser { text, tokens: Tokens::new(tokens, end), depth: Depth::default(), operators: 0, diagnostics };
     let query = parser.query();
     (query, parser.diagnostics)
 }
@@ -149,7 +150,8 @@ impl Parser<'_> {
 
     fn expected(&mut self, what: &str) -> Failed {
         let message = format!("{what} expected, found {}", self.found());
-        self.diagnostics.push(Diagnostic::error("esql-expected", message).at(self.peek_span(), format!("{what} expected")));
+        self.diagnostics
+            .push(Diagnostic::error("esql-expected", message).at(self.peek_span(), format!("{what} expected")));
         Failed
     }
 

@@ -7,7 +7,11 @@ use lurcher_schema::Value;
 use super::{Call, Class};
 use crate::{
     esql::{
-        lower::{Lowerer, Result, operators::read_date, value::{Node, Typed}},
+        lower::{
+            Lowerer, Result,
+            operators::read_date,
+            value::{Node, Typed},
+        },
         types::Type,
     },
     syntax::closest,
@@ -318,10 +322,8 @@ impl Lowerer<'_> {
         } else {
             (self.date_at(call, 0)?, self.date_at(call, 1)?)
         };
-        let within = [
-            Expr::call(Function::Less, [start, time.clone()]),
-            Expr::call(Function::LessOrEqual, [time, end]),
-        ];
+        let within =
+            [Expr::call(Function::Less, [start, time.clone()]), Expr::call(Function::LessOrEqual, [time, end])];
         Ok(Typed::single(Type::Boolean, Expr::Call(Function::And, within.into())))
     }
 }

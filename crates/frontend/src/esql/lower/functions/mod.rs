@@ -312,7 +312,11 @@ impl Lowerer<'_> {
             return self.unsupported("function", format!("the function {shown} is not run: {why}"), name.span);
         }
         if own.starts_with("st_") {
-            return self.unsupported("function", format!("the function {shown} is not run: shapes are not handled"), name.span);
+            return self.unsupported(
+                "function",
+                format!("the function {shown} is not run: shapes are not handled"),
+                name.span,
+            );
         }
         if AGGREGATES.iter().any(|known| known.0 == own) {
             return self.report(
@@ -322,8 +326,8 @@ impl Lowerer<'_> {
             );
         }
         let known = FUNCTIONS.iter().map(|(name, ..)| *name).chain(AGGREGATES.iter().map(|known| known.0));
-        let diagnostic =
-            Diagnostic::error("esql-unknown-function", format!("there is no function `{own}`")).at(name.span, "unknown");
+        let diagnostic = Diagnostic::error("esql-unknown-function", format!("there is no function `{own}`"))
+            .at(name.span, "unknown");
         let diagnostic = match closest(own, known) {
             Some(meant) => diagnostic.with_help(format!("did you mean `{}`?", meant.to_uppercase())),
             None => diagnostic,
@@ -338,9 +342,10 @@ impl Lowerer<'_> {
             return Ok(typed);
         }
         let name = call.name.to_uppercase();
-        let message = format!("argument {} of `{name}` must be {}, found {}", place + 1, class.name(), typed.kind.name());
-        let diagnostic = Diagnostic::error("esql-type", message)
-            .at(call.span(place), format!("this is {}", typed.kind.name()));
+        let message =
+            format!("argument {} of `{name}` must be {}, found {}", place + 1, class.name(), typed.kind.name());
+        let diagnostic =
+            Diagnostic::error("esql-type", message).at(call.span(place), format!("this is {}", typed.kind.name()));
         let diagnostic = match class {
             Class::Text => diagnostic.with_help("convert it: `TO_STRING(value)`"),
             Class::Number | Class::Whole => diagnostic.with_help("convert it, such as `TO_LONG(value)`"),
@@ -383,7 +388,8 @@ impl Lowerer<'_> {
         match call.at(place).text() {
             Some(text) => Ok(std::sync::Arc::clone(text)),
             None => {
-                let message = format!("argument {} of `{}` must be a constant text", place + 1, call.name.to_uppercase());
+                let message =
+                    format!("argument {} of `{}` must be a constant text", place + 1, call.name.to_uppercase());
                 Err(self.report(
                     Diagnostic::error("esql-constant", message)
                         .at(call.span(place), "no constant text")

@@ -23,9 +23,10 @@ impl Lowerer<'_> {
             "round_to" => return Some(self.round_to(call)),
             "log" => return Some(self.log(call)),
             "log10" => {
-                return Some(self.want(call, 0, Class::Number).map(|number| {
-                    Typed::single(Type::Double, Expr::call(Function::Log, [number.fraction()]))
-                }));
+                return Some(
+                    self.want(call, 0, Class::Number)
+                        .map(|number| Typed::single(Type::Double, Expr::call(Function::Log, [number.fraction()]))),
+                );
             }
             "sqrt" => N::SquareRoot,
             "cbrt" => N::CubeRoot,

@@ -46,14 +46,18 @@ impl Lowerer<'_> {
             }
             "concat" => return Some(self.texts(call, call.count(), Function::Concat, Type::Keyword)),
             "hash" => {
-                return Some(self.texts(call, 2, Function::Text(TextFunction::NamedDigest), Type::Keyword).map(|typed| {
-                    let Typed { node: super::super::value::Node::Expr(Expr::Call(function, mut sides)), .. } = typed else {
-                        return typed;
-                    };
-                    // `HASH(algorithm, text)`.
-                    sides.reverse();
-                    Typed::single(Type::Keyword, Expr::Call(function, sides))
-                }));
+                return Some(self.texts(call, 2, Function::Text(TextFunction::NamedDigest), Type::Keyword).map(
+                    |typed| {
+                        let Typed { node: super::super::value::Node::Expr(Expr::Call(function, mut sides)), .. } =
+                            typed
+                        else {
+                            return typed;
+                        };
+                        // `HASH(algorithm, text)`.
+                        sides.reverse();
+                        Typed::single(Type::Keyword, Expr::Call(function, sides))
+                    },
+                ));
             }
             "substring" => return Some(self.with_numbers(call, Function::Text(TextFunction::Part), Type::Keyword)),
             "left" => return Some(self.with_numbers(call, Function::Text(TextFunction::Left), Type::Keyword)),
