@@ -81,6 +81,7 @@ impl Collection {
             body: None,
             reasons: document.reasons.clone(),
             diagnostics: document.diagnostics.clone(),
+            ..Lowered::default()
         };
         let faulty = lowered.diagnostics.iter().any(|diagnostic| diagnostic.level == diagnostics::Level::Error);
         match &document.body {
@@ -130,9 +131,9 @@ impl Collection {
             let Body::Filter { rules, detections } = &filter.body else { continue };
             let named = match rules {
                 FilterTarget::Any => true,
-                FilterTarget::Named(names) => names.iter().any(|name| {
-                    [&document.id, &document.name, &document.title].into_iter().any(|own| own == name)
-                }),
+                FilterTarget::Named(names) => names
+                    .iter()
+                    .any(|name| [&document.id, &document.name, &document.title].into_iter().any(|own| own == name)),
             };
             if !named || !filter.log_source.covers(&document.log_source) {
                 continue;
@@ -143,9 +144,8 @@ impl Collection {
             // apply it in part might find less, so the rule tells.
             if lowerer.failed() || filter.diagnostics.iter().any(|d| d.level == diagnostics::Level::Error) {
                 let message = format!("the filter `{}` is faulty and not applied", filter.title);
-                diagnostics.push(
-                    Diagnostic::warning("sigma-filter", message).in_file(&document.file).at(document.span, ""),
-                );
+                diagnostics
+                    .push(Diagnostic::warning("sigma-filter", message).in_file(&document.file).at(document.span, ""));
                 continue;
             }
             parts.push(predicate);
@@ -173,16 +173,21 @@ impl Collection {
         if let FilterTarget::Named(names) = rules {
             for name in names.iter().filter(|name| !self.by_name.contains_key(*name)) {
                 let message = format!("no rule that was loaded is called `{name}`");
-                lowered.diagnostics.push(
-                    Diagnostic::note("sigma-filter", message).in_file(&document.file).at(document.span, ""),
-                );
+                lowered
+                    .diagnostics
+                    .push(Diagnostic::note("sigma-filter", message).in_file(&document.file).at(document.span, ""));
             }
         }
     }
 
     fn lower_correlation(&self, number: usize, document: &Document, rule: &CorrelationRule, lowered: &mut Lowered) {
-        let mut builder =
-            Builder { collection: self, filters: Vec::new(), open: vec![number], reasons: Vec::new(), faults: Vec::new() };
+        let mut builder = Builder {
+            collection: self,
+            filters: Vec::new(),
+            open: vec![number],
+            reasons: Vec::new(),
+            faults: Vec::new(),
+        };
         let correlation = builder.correlation(document, rule, &[]);
         lowered.reasons.append(&mut builder.reasons);
         lowered.diagnostics.append(&mut builder.faults);
@@ -330,7 +335,11 @@ fn condition(rule: &CorrelationRule, inputs: usize) -> CorrelationCondition {
             Some(condition) => occurrence(condition, rule),
             None => Occurrence::All((0..inputs).map(Occurrence::Input).collect()),
         };
-        return if ordered { CorrelationCondition::OccurInOrder(occurrence) } else { CorrelationCondition::Occur(occurrence) };
+        return if ordered {
+            CorrelationCondition::OccurInOrder(occurrence)
+        } else {
+            CorrelationCondition::Occur(occurrence)
+        };
     }
     let measure = match rule.kind {
         CorrelationType::EventCount => Measure::Events,

@@ -250,9 +250,8 @@ mod tests {
     use super::*;
 
     fn shown(condition: &Condition) -> String {
-        let join = |parts: &[Condition], word: &str| {
-            format!("({})", parts.iter().map(shown).collect::<Vec<_>>().join(word))
-        };
+        let join =
+            |parts: &[Condition], word: &str| format!("({})", parts.iter().map(shown).collect::<Vec<_>>().join(word));
         match condition {
             Condition::Name(name, _) => name.clone(),
             Condition::Of { all, pattern, .. } => {

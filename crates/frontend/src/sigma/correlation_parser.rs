@@ -19,7 +19,13 @@ const KEYS: [&str; 7] = ["type", "rules", "aliases", "group-by", "timespan", "co
 pub(super) fn parse(reader: &mut Reader<'_>, node: &Node) -> Option<CorrelationRule> {
     let head = first_line(reader.file, node.span);
     if !matches!(node.data, Data::Map(_)) {
-        reader.fault("sigma-correlation", node.span, "a correlation is a map", "", "write `type:` and `rules:` below it");
+        reader.fault(
+            "sigma-correlation",
+            node.span,
+            "a correlation is a map",
+            "",
+            "write `type:` and `rules:` below it",
+        );
         return None;
     }
     for (key, value) in node.members() {
@@ -64,7 +70,13 @@ pub(super) fn parse(reader: &mut Reader<'_>, node: &Node) -> Option<CorrelationR
 fn kind(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CorrelationType> {
     let names = CorrelationType::ALL.map(|(name, _)| name);
     let Some(value) = node.get("type") else {
-        reader.fault("sigma-correlation-type", head, "the correlation has no type", "", format!("write `type:` with one of {}", list(&names)));
+        reader.fault(
+            "sigma-correlation-type",
+            head,
+            "the correlation has no type",
+            "",
+            format!("write `type:` with one of {}", list(&names)),
+        );
         return None;
     };
     let name = value.scalar().unwrap_or_default().to_lowercase();
@@ -74,7 +86,13 @@ fn kind(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CorrelationT
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the types are {}", list(&names)),
         };
-        reader.fault("sigma-correlation-type", value.span, format!("there is no correlation of type `{name}`"), "", help);
+        reader.fault(
+            "sigma-correlation-type",
+            value.span,
+            format!("there is no correlation of type `{name}`"),
+            "",
+            help,
+        );
     }
     known
 }
@@ -109,7 +127,13 @@ fn rules(reader: &mut Reader<'_>, node: &Node, term: &Option<CorrelationTerm>, h
         for (rule, span) in &rules {
             if !named.iter().any(|(name, _)| name == rule) {
                 let help = "name it, or take it out of the list";
-                reader.fault("sigma-correlation-rules", *span, format!("the condition does not name `{rule}`"), "", help);
+                reader.fault(
+                    "sigma-correlation-rules",
+                    *span,
+                    format!("the condition does not name `{rule}`"),
+                    "",
+                    help,
+                );
             }
         }
     }
@@ -158,7 +182,8 @@ fn aliases(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, Vec<(String, St
             reader.fault("sigma-correlation-aliases", fields.span, format!("the alias `{alias}` is no map"), "", help);
             continue;
         }
-        let fields = fields.members().iter().filter_map(|(rule, field)| Some((rule.clone(), field.scalar()?))).collect();
+        let fields =
+            fields.members().iter().filter_map(|(rule, field)| Some((rule.clone(), field.scalar()?))).collect();
         aliases.push((alias.clone(), fields));
     }
     aliases
@@ -175,7 +200,8 @@ fn term(reader: &mut Reader<'_>, node: &Node, kind: Option<CorrelationType>, hea
     };
     if let Some(text) = node.scalar() {
         if kind.is_some_and(|kind| !kind.is_temporal()) {
-            let help = "write a comparison, such as `gte: 10`; names of rules stand in conditions of temporal correlations";
+            let help =
+                "write a comparison, such as `gte: 10`; names of rules stand in conditions of temporal correlations";
             reader.fault("sigma-correlation-condition", node.span, "this condition is no comparison", "", help);
             return None;
         }
@@ -198,7 +224,13 @@ fn term(reader: &mut Reader<'_>, node: &Node, kind: Option<CorrelationType>, hea
             "percentile" => {
                 term.percentile = node.number("percentile").filter(|percent| (0.0..=100.0).contains(percent));
                 if term.percentile.is_none() {
-                    reader.fault("sigma-correlation-condition", value.span, "a percentile lies between 0 and 100", "", "write a number such as `95`");
+                    reader.fault(
+                        "sigma-correlation-condition",
+                        value.span,
+                        "a percentile lies between 0 and 100",
+                        "",
+                        "write a number such as `95`",
+                    );
                 }
                 continue;
             }

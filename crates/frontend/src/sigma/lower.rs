@@ -284,8 +284,7 @@ impl<'a> Lowerer<'a> {
 
     fn expanded(&mut self, text: &Text, span: Span) -> Vec<Text> {
         let text = text.with_placeholders();
-        let unset: BTreeSet<&str> =
-            text.placeholders().filter(|name| !self.placeholders.contains_key(*name)).collect();
+        let unset: BTreeSet<&str> = text.placeholders().filter(|name| !self.placeholders.contains_key(*name)).collect();
         if !unset.is_empty() {
             for name in unset.into_iter().map(str::to_owned).collect::<Vec<_>>() {
                 let message = format!("the placeholder `{name}` has no value");
@@ -440,7 +439,9 @@ impl<'a> Lowerer<'a> {
                         Some(values) => {
                             expressions = expressions
                                 .iter()
-                                .flat_map(|text| values.iter().map(move |v| format!("{text}{}", regex_syntax::escape(v))))
+                                .flat_map(|text| {
+                                    values.iter().map(move |v| format!("{text}{}", regex_syntax::escape(v)))
+                                })
                                 .take(MOST_FILLED)
                                 .collect();
                         }
@@ -533,13 +534,14 @@ impl How {
             expand: has(M::Expand),
             field_reference: has(M::FieldRef),
             case: if has(M::Cased) { Case::Sensitive } else { Case::Insensitive },
-            flags: [flag(M::IgnoreCase, 'i'), flag(M::MultiLine, 'm'), flag(M::DotAll, 's')].into_iter().flatten().collect(),
+            flags: [flag(M::IgnoreCase, 'i'), flag(M::MultiLine, 'm'), flag(M::DotAll, 's')]
+                .into_iter()
+                .flatten()
+                .collect(),
             encodings: modifiers
                 .iter()
                 .copied()
-                .filter(|m| {
-                    matches!(m, M::Base64 | M::Base64Offset | M::Utf16 | M::Utf16Le | M::Utf16Be)
-                })
+                .filter(|m| matches!(m, M::Base64 | M::Base64Offset | M::Utf16 | M::Utf16Le | M::Utf16Be))
                 .collect(),
             compare: one_of(&[M::Lt, M::Lte, M::Gt, M::Gte]),
             time: one_of(&[M::Minute, M::Hour, M::Day, M::Week, M::Month, M::Year]),
@@ -574,7 +576,13 @@ impl How {
 
     /// Whether values are treated as texts, whatever they are.
     fn shapes_text(&self) -> bool {
-        self.contains || self.starts || self.ends || self.dashes || self.expand || self.field_reference || !self.encodings.is_empty()
+        self.contains
+            || self.starts
+            || self.ends
+            || self.dashes
+            || self.expand
+            || self.field_reference
+            || !self.encodings.is_empty()
     }
 
     /// Whether anything may stand before and after the text.

@@ -10,7 +10,8 @@ use lurcher_schema::LogSource;
 
 use super::{
     ast::{
-        Body, ConditionText, Detection, Detections, Document, FilterTarget, Item, Modifier, Scalar, ScalarData, Selection,
+        Body, ConditionText, Detection, Detections, Document, FilterTarget, Item, Modifier, Scalar, ScalarData,
+        Selection,
     },
     condition, correlation_parser,
 };
@@ -233,7 +234,11 @@ impl Reader<'_> {
         let mut visit = |condition: &super::ast::Condition| match condition {
             super::ast::Condition::Name(name, span) => match names.iter().position(|known| known == name) {
                 Some(at) => used[at] = true,
-                None => faults.push((*span, format!("there is no selection `{name}`"), closest(name, names.iter().copied()))),
+                None => faults.push((
+                    *span,
+                    format!("there is no selection `{name}`"),
+                    closest(name, names.iter().copied()),
+                )),
             },
             super::ast::Condition::Of { pattern, span, .. } => {
                 let fitting: Vec<usize> =

@@ -215,7 +215,8 @@ impl Run {
             Test::ContainsItem(field, value) => {
                 let mut found = false;
                 each_item(document, &mut |item| {
-                    let fits = |data: &ScalarData| value.as_ref().is_none_or(|value| data.text().as_ref() == Some(value));
+                    let fits =
+                        |data: &ScalarData| value.as_ref().is_none_or(|value| data.text().as_ref() == Some(value));
                     found |= item.field.as_deref() == Some(field)
                         && (value.is_none() || item.values.iter().any(|own| fits(&own.data)));
                 });
@@ -344,7 +345,9 @@ impl Run {
             for value in &mut item.values {
                 let Some(name) = value.data.text() else { continue };
                 let meant = self.holds(&processing.field, &|run, test| run.field_test(test, &name));
-                if let Some(new) = renamed(&processing.transformation, &name).filter(|_| meant).and_then(|new| new.into_iter().next()) {
+                if let Some(new) =
+                    renamed(&processing.transformation, &name).filter(|_| meant).and_then(|new| new.into_iter().next())
+                {
                     value.data = ScalarData::Text(new);
                 }
             }
@@ -367,9 +370,9 @@ impl Run {
             Transformation::DropItem => return None,
             Transformation::HashesFields(valid, prefix) => return Some(hashes(item, valid, prefix)),
             Transformation::SetValue(value) => item.values.iter_mut().for_each(|own| own.data = value.clone()),
-            Transformation::ReplaceString(regex, replacement) => change_texts(&mut item, &|text| {
-                vec![regex.replace_all(text, replacement.as_str()).into_owned()]
-            }),
+            Transformation::ReplaceString(regex, replacement) => {
+                change_texts(&mut item, &|text| vec![regex.replace_all(text, replacement.as_str()).into_owned()])
+            }
             Transformation::MapString(mapping) => {
                 change_texts(&mut item, &|text| mapping.get(text).cloned().unwrap_or_else(|| vec![text.to_owned()]));
             }
@@ -380,7 +383,9 @@ impl Run {
                 for value in &mut item.values {
                     value.data = match (&value.data, to.as_str()) {
                         (ScalarData::Number(text), "str") => ScalarData::Text(text.clone()),
-                        (ScalarData::Text(text), "num") if text.parse::<f64>().is_ok() => ScalarData::Number(text.clone()),
+                        (ScalarData::Text(text), "num") if text.parse::<f64>().is_ok() => {
+                            ScalarData::Number(text.clone())
+                        }
                         (other, _) => other.clone(),
                     };
                 }
@@ -405,8 +410,7 @@ impl Run {
     ) {
         change_texts(item, &|text| {
             let mut texts = vec![text.to_owned()];
-            let names: Vec<String> =
-                Text::parse(text).with_placeholders().placeholders().map(str::to_owned).collect();
+            let names: Vec<String> = Text::parse(text).with_placeholders().placeholders().map(str::to_owned).collect();
             for name in names {
                 let meant = (include.is_empty() || include.contains(&name)) && !exclude.contains(&name);
                 let Some(values) = values(&name).filter(|_| meant) else { continue };
@@ -471,7 +475,11 @@ fn change_texts(item: &mut Item, change: &dyn Fn(&str) -> Vec<String>) {
 
 /// `Hashes|contains: 'SHA256=…'` as a field for each algorithm.
 fn hashes(item: Item, valid: &[String], prefix: &str) -> Detection {
-    if !item.field.as_deref().is_some_and(|field| field.eq_ignore_ascii_case("hashes") || field.eq_ignore_ascii_case("hash")) {
+    if !item
+        .field
+        .as_deref()
+        .is_some_and(|field| field.eq_ignore_ascii_case("hashes") || field.eq_ignore_ascii_case("hash"))
+    {
         return Detection::Item(item);
     }
     let mut parts = Vec::new();

@@ -163,7 +163,9 @@ fn test(reader: &mut Reader<'_>, node: &Node) -> Test {
         "contains_detection_item" => Test::ContainsItem(own("field"), Some(own("value"))),
         "contains_field" => Test::ContainsItem(own("field"), None),
         "processing_item_applied" => Test::Applied(own("processing_item_id")),
-        "processing_state" => Test::State(own("key"), if node.get("val").is_some() { own("val") } else { own("value") }),
+        "processing_state" => {
+            Test::State(own("key"), if node.get("val").is_some() { own("val") } else { own("value") })
+        }
         "is_sigma_rule" => Test::IsRule,
         "is_sigma_correlation_rule" => Test::IsCorrelation,
         "rule_attribute" => {
@@ -182,7 +184,8 @@ fn test(reader: &mut Reader<'_>, node: &Node) -> Test {
             let negated = kind == "exclude_fields";
             match own("mode").as_str() {
                 "re" | "regex" => {
-                    let regexes = names.iter().filter_map(|name| regex::Regex::new(&format!("^(?:{name})")).ok()).collect();
+                    let regexes =
+                        names.iter().filter_map(|name| regex::Regex::new(&format!("^(?:{name})")).ok()).collect();
                     Test::Fields(Vec::new(), regexes, negated)
                 }
                 _ => Test::Fields(names, Vec::new(), negated),

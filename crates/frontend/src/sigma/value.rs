@@ -164,7 +164,8 @@ impl Text {
 
     /// As a regular expression, with every dash that begins an option as any of the dashes.
     pub(super) fn dash_regex(&self) -> String {
-        let class: String = DASHES.iter().map(|dash| if *dash == '-' { "\\-".to_owned() } else { dash.to_string() }).collect();
+        let class: String =
+            DASHES.iter().map(|dash| if *dash == '-' { "\\-".to_owned() } else { dash.to_string() }).collect();
         let mut regex = String::new();
         for piece in &self.0 {
             match piece {
@@ -225,7 +226,9 @@ fn placeholders(text: &str) -> Vec<Piece> {
             continue;
         }
         let name = rest.strip_prefix('%').and_then(|after| after.split_once('%')).map(|(name, _)| name);
-        match name.filter(|name| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))) {
+        match name.filter(|name| {
+            !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
+        }) {
             Some(name) => {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                 pieces.push(Piece::Placeholder(name.to_owned()));
@@ -300,7 +303,15 @@ mod tests {
     #[test]
     fn backslashes_escape_wildcards_and_each_other_and_nothing_else() {
         let shown = |text: &str| Text::parse(text).pattern(false, false).to_string();
-        for (text, literal) in [(r"C:\Windows\cmd.exe", r"C:\Windows\cmd.exe"), (r"a\\b", r"a\b"), (r"a\*b", "a*b"), (r"a\\\*", r"a\*"), (r"\\\\srv", r"\\srv"), (r"\\\srv", r"\\srv"), (r"end\", r"end\")] {
+        for (text, literal) in [
+            (r"C:\Windows\cmd.exe", r"C:\Windows\cmd.exe"),
+            (r"a\\b", r"a\b"),
+            (r"a\*b", "a*b"),
+            (r"a\\\*", r"a\*"),
+            (r"\\\\srv", r"\\srv"),
+            (r"\\\srv", r"\\srv"),
+            (r"end\", r"end\"),
+        ] {
             assert_eq!(Text::parse(text).as_literal(), Some(literal), "{text}");
         }
         assert_eq!(shown(r"C:\\*"), r"C:\*");
@@ -311,7 +322,10 @@ mod tests {
     #[test]
     fn dashes_are_options_only_where_a_word_begins() {
         let texts = |text: &str| Text::parse(text).dashes(1000).map(|texts| texts.len());
-        assert_eq!((texts("-a"), texts("a-b"), texts(" -a /b"), texts("--a"), texts("- a")), (Some(5), Some(1), Some(25), Some(5), Some(1)));
+        assert_eq!(
+            (texts("-a"), texts("a-b"), texts(" -a /b"), texts("--a"), texts("- a")),
+            (Some(5), Some(1), Some(25), Some(5), Some(1))
+        );
         assert_eq!(texts(&" -a".repeat(9)), None);
         assert_eq!(Text::parse("-a.b*").dash_regex(), "[\\-/\u{2013}\u{2014}\u{2015}]a\\.b(?s:.*)");
     }
