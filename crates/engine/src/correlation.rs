@@ -85,6 +85,8 @@ struct Run {
 pub(crate) struct Item {
     /// Orders items; the index of the hit that it stands at.
     pub(crate) at: u32,
+    /// What tells its event from others: one event may have hits of several inputs.
+    pub(crate) event: u32,
     /// When.
     pub(crate) time: Timestamp,
     /// Which input of this level it comes from.
@@ -116,6 +118,7 @@ fn runs<E>(correlation: &Correlation, first_leaf: usize, depth: usize, hits: &[C
                     for key in &read.keys {
                         groups.entry(Arc::clone(key)).or_default().push(Item {
                             at: at as u32,
+                            event: event(hits, at),
                             time: hit.place.time,
                             input: number,
                             values: read.values.clone(),
@@ -143,6 +146,13 @@ fn runs<E>(correlation: &Correlation, first_leaf: usize, depth: usize, hits: &[C
         found.extend(group_runs(correlation, &key, &items));
     }
     found
+}
+
+/// The first hit of the event whose hit this is: hits of one event stand side by side.
+fn event<E>(hits: &[CorrelationHit<E>], at: usize) -> u32 {
+    let Some(own) = hits.get(at) else { return at as u32 };
+    let before = hits.get(..at).unwrap_or(&[]).iter().rev().take_while(|hit| hit.place == own.place).count();
+    (at - before) as u32
 }
 
 /// Whether the condition is about how many there are, rather than which inputs occur.
@@ -187,6 +197,7 @@ fn add_matches<E>(
             let Some(hit) = hits.get(*at as usize) else { continue };
             groups.entry(Arc::clone(&key)).or_default().push(Item {
                 at: *at,
+                event: event(hits, *at as usize),
                 time: hit.place.time,
                 input,
                 values: values.clone(),

@@ -197,10 +197,10 @@ impl<'w> InOrder<'w> {
         let mut used: Vec<u32> = Vec::new();
         for (served, input) in wanted.iter().enumerate() {
             // An event that fits no other wanted input first: others may have no choice.
-            let rivals = |at: u32| tie.iter().filter(|other| other.at == at && wanted.contains(&other.input)).count();
-            let free = tie.iter().filter(|item| item.input == *input && !used.contains(&item.at));
-            match free.min_by_key(|item| (rivals(item.at), item.at)) {
-                Some(item) => used.push(item.at),
+            let rivals = |event: u32| tie.iter().filter(|other| other.event == event && wanted.contains(&other.input)).count();
+            let free = tie.iter().filter(|item| item.input == *input && !used.contains(&item.event));
+            match free.min_by_key(|item| (rivals(item.event), item.at)) {
+                Some(item) => used.push(item.event),
                 None => return served,
             }
         }
@@ -215,12 +215,12 @@ impl<'w> InOrder<'w> {
             let mut items: Vec<&Item> = tie.iter().collect();
             items.sort_by_key(|item| item.input);
             for item in items {
-                let before = chains.get(..item.input).unwrap_or(&[]).iter().filter(|(_, at)| *at != item.at);
+                let before = chains.get(..item.input).unwrap_or(&[]).iter().filter(|(_, event)| *event != item.event);
                 let length = before.map(|(length, _)| *length).max().unwrap_or(0) + 1;
                 if let Some(own) = chains.get_mut(item.input)
                     && length > own.0
                 {
-                    *own = (length, item.at);
+                    *own = (length, item.event);
                 }
             }
         }

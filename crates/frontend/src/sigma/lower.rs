@@ -36,6 +36,9 @@ const MOST_TEXTS: usize = 125;
 /// So many texts may come of the values of placeholders.
 const MOST_FILLED: usize = 10_000;
 
+/// The modifiers of regular expressions.
+const FLAGS: [Modifier; 3] = [Modifier::IgnoreCase, Modifier::MultiLine, Modifier::DotAll];
+
 /// Lowers the detections of one document.
 pub(super) struct Lowerer<'a> {
     pub(super) file: &'a Arc<SourceFile>,
@@ -83,7 +86,11 @@ impl<'a> Lowerer<'a> {
     /// One condition, without its aggregation.
     pub(super) fn condition_text(&mut self, condition: &ConditionText, detections: &Detections) -> Predicate {
         match &condition.tree {
-            Some(tree) => self.condition(tree, detections).unwrap_or(Predicate::Constant(false)),
+            Some(tree) => self.condition(tree, detections).unwrap_or_else(|| {
+                let help = "name a selection in it";
+                self.fault("sigma-condition", condition.span, "nothing is left of the condition", help);
+                Predicate::Constant(false)
+            }),
             None => Predicate::Constant(false),
         }
     }
@@ -134,6 +141,11 @@ impl<'a> Lowerer<'a> {
         if let Some((first, second)) = how.conflict(&item.modifiers) {
             let message = format!("`{}` and `{}` do not go together", first.name(), second.name());
             self.fault("sigma-modifier-conflict", item.span, message, "choose one of them");
+            return Predicate::Constant(false);
+        }
+        if !how.regex && let Some(flag) = item.modifiers.iter().find(|m| FLAGS.contains(m)) {
+            let message = format!("`{}` belongs to a regular expression", flag.name());
+            self.fault("sigma-modifier-conflict", item.span, message, "write `re` before it");
             return Predicate::Constant(false);
         }
         let mut parts = Vec::new();
@@ -567,11 +579,7 @@ impl How {
         if let (Some(kind), Some(encoding)) = (found(&plain), found(&encoded)) {
             return Some((kind, encoding));
         }
-        let flags = [M::IgnoreCase, M::MultiLine, M::DotAll];
-        match found(&flags) {
-            Some(flag) if !self.regex => Some((flag, modifiers.iter().copied().find(|m| *m != flag).unwrap_or(flag))),
-            _ => None,
-        }
+        None
     }
 
     /// Whether values are treated as texts, whatever they are.

@@ -144,7 +144,8 @@ impl Reader<'_> {
         let source = LogSource::new(&node.text("category"), &node.text("product"), &node.text("service"));
         if source.is_empty() && matches!(node.data, Data::Map(_)) {
             let help = "write `category:`, `product:` or `service:` below it";
-            self.fault("sigma-logsource", node.span, "the log source names nothing", "", help);
+            let place = first_line(self.file, node.span);
+            self.fault("sigma-logsource", place, "the log source names nothing", "", help);
         }
         source
     }
@@ -230,7 +231,7 @@ impl Reader<'_> {
     fn check_names(&mut self, detections: &Detections, node: &Node) {
         let names: Vec<&str> = detections.selections.iter().map(|selection| selection.name.as_str()).collect();
         let mut used = vec![false; names.len()];
-        let mut faults = Vec::new();
+        let (mut faults, mut unmeant) = (Vec::new(), Vec::new());
         let mut visit = |condition: &super::ast::Condition| match condition {
             super::ast::Condition::Name(name, span) => match names.iter().position(|known| known == name) {
                 Some(at) => used[at] = true,
@@ -245,7 +246,7 @@ impl Reader<'_> {
                     (0..names.len()).filter(|at| selects(pattern.as_deref(), names[*at])).collect();
                 if fitting.is_empty() {
                     let what = pattern.as_deref().unwrap_or("them");
-                    faults.push((*span, format!("no selection is meant by `{what}`"), None));
+                    unmeant.push((*span, format!("no selection is meant by `{what}`, so it falls away")));
                 }
                 fitting.into_iter().for_each(|at| used[at] = true);
             }
@@ -259,7 +260,10 @@ impl Reader<'_> {
                 walk(tree, &mut visit);
             }
         }
-        let readable = detections.conditions.iter().all(|condition| condition.tree.is_some());
+        let readable = faults.is_empty() && detections.conditions.iter().all(|condition| condition.tree.is_some());
+        for (span, message) in unmeant {
+            self.push(Diagnostic::warning("sigma-unknown-selection", message).at(span, ""));
+        }
         for (span, message, known) in faults {
             let diagnostic = Diagnostic::error("sigma-unknown-selection", message).at(span, "");
             self.push(match known {
