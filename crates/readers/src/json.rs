@@ -402,9 +402,10 @@ impl Reader<'_> {
             },
         };
         // An event log tells the kind by its own number.
-        let kinds = match get(names::WINLOG_CHANNEL).is_empty() {
-            true => [names::EVENT_CATEGORY, names::EVENT_TYPE, names::HOST_OS_TYPE].map(|name| bare_list(&get(name))),
-            false => Default::default(),
+        let kinds = if get(names::WINLOG_CHANNEL).is_empty() {
+            [names::EVENT_CATEGORY, names::EVENT_TYPE, names::HOST_OS_TYPE].map(|name| bare_list(&get(name)))
+        } else {
+            Default::default()
         };
         let attributes = [
             ("dialect", "ecs"),

@@ -64,6 +64,36 @@ fn syntax() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(pieces, 0..40).prop_map(|pieces| pieces.concat().into_bytes())
 }
 
+/// Lines of every kind of log, broken at any place.
+fn logs() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = prop::sample::select(vec![
+        "Jan  2 03:04:05 web1 sshd[12]: Failed password for root from 10.0.0.1 port 5 ssh2\n",
+        "<34>1 2026-01-02T03:04:05Z h su 7 ID [a b=\"]\"] hello\n",
+        "Feb 29 99:99:99 ",
+        "type=SYSCALL msg=audit(1.2:3): arch=c000003e syscall=59 comm=\"a\" key=(null)\n",
+        "type=EXECVE msg=audit(1.2:3): argc=2 a0=\"sh\" a1=2D63\n",
+        "type=PATH msg=audit(1.2:3): item=0 name=",
+        "type=SOCKADDR msg=audit(1.2:3): saddr=020000\n",
+        "type=PROCTITLE msg=audit(1.2:3): proctitle=61006\n",
+        "type=EOE msg=audit(1.2:3):\n",
+        "node=x type=USER_LOGIN msg=audit(9e9:x): msg='op=a res='",
+        "10.0.0.1 - - [02/Jan/2026:03:04:05 +0000] \"GET /\\\" HTTP/1.1\" 200 5 \"-\" \"c\n",
+        "[02/Jan/2026:03:04:05 é\"",
+        "#separator \\x09\n",
+        "#fields\tts\tuid\tx\ty\n#types\ttime\tstring\tset[count]\tvector[set[string]]\n",
+        "1.5\tC\t1,2,-\ta\\x\n",
+        "#Fields: date time cs(User-Agent)\n2026-01-02 03:04:05 x\n",
+        "{\"Records\":[{\"eventVersion\":\"1\"},3]}\n",
+        "[{\"ts\":1,\"_path\":\"conn\"}]\n",
+        "\u{1d}",
+        "'",
+        "=",
+        "é",
+        "\n",
+    ]);
+    prop::collection::vec(pieces, 0..40).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
 /// An EVTX file of one chunk with some bytes set.
 fn evtx() -> impl Strategy<Value = Vec<u8>> {
     let spots = prop::collection::vec((0..2048_usize, any::<u8>()), 0..200);
@@ -90,6 +120,11 @@ proptest! {
 
     #[test]
     fn any_syntax(bytes in syntax()) {
+        run(&bytes);
+    }
+
+    #[test]
+    fn any_log(bytes in logs()) {
         run(&bytes);
     }
 

@@ -164,3 +164,30 @@ fn a_damaged_evtx_file_is_read_as_far_as_can_be() {
     assert!(report.problems.iter().any(|p| p.code == "evtx-truncated"), "{:?}", report.problems);
     assert!(report.events > 0);
 }
+
+/// Zeek, audit records, `CloudTrail`, Office 365 and Sysmon for Linux are known by name, not as something unknown.
+#[test]
+fn recorded_logs_of_other_sources_are_known() {
+    let Some(data) = data() else { return };
+    let folder = data.join("events/permissive/OTRF_Security-Datasets/datasets");
+    for (file, dialect, least) in [
+        ("atomic/aws/collection/ec2_proxy_s3_exfiltration.zip", "cloudtrail", 50),
+        ("atomic/linux/discovery/host/sh_arp_cache.zip", "auditd", 10),
+        ("compound/LSASS_campaign_01/metasploit_logonpasswords_lsass_memory_dump_zeek_logs.zip", "zeek", 50),
+        ("compound/apt29/day2/zeek/UTICA-D-zeek_logs.zip", "zeek", 500),
+        ("compound/Log4Shell/syslog_sysmon_log4shell_cve2021_44228_jndi_reference.zip", "windows", 50),
+        ("compound/Log4Shell/syslog_auoms_auditd_log4shell_cve2021_44228_jndi_reference.zip", "syslog", 10),
+        ("compound/GoldenSAMLADFSMailAccess/OfficeActivityEvents.Zip", "m365", 1),
+    ] {
+        let path = folder.join(file);
+        if !path.exists() {
+            eprintln!("skipped: {file} is not there");
+            continue;
+        }
+        let (_, report) = events(&path);
+        let known = report.dialects.get(dialect).copied().unwrap_or(0);
+        let unknown = report.dialects.get("unknown").copied().unwrap_or(0);
+        eprintln!("{file}: {:?}, {} errors, skipped {:?}", report.dialects, report.errors(), report.skipped);
+        assert!(known >= least && unknown == 0, "{file}: {:?}", report.dialects);
+    }
+}

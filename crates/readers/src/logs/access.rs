@@ -19,7 +19,7 @@ pub(super) struct Request<'a> {
     ident: &'a str,
     user: &'a str,
     time: Timestamp,
-    request: Cow<'a, str>,
+    words: Cow<'a, str>,
     status: &'a str,
     bytes: &'a str,
     referer: Cow<'a, str>,
@@ -42,14 +42,14 @@ pub(super) fn parse(line: &str) -> Option<Request<'_>> {
     };
     let (stamp, rest) = line.get(open + 2..)?.split_once("] \"")?;
     let time = time(stamp)?;
-    let (request, rest) = quoted(rest)?;
-    let mut words = rest.trim_start().splitn(3, ' ');
-    let status = words.next().filter(|status| status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit()))?;
-    let bytes = words.next().unwrap_or("");
-    let rest = words.next().unwrap_or("");
+    let (words, rest) = quoted(rest)?;
+    let mut numbers = rest.trim_start().splitn(3, ' ');
+    let status = numbers.next().filter(|status| status.len() == 3 && status.bytes().all(|b| b.is_ascii_digit()))?;
+    let bytes = numbers.next().unwrap_or("");
+    let rest = numbers.next().unwrap_or("");
     let (referer, rest) = rest.strip_prefix('"').and_then(quoted).unwrap_or_default();
     let (agent, _) = rest.trim_start().strip_prefix('"').and_then(quoted).unwrap_or_default();
-    Some(Request { vhost, client, ident, user, time, request, status, bytes, referer, agent })
+    Some(Request { vhost, client, ident, user, time, words, status, bytes, referer, agent })
 }
 
 /// The text from the first of some words to the place where they end.
@@ -120,7 +120,7 @@ impl Reader<'_> {
         if request.agent != "-" {
             line.either(desk, "useragent", request.agent);
         }
-        let whole = request.request.into_owned();
+        let whole = request.words.into_owned();
         let mut words = whole.splitn(2, ' ');
         let (method, rest) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
         let (uri, version) = match rest.rsplit_once(' ') {
@@ -154,7 +154,7 @@ mod tests {
         let request = parse(line).unwrap_or_else(|| panic!("{line}"));
         assert_eq!((request.client, request.user, request.status, request.bytes), ("10.0.0.1", "ada", "200", "512"));
         assert_eq!(request.time.to_string(), "2026-01-02T02:04:05Z");
-        assert_eq!((&*request.request, &*request.agent), ("GET /a?b=c HTTP/1.1", "curl \"x\""));
+        assert_eq!((&*request.words, &*request.agent), ("GET /a?b=c HTTP/1.1", "curl \"x\""));
         let line = r#"www.example.com:443 10.0.0.1 - - [02/Jan/2026:03:04:05 +0000] "-" 408 -"#;
         assert_eq!(parse(line).map(|r| (r.vhost, r.client)), Some(("www.example.com:443", "10.0.0.1")));
         for line in ["", " [", "a b c [x] \"\" 200", "10.0.0.1 - - [02/Jan/2026:03:04:05 +0000] \"GET", "a [b] \"c\""] {

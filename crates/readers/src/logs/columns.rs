@@ -2,6 +2,8 @@
 //!
 //! The header may come again in the middle of a file, with other columns: it holds from there on.
 
+use std::fmt::Write as _;
+
 use lurcher_schema::Timestamp;
 
 use super::Line;
@@ -103,7 +105,7 @@ pub(super) fn quote(text: &str) -> String {
                 out.push('\\');
                 out.push(c);
             }
-            c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c if (c as u32) < 0x20 => drop(write!(out, "\\u{:04x}", c as u32)),
             c => out.push(c),
         }
     }
@@ -174,8 +176,8 @@ impl Reader<'_> {
             let (key, value) = header.split_once(':').unwrap_or((header, ""));
             match key {
                 "Fields" => columns.names = value.split_whitespace().take(MANY).map(str::to_owned).collect(),
-                "Software" => columns.software = value.trim().to_owned(),
-                "Date" => columns.date = value.split_whitespace().next().unwrap_or("").to_owned(),
+                "Software" => value.trim().clone_into(&mut columns.software),
+                "Date" => value.split_whitespace().next().unwrap_or("").clone_into(&mut columns.date),
                 _ => {}
             }
             return true;

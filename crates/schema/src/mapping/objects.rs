@@ -17,13 +17,12 @@ pub(super) fn entries(value: &Value, name: &str, of: Option<&str>) -> Value {
         let Value::Object(object) = element else { continue };
         let Some(key) = object.get(name).filter(|key| !key.is_missing()) else { continue };
         let key = key.to_string().replace([' ', '.'], "_");
-        let found = match of {
-            Some(of) => object.get(of).cloned().unwrap_or_default(),
-            None => {
-                let mut rest = Object::clone(object);
-                rest.remove(name);
-                Value::Object(Arc::new(rest))
-            }
+        let found = if let Some(of) = of {
+            object.get(of).cloned().unwrap_or_default()
+        } else {
+            let mut rest = Object::clone(object);
+            rest.remove(name);
+            Value::Object(Arc::new(rest))
         };
         if !found.is_missing() {
             out.remove(&key);

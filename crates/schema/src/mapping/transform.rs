@@ -257,11 +257,7 @@ impl Transform {
             "dirname" => Self::Dirname,
             "dns_addresses" => Self::DnsAddresses,
             "dns_answers" => Self::DnsAnswers,
-            "entries" => Self::Entries(text(0), texts.get(1).cloned()),
             "extension" => Self::Extension,
-            "from_json" => Self::FromJson,
-            "having" => Self::Having(text(0), text(1)),
-            "java_text" => Self::JavaText,
             "float" => Self::Float,
             "hash_part" => Self::HashPart(text(0)),
             "integer" => Self::Integer,
@@ -308,7 +304,21 @@ impl Transform {
             "trim" => Self::Trim,
             "unique" => Self::Unique,
             "upper" => Self::Upper,
-            _ => return Err((format!("the transform `{name}` is listed but not built"), None)),
+            name => match Self::of_objects(name, &text, texts.get(1).cloned()) {
+                Some(transform) => transform,
+                None => return Err((format!("the transform `{name}` is listed but not built"), None)),
+            },
+        })
+    }
+
+    /// The transforms of objects and lists of them.
+    fn of_objects(name: &str, text: &dyn Fn(usize) -> Arc<str>, second: Option<Arc<str>>) -> Option<Self> {
+        Some(match name {
+            "entries" => Self::Entries(text(0), second),
+            "from_json" => Self::FromJson,
+            "having" => Self::Having(text(0), text(1)),
+            "java_text" => Self::JavaText,
+            _ => return None,
         })
     }
 
@@ -330,11 +340,10 @@ impl Transform {
             };
         }
         match (self, value) {
-            (Self::Default(_), _) => value.clone(),
+            (Self::Default(_), _) | (Self::FromJson, Value::Object(_) | Value::List(_)) => value.clone(),
             (Self::Entries(name, of), _) => objects::entries(value, name, of.as_deref()),
             (Self::Having(member, text), _) => objects::having(value, member, text),
             (Self::JavaText, _) => objects::java_text(value),
-            (Self::FromJson, Value::Object(_) | Value::List(_)) => value.clone(),
             (Self::Json, _) => Value::text(value.to_json().to_string()),
             (Self::Count | Self::Item(_) | Self::Join(_) | Self::Unique, _) => self.of_list(value),
             (_, Value::List(_)) => {
