@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
-use lurcher_frontend::{Language, Lowered, Options, query_dsl, spl2};
+use lurcher_frontend::{Language, Lowered, Options, query_dsl, spl, spl2};
 use lurcher_ir::{Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Verdict};
 use lurcher_schema::{Schemas, Value};
 
@@ -11,7 +11,7 @@ use crate::{
     check::CheckRecord,
     embedded::Embedded,
     exceptions::Exceptions,
-    macros::Macros,
+    knowledge::Knowledge,
     vendor::{
         Draft,
         detection::Said,
@@ -22,7 +22,7 @@ use crate::{
 /// What stands around all rules.
 pub(crate) struct Around<'a> {
     pub(crate) schemas: &'a Schemas,
-    pub(crate) macros: &'a Macros,
+    pub(crate) knowledge: Arc<Knowledge>,
     pub(crate) exceptions: &'a Exceptions,
     pub(crate) sigma: &'a Resolved,
 }
@@ -69,8 +69,7 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     }
     if let Some((detection, body)) = detection.zip(body.as_mut()) {
         let schemas = around.schemas;
-        let said =
-            &mut Said { path: &meta.path, schemas, reasons: &mut reasons, diagnostics: &mut diagnostics };
+        let said = &mut Said { path: &meta.path, schemas, reasons: &mut reasons, diagnostics: &mut diagnostics };
         detection.apply(body, said);
     }
     // What is said about other texts (the user's own filter) stays where it is.
@@ -133,11 +132,13 @@ fn error_reason(diagnostic: &Diagnostic) -> SupportReason {
 fn lower(file: &Arc<SourceFile>, meta: &RuleMeta, category_field: Option<String>, around: &Around<'_>) -> Lowered {
     let Some(language) = Language::from_name(meta.language) else { return not_yet(meta.language) };
     let name = filter_macro(&meta.name);
-    let filter = around.macros.expansion(&name, &[]).filter(|text| !matches!(text.trim(), "" | "search *"));
+    let filter = around.knowledge.macros.expansion(&name, &[]).filter(|text| !matches!(text.trim(), "" | "search *"));
     let options = Options {
         category_field,
         filter: filter.map(|text| SourceFile::new(format!("macro {name}"), text)),
         finding: finding(meta),
+        knowledge: Some(Arc::clone(&around.knowledge) as Arc<dyn spl::Knowledge>),
+        wanted: wanted(meta),
         ..Options::default()
     };
     language.lower(file, &options, around.schemas)
@@ -146,6 +147,18 @@ fn lower(file: &Arc<SourceFile>, meta: &RuleMeta, category_field: Option<String>
 /// The name of the macro that holds the user's own exceptions of a rule, made as Splunk's build makes it.
 pub(crate) fn filter_macro(rule: &str) -> String {
     format!("{}_filter", rule.to_lowercase().replace([' ', '-', '.', '/'], "_"))
+}
+
+/// The fields that an alert of the rule will ask a row for.
+fn wanted(meta: &RuleMeta) -> Vec<String> {
+    let mut fields: Vec<String> = meta.entities.iter().map(|entity| entity.field.clone()).collect();
+    // Every other piece between `$` stands in the place of a field.
+    let tokens = meta.message.template.split('$').skip(1).step_by(2);
+    fields.extend(tokens.filter(|token| !token.contains(char::is_whitespace)).map(str::to_owned));
+    fields.retain(|field| !field.is_empty());
+    fields.sort();
+    fields.dedup();
+    fields
 }
 
 /// What the publisher's build fills the placeholders of a template in with.

@@ -11,8 +11,11 @@ pub mod attack;
 mod check;
 mod embedded;
 mod exceptions;
+mod knowledge;
 mod languages;
+
 mod load;
+mod lookups;
 mod macros;
 mod recognise;
 mod select;
@@ -23,7 +26,9 @@ mod vendor;
 use lurcher_frontend::tree::{self as node, yaml};
 
 pub use check::{CheckReason, CheckRecord, fields};
+pub use knowledge::Knowledge;
 pub use load::{LoadOptions, Pack, Problem, load};
+pub use lookups::{LookupTable, Lookups};
 pub use macros::{Macro, Macros};
 pub use select::Selection;
 pub use test_files::{Expected, Mark, RuleName, TestCase, TestData};

@@ -18,8 +18,9 @@ use lurcher_schema::{Schemas, Timestamp};
 use crate::{
     check::CheckRecord,
     exceptions::Exceptions,
+    knowledge::Knowledge,
     languages::{self, Around, Loaded},
-    macros::{Macro, Macros},
+    macros::Macro,
     recognise::{Kind, recognise},
     syntax,
     test_files::{self, TestCase},
@@ -41,6 +42,8 @@ pub struct LoadOptions {
     pub placeholders: BTreeMap<String, Vec<String>>,
     /// Files of processing pipelines of Sigma rules, as pySigma has them.
     pub sigma_pipelines: Vec<PathBuf>,
+    /// Lookups of the user, as `NAME=FILE` (CSV); they win over those in folders.
+    pub lookups: Vec<String>,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
     /// Files and folders of exception lists, as Kibana exports them. Those that stand among the rules count too.
@@ -66,8 +69,8 @@ pub struct Pack {
     pub problems: Vec<Problem>,
     /// The rules' tests, if they were asked for, in order of the files.
     pub tests: Vec<TestCase>,
-    /// Splunk's search macros.
-    pub macros: Macros,
+    /// Splunk's macros and lookups.
+    pub knowledge: Arc<Knowledge>,
     /// How many files were read.
     pub files: usize,
     /// How many files and values were no rules, by what they are.
@@ -97,24 +100,31 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     let threads = options.threads.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     let mut drafts = Vec::new();
     let mut exceptions = Exceptions::at(options.now);
+    let mut knowledge = Knowledge::default();
     for read in parallel(files, threads, |file| read(&file, options.tests)) {
-        pack.take(read, &mut drafts, &mut exceptions);
+        pack.take(read, &mut drafts, &mut exceptions, &mut knowledge);
     }
     pack.take_exceptions(options, &mut exceptions);
     for definition in &options.macros {
-        if let Err(text) = pack.macros.insert_definition(definition) {
+        if let Err(text) = knowledge.macros.insert_definition(definition) {
             let message = "a macro is defined as NAME=DEFINITION or NAME(ARGUMENT,…)=DEFINITION".to_owned();
             pack.problems.push(Problem { path: text, message });
         }
     }
-    let macros = std::mem::take(&mut pack.macros);
+    for definition in &options.lookups {
+        if let Err(text) = knowledge.lookups.insert(definition) {
+            let message = "a lookup is given as NAME=FILE, and the file must be there".to_owned();
+            pack.problems.push(Problem { path: text, message });
+        }
+    }
+    pack.knowledge = Arc::new(knowledge);
     let site = sigma::Options { placeholders: options.placeholders.clone(), pipelines: pipelines(options, &mut pack) };
     let (sigma, said, filters) = sigma::resolve(&mut drafts, site);
     pack.diagnostics.extend(said);
     if filters > 0 {
         *pack.skipped.entry("filter").or_default() += filters;
     }
-    let around = Around { schemas, macros: &macros, exceptions: &exceptions, sigma: &sigma };
+    let around = Around { schemas, knowledge: Arc::clone(&pack.knowledge), exceptions: &exceptions, sigma: &sigma };
     for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, &around)) {
         if options.tests {
             pack.tests.extend(test_files::of_rule(&rule));
@@ -123,7 +133,6 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
         pack.checks.push(check);
         pack.diagnostics.extend(diagnostics);
     }
-    pack.macros = macros;
     pack
 }
 
@@ -145,14 +154,16 @@ fn pipelines(options: &LoadOptions, pack: &mut Pack) -> Vec<Arc<sigma::Pipeline>
 
 impl Pack {
     /// Adds what was read of one file.
-    fn take(&mut self, read: Read, drafts: &mut Vec<Draft>, exceptions: &mut Exceptions) {
+    fn take(&mut self, read: Read, drafts: &mut Vec<Draft>, exceptions: &mut Exceptions, knowledge: &mut Knowledge) {
         exceptions.extend(read.exceptions);
         self.files += usize::from(read.problem.is_none());
         drafts.extend(read.drafts);
         self.diagnostics.extend(read.diagnostics);
         self.problems.extend(read.problem);
         self.tests.extend(read.tests);
-        read.macros.into_iter().for_each(|found| self.macros.insert(found));
+        read.macros.into_iter().for_each(|found| knowledge.macros.insert(found));
+        read.lookups.iter().for_each(|tree| knowledge.lookups.define(tree));
+        read.tables.into_iter().for_each(|path| knowledge.lookups.add_file(path));
         for kind in read.skipped {
             *self.skipped.entry(kind).or_default() += 1;
         }
@@ -187,7 +198,7 @@ impl Pack {
             text.match_indices(name)
                 .any(|(at, _)| text[..at].ends_with('`') && text[at + name.len()..].starts_with(['`', '(']))
         };
-        self.macros.iter().any(|own| called(&own.definition))
+        self.knowledge.macros.iter().any(|own| called(&own.definition))
             || self
                 .rules
                 .iter()
@@ -211,6 +222,8 @@ struct Read {
     diagnostics: Vec<Diagnostic>,
     macros: Vec<Macro>,
     exceptions: Exceptions,
+    lookups: Vec<crate::node::Node>,
+    tables: Vec<PathBuf>,
     tests: Vec<TestCase>,
     skipped: Vec<&'static str>,
     problem: Option<Problem>,
@@ -254,6 +267,10 @@ fn read(found: &Found, tests: bool) -> Read {
             return problem(format!("it is larger than {} MiB and no rule file", MAX_BYTES >> 20));
         }
         _ => {}
+    }
+    // Tables are read once a search names them.
+    if !found.named && found.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        return Read { tables: vec![found.path.clone()], skipped: vec!["table"], ..Read::default() };
     }
     let bytes = match fs::read(&found.path) {
         Ok(bytes) => bytes,
@@ -322,11 +339,19 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
             Ok(trees) => read.drafts.extend(sigma::drafts(file, trees)),
             Err(fault) => read.drafts.push(faulty(file, "sigma", "sigma", *fault)),
         },
+        Kind::SplunkLookup => match yaml::documents(file) {
+            Ok(trees) => {
+                read.skipped.push("lookup");
+                read.lookups.extend(trees);
+            }
+            Err(fault) => read.diagnostics.push(*fault),
+        },
         Kind::SplunkMacro => match yaml::documents(file) {
             Ok(trees) => read.macros.extend(trees.iter().map(|tree| Macro {
                 name: tree.text("name"),
                 arguments: tree.texts("arguments"),
                 definition: tree.text("definition"),
+                is_eval: matches!(tree.text("iseval").as_str(), "true" | "1"),
                 path: file.name().to_owned(),
             })),
             Err(fault) => read.diagnostics.push(*fault),

@@ -14,6 +14,8 @@ pub struct Macro {
     pub arguments: Vec<String>,
     /// What it stands for.
     pub definition: String,
+    /// Whether the definition is an expression, whose text it stands for.
+    pub is_eval: bool,
     /// The file that it is from; empty if the user gave it in the call.
     pub path: String,
 }
@@ -45,6 +47,7 @@ impl Macros {
             name: name.to_owned(),
             arguments: arguments.split(',').map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect(),
             definition: definition.to_owned(),
+            is_eval: false,
             path: String::new(),
         });
         Ok(())
@@ -62,6 +65,11 @@ impl Macros {
             None if arguments.is_empty() && name.ends_with("_filter") => Some(String::new()),
             None => None,
         }
+    }
+
+    /// A macro, by its name and the number of its arguments.
+    pub fn find(&self, name: &str, arguments: usize) -> Option<&Macro> {
+        self.known.get(&(name.to_owned(), arguments))
     }
 
     /// All of them, by name.

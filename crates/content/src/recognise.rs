@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Sigma,
     /// A Splunk macro.
     SplunkMacro,
+    /// The definition of a Splunk lookup.
+    SplunkLookup,
     /// Tests of rules.
     Test(TestForm),
     /// No rule: what it is instead.
@@ -76,6 +78,9 @@ fn yaml(keys: &HashSet<&str>) -> Kind {
     if has(&["name", "definition"]) {
         return Kind::SplunkMacro;
     }
+    if has(&["name", "filename"]) || has(&["name", "collection"]) || has(&["name", "lookup_type"]) {
+        return Kind::SplunkLookup;
+    }
     if has(&["tests"]) {
         return Kind::Test(TestForm::Splunk);
     }
@@ -87,8 +92,6 @@ fn yaml(keys: &HashSet<&str>) -> Kind {
     }
     Kind::NoRule(if has(&["narrative"]) {
         "story"
-    } else if has(&["name", "filename"]) || has(&["name", "collection"]) || has(&["name", "lookup_type"]) {
-        "lookup"
     } else if has(&["name", "fields"]) || has(&["name", "sourcetype"]) || has(&["name", "supported_TA"]) {
         "data source"
     } else if has(&["name", "tags"]) || has(&["title", "logsource"]) {
@@ -116,7 +119,7 @@ mod tests {
             ("rule_metadata:\n- id: x\nregression_tests_info:\n- name: y\n", Kind::Test(TestForm::Sigma)),
             ("rule: x.toml\ncases:\n- name: y\n", Kind::Test(TestForm::Lurcher)),
             ("name: x\nnarrative: y\n", Kind::NoRule("story")),
-            ("name: x\nfilename: y.csv\n", Kind::NoRule("lookup")),
+            ("name: x\nfilename: y.csv\n", Kind::SplunkLookup),
             ("name: x\nfields:\n- y\n", Kind::NoRule("data source")),
             ("# A heading\n\nSee: the text.\n", Kind::NoRule("other")),
             ("", Kind::NoRule("other")),

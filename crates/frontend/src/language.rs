@@ -7,10 +7,9 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
-use lurcher_ir::{SupportReason, Verdict};
 use lurcher_schema::{Schemas, Timestamp};
 
-use crate::{Lowered, eql, esql, kql, lucene, sigma, spl2};
+use crate::{Lowered, eql, esql, kql, lucene, sigma, spl, spl2};
 
 /// A language that rules are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +47,10 @@ pub struct Options {
     pub finding: spl2::Finding,
     /// The tables of the run: their columns in order, with the types that their headers declare, if any.
     pub tables: BTreeMap<Arc<str>, Vec<(Arc<str>, Option<String>)>>,
+    /// Macros and lookups that an SPL search may name; `None`: none but those that are taken for granted.
+    pub knowledge: Option<Arc<dyn spl::Knowledge>>,
+    /// The fields that an alert will ask for: see [`spl::Options::wanted`].
+    pub wanted: Vec<String>,
 }
 
 impl Language {
@@ -86,8 +89,7 @@ impl Language {
         Self::ALL.into_iter().find(|language| same(language.name()) || same(language.title()))
     }
 
-    /// Reads a query and brings it to the IR. Never fails as a whole: what is wrong stands in the result. A language
-    /// without a front end yet yields the reason `language` and no body.
+    /// Reads a query and brings it to the IR. Never fails as a whole: what is wrong stands in the result.
     pub fn lower(self, file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lowered {
         match self {
             Self::Eql => {
@@ -118,7 +120,13 @@ impl Language {
                 };
                 esql::lower(file, &own, schemas)
             }
-            Self::Spl => not_yet(self),
+            Self::Spl => {
+                let mut own = spl::Options { wanted: &options.wanted, ..spl::Options::default() };
+                if let Some(knowledge) = &options.knowledge {
+                    own.knowledge = knowledge.as_ref();
+                }
+                spl::lower(file, &own, schemas)
+            }
         }
     }
 }
@@ -127,13 +135,6 @@ impl fmt::Display for Language {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.title())
     }
-}
-
-/// The verdict on a language that no front end exists for.
-fn not_yet(language: Language) -> Lowered {
-    let message = format!("{language} is not supported yet");
-    let reason = SupportReason { verdict: Verdict::Unsupported, code: "language", message, span: None };
-    Lowered { reasons: vec![reason], ..Lowered::default() }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod lucene;
 mod pipeline;
 pub mod query_dsl;
 pub mod sigma;
+pub mod spl;
 pub mod spl2;
 pub mod syntax;
 pub mod tree;

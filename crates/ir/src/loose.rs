@@ -96,6 +96,10 @@ pub enum LooseFunction {
     Kilobytes,
     /// `(mask, address)`: an IPv4 address with a mask laid over.
     MaskAddress,
+    /// `(text, pattern)`: the text is matched as a whole by a pattern in which `%` is any run and `_` one character.
+    LikeComputed,
+    /// `(text, expression)`: a regular expression is found in the text. Null of one that cannot be compiled.
+    MatchesComputed,
     /// Percent-decoded; broken escapes stay as they are.
     UrlDecoded,
     /// `(text)`: from 0 (alike) on, how many bits a character of the text carries (Shannon's entropy).

@@ -346,6 +346,9 @@ pub(crate) struct Site {
     /// A processing pipeline for Sigma rules, as pySigma has them; as often as needed.
     #[arg(long = "sigma-pipeline", value_name = "FILE", help_heading = "This site")]
     pub(crate) sigma_pipelines: Vec<PathBuf>,
+    /// A lookup of this site, a CSV file; as often as needed.
+    #[arg(long = "lookup", value_name = "NAME=FILE", help_heading = "This site")]
+    pub(crate) lookups: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

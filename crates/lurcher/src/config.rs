@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) placeholders: BTreeMap<String, Vec<String>>,
     /// Macros by name.
     pub(crate) macros: BTreeMap<String, String>,
+    /// Lookups by name: CSV files.
+    pub(crate) lookups: BTreeMap<String, PathBuf>,
     /// What alerts add up to.
     pub(crate) risk: Risk,
     /// The names of the macros that were typed, not set in the file: of these it is said if no rule uses them.
@@ -103,6 +105,11 @@ impl Config {
                 definition.split_once('=').ok_or_else(|| format!("--macro {definition}: write it as NAME=TEXT"))?;
             config.typed_macros.push(name.split('(').next().unwrap_or(name).trim().to_owned());
             config.macros.insert(name.trim().to_owned(), text.to_owned());
+        }
+        for lookup in &site.lookups {
+            let (name, file) =
+                lookup.split_once('=').ok_or_else(|| format!("--lookup {lookup}: write it as NAME=FILE"))?;
+            config.lookups.insert(name.trim().to_owned(), file.into());
         }
         Ok(config)
     }

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let incidents = arguments.risk.incidents || config.risk.incidents;
     let ledger = Ledger::new(&rule_set, Arc::clone(&site), incidents, &schemas);
     let out = open(arguments, &schemas, site, &ledger)?;
-    let settings = settings(arguments, &span);
+    let settings = settings(arguments, &span, rules::tables(&pack.knowledge));
     let mut run_log = RunLog::open(arguments.ledger.as_deref(), &rule_set)?;
     let mut indicators = Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings));
     simulate::read_indicators(&arguments.indicators, &mut indicators)?;
@@ -115,12 +115,13 @@ pub(crate) fn compile(rules: Vec<Arc<Rule>>, schemas: &Arc<Schemas>, route: Rout
     Compiler::new(Arc::clone(schemas)).route(route).add_all(rules).build()
 }
 
-fn settings(arguments: &Hunt, span: &Span) -> Arc<Settings> {
+fn settings(arguments: &Hunt, span: &Span, tables: lurcher_engine::Tables) -> Arc<Settings> {
     Arc::new(Settings {
         now: now(),
         max_evidence: arguments.max_evidence,
         relational: Some(lurcher_query::relational()),
         simulation: arguments.simulate.then_some(Simulation { from: span.from, to: span.to }),
+        tables,
         ..Settings::default()
     })
 }

@@ -2,9 +2,10 @@
 
 use std::{io::Write as _, sync::Arc};
 
+use lurcher_content::Knowledge;
 use lurcher_diagnostics::{Level, SourceFile};
 use lurcher_engine::{Alert, Match, Scanner, Settings};
-use lurcher_frontend::{Language, Lowered, Options};
+use lurcher_frontend::{Language, Lowered, Options, spl};
 use lurcher_ir::{Rule, RuleMeta, Support, Tail};
 use lurcher_outputs::answers::{self, Answer};
 use lurcher_schema::Schemas;
@@ -26,17 +27,19 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let config = Config::load(&arguments.input.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
     let (tables, columns) = tables::load(&arguments.table)?;
-    let Some(rule) = rule(arguments, &schemas, columns)? else { return Ok(Outcome::NothingRan) };
+    let knowledge = knowledge(arguments, &config)?;
+    let Some(rule) = rule(arguments, &knowledge, &schemas, columns)? else { return Ok(Outcome::NothingRan) };
     // A query that reads no events needs no input; one of a language without tables reads them as events.
     let reads_events = rule.body.as_ref().is_none_or(|body| !body.filters.is_empty());
-    let more = if rule.meta.language == Language::Esql.name() { Vec::new() } else { table_files(&arguments.table) };
+    let has_tables = [Language::Esql, Language::Spl].iter().any(|language| rule.meta.language == language.name());
+    let more = if has_tables { Vec::new() } else { table_files(&arguments.table) };
     let plan = if reads_events { Plan::new(&arguments.input, &more)? } else { Plan::empty(&arguments.input) };
     let plan = plan.with_packs(&schemas);
     let rule_set = hunt::compile(vec![Arc::clone(&rule)], &schemas, Route::Any);
     let settings = Arc::new(Settings {
         now: hunt::now(),
         relational: Some(lurcher_query::relational()),
-        tables,
+        tables: if is_spl(arguments) { rules::tables(&knowledge) } else { tables },
         ..Settings::default()
     });
     let worker = || (Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings)), Vec::new());
@@ -62,7 +65,12 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
 }
 
 /// The query as a rule; `None` if it has errors, which have been shown.
-fn rule(arguments: &Query, schemas: &Arc<Schemas>, tables: tables::Columns) -> Result<Option<Arc<Rule>>, String> {
+fn rule(
+    arguments: &Query,
+    knowledge: &Arc<Knowledge>,
+    schemas: &Arc<Schemas>,
+    tables: tables::Columns,
+) -> Result<Option<Arc<Rule>>, String> {
     let (name, text) = match arguments.text.strip_prefix('@') {
         Some(path) => (path.to_owned(), std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?),
         None => ("query".to_owned(), arguments.text.clone()),
@@ -77,6 +85,7 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>, tables: tables::Columns) -> R
         now: Some(hunt::now()),
         ad_hoc: true,
         tables,
+        knowledge: Some(Arc::clone(knowledge) as Arc<dyn spl::Knowledge>),
         ..Options::default()
     };
     let Lowered { body, reasons, diagnostics, .. } = language.lower(&file, &options, schemas);
@@ -97,6 +106,25 @@ fn rule(arguments: &Query, schemas: &Arc<Schemas>, tables: tables::Columns) -> R
         ..RuleMeta::default()
     };
     Ok(Some(Arc::new(Rule { meta, body, support: Support { reasons } })))
+}
+
+/// The macros and lookups that an SPL search may name: the site's, and the tables of the command line.
+fn knowledge(arguments: &Query, config: &Config) -> Result<Arc<Knowledge>, String> {
+    let mut knowledge = Knowledge::default();
+    for (name, text) in &config.macros {
+        let fault = |text| format!("--macro {text}: write it as NAME=TEXT");
+        knowledge.macros.insert_definition(&format!("{name}={text}")).map_err(fault)?;
+    }
+    let lookups = config.lookups.iter().map(|(name, file)| format!("{name}={}", file.display()));
+    let tables = arguments.table.iter().filter(|_| is_spl(arguments)).cloned();
+    for lookup in lookups.chain(tables) {
+        knowledge.lookups.insert(&lookup).map_err(|text| format!("{text}: NAME=FILE, and the file must be there"))?;
+    }
+    Ok(Arc::new(knowledge))
+}
+
+fn is_spl(arguments: &Query) -> bool {
+    Language::from_name(&arguments.language) == Some(Language::Spl)
 }
 
 /// The files of `NAME=FILE`.

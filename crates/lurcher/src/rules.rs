@@ -7,10 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use lurcher_content::{LoadOptions, Pack, load};
+use lurcher_content::{Knowledge, LoadOptions, Pack, load};
 use lurcher_diagnostics::{Diagnostic, Level, render};
+use lurcher_engine::{Table, Tables};
 use lurcher_ir::{Rule, Severity, Verdict};
-use lurcher_schema::Schemas;
+use lurcher_schema::{Schemas, Value};
 
 use crate::{
     arguments::Selection,
@@ -50,6 +51,7 @@ fn told(pack: Pack, config: &Config) -> Pack {
 fn options(config: &Config) -> LoadOptions {
     LoadOptions {
         macros: config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect(),
+        lookups: config.lookups.iter().map(|(name, file)| format!("{name}={}", file.display())).collect(),
         exceptions: config.exceptions.clone(),
         value_lists: config.value_lists.clone(),
         placeholders: config.placeholders.clone(),
@@ -57,6 +59,17 @@ fn options(config: &Config) -> LoadOptions {
         now: Some(hunt::now()),
         ..LoadOptions::default()
     }
+}
+
+/// The tables that the rules look things up in, as a run takes them. An empty cell is no value.
+pub(crate) fn tables(knowledge: &Knowledge) -> Tables {
+    let mut tables = Tables::default();
+    for table in knowledge.lookups.used() {
+        let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
+        let rows = table.rows.iter().map(|row| row.iter().map(cell).collect());
+        tables.insert(Arc::clone(&table.name), Table::new(table.columns.iter().cloned(), rows));
+    }
+    tables
 }
 
 /// The flags as the content crate understands them.

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use lurcher_ir::{
-    AddressFunction, Bound, Case, Expr, FieldRef, Function, Predicate, Quantifier, Regex, Test, TextFunction, Wildcard,
+    AddressFunction, Bound, Case, Expr, FieldRef, Function, ListFunction, LooseFunction, Predicate, Quantifier, Regex, Test, TextFunction, Wildcard,
     WildcardPiece, fold_text,
 };
 use lurcher_schema::{FieldType, Schemas, Value};
@@ -95,6 +95,8 @@ impl<'a> Predicates<'a> {
 
     fn call(&mut self, function: &Function, arguments: &[Expr], wanted: bool) -> Option<Predicate> {
         match (function, arguments) {
+            // A test is true if any value of its field satisfies it.
+            (Function::Loose(LooseFunction::AnyValue(inner)), arguments) => self.call(inner, arguments, wanted),
             (Function::And, parts) => Some(self.junction(parts, wanted, wanted)),
             (Function::Or, parts) => Some(self.junction(parts, !wanted, wanted)),
             (Function::Not, [inner]) => Some(self.truth(inner, !wanted)),
@@ -368,6 +370,13 @@ fn constant_equality(a: &Value, b: &Value, wanted: bool) -> Option<Predicate> {
 fn subject(expr: &Expr) -> Option<Subject<'_>> {
     match expr {
         Expr::Field(field) => Some(Subject::Field(field)),
+        // Of each value, where a test is of any.
+        Expr::Call(Function::List(ListFunction::Each(inner)), arguments) if **inner == Function::Lower => {
+            match subject(arguments.first()?)? {
+                Subject::Field(field) | Subject::Lowered(field) => Some(Subject::Lowered(field)),
+                Subject::Length(_) => None,
+            }
+        }
         Expr::Call(Function::ToText, arguments) => match arguments.as_slice() {
             [inner] => subject(inner),
             _ => None,
@@ -420,6 +429,7 @@ fn is_condition(expr: &Expr) -> bool {
                 | Function::Matches(_)
                 | Function::InNetwork(_)
                 | Function::CidrMatch
+                | Function::Loose(LooseFunction::AnyValue(_))
         ),
         _ => false,
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use lurcher_content::{Mark, TestCase};
-use lurcher_engine::{Alert, Compiler, Route, RuleSet, Scanner, Settings};
+use lurcher_engine::{Alert, Compiler, Route, RuleSet, Scanner, Settings, Tables};
 use lurcher_ir::Rule;
 use lurcher_schema::{EventBatch, Schemas, Timestamp};
 
@@ -26,7 +26,12 @@ use super::{
 const MEMO: usize = 8 << 20;
 
 /// Runs all tests; the results are in their order.
-pub(super) fn all(tests: Vec<Chosen>, schemas: &Arc<Schemas>, finder: &Finder, threads: usize) -> Vec<TestResult> {
+pub(super) fn all(
+    tests: Vec<Chosen>,
+    (schemas, tables): (&Arc<Schemas>, &Tables),
+    finder: &Finder,
+    threads: usize,
+) -> Vec<TestResult> {
     let mut groups: Vec<(Option<Arc<Rule>>, Vec<(usize, TestCase)>)> = Vec::new();
     let mut places: HashMap<Option<*const Rule>, usize> = HashMap::new();
     for (number, test) in tests.into_iter().enumerate() {
@@ -40,7 +45,7 @@ pub(super) fn all(tests: Vec<Chosen>, schemas: &Arc<Schemas>, finder: &Finder, t
     let done: Mutex<Vec<(usize, TestResult)>> = Mutex::default();
     let work = || {
         while let Some((rule, cases)) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let mut runner = Runner { rule: rule.clone(), schemas, finder, compiled: HashMap::new() };
+            let mut runner = Runner { rule: rule.clone(), schemas, tables, finder, compiled: HashMap::new() };
             for (number, case) in cases {
                 let result = runner.run(case);
                 done.lock().unwrap_or_else(PoisonError::into_inner).push((*number, result));
@@ -62,6 +67,7 @@ pub(super) fn all(tests: Vec<Chosen>, schemas: &Arc<Schemas>, finder: &Finder, t
 struct Runner<'a> {
     rule: Option<Arc<Rule>>,
     schemas: &'a Arc<Schemas>,
+    tables: &'a Tables,
     finder: &'a Finder,
     compiled: HashMap<Route, Arc<RuleSet>>,
 }
@@ -127,8 +133,13 @@ impl Runner<'_> {
             .compiled
             .entry(route)
             .or_insert_with(|| Compiler::new(Arc::clone(self.schemas)).route(route).add(Arc::clone(rule)).build());
-        let settings =
-            Settings { now, memo_budget: MEMO, relational: Some(lurcher_query::relational()), ..Settings::default() };
+        let settings = Settings {
+            now,
+            memo_budget: MEMO,
+            relational: Some(lurcher_query::relational()),
+            tables: self.tables.clone(),
+            ..Settings::default()
+        };
         let mut scanner = Scanner::new(Arc::clone(rules), Arc::new(settings));
         let mut alerts: Vec<Alert> = Vec::new();
         for batch in batches {

@@ -59,6 +59,8 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
         | F::Tokens(_)
         | F::Parts
         | F::MaskAddress
+        | F::LikeComputed
+        | F::MatchesComputed
         | F::UrlDecoded
         | F::Entropy => texts::apply(function, values, regexes),
     }

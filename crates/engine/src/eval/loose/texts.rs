@@ -2,13 +2,16 @@
 
 use std::net::Ipv4Addr;
 
-use lurcher_ir::{LooseFunction, Regex, Sides};
+use lurcher_ir::{Case, LooseFunction, Regex, Sides, Wildcard};
 use lurcher_schema::Value;
 
 use super::{Regexes, number, numbers::whole, text};
+use crate::eval::pattern::wildcard_matches;
 
 /// At most so many matches become values.
 const MAX_VALUES: usize = 10_000;
+/// The largest regular expression that is compiled for a single value, in bytes.
+const MAX_REGEX: usize = 1 << 20;
 /// No width or precision is greater.
 const MAX_WIDTH: usize = 1000;
 
@@ -72,6 +75,15 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
         (F::MaskAddress, [mask, address]) => {
             let (mask, address) = (text(mask)?.parse::<Ipv4Addr>().ok()?, text(address)?.parse::<Ipv4Addr>().ok()?);
             Some(Value::text(Ipv4Addr::from(mask.to_bits() & address.to_bits()).to_string()))
+        }
+        (F::LikeComputed, [value, pattern]) => {
+            let pattern = Wildcard::parse_sql(&text(pattern)?);
+            Some(Value::Bool(wildcard_matches(&pattern, &text(value)?, Case::Sensitive)))
+        }
+        (F::MatchesComputed, [value, pattern]) => {
+            let (value, pattern) = (text(value)?, text(pattern)?);
+            let regex = regex::RegexBuilder::new(&pattern).size_limit(MAX_REGEX).build().ok()?;
+            Some(Value::Bool(regex.is_match(&value)))
         }
         (F::UrlDecoded, [value]) => Some(Value::text(url_decoded(&text(value)?))),
         (F::Entropy, [value]) => Some(Value::Float(entropy(&text(value)?))),

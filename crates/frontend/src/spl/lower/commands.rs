@@ -1,0 +1,184 @@
+//! Commands: which does what.
+
+use lurcher_diagnostics::Diagnostic;
+use lurcher_ir::{Expr, Predicate, Stage};
+use lurcher_schema::Value;
+
+use super::{
+    Lowerer, Said,
+    rows::{Names, Rows, Source},
+    terms::Condition,
+};
+use crate::spl::ast::{Command, CommandKind};
+
+/// Commands of the machine-learning toolkit and others that judge by a model.
+const MODELS: [&str; 12] = [
+    "apply",
+    "fit",
+    "score",
+    "summary",
+    "anomalies",
+    "anomalousvalue",
+    "anomalydetection",
+    "predict",
+    "kmeans",
+    "cluster",
+    "outlier",
+    "sample",
+];
+
+impl Lowerer<'_> {
+    /// Lowers one command over the rows before it.
+    pub(super) fn command(&mut self, command: &Command, rows: Option<Rows>, first: bool) -> Result<Rows, Said> {
+        let Some(rows) = rows else { return self.source(command) };
+        if first && let CommandKind::Search(term) = &command.kind {
+            return self.search(term, rows);
+        }
+        match &command.kind {
+            CommandKind::Search(term) => self.search(term, rows),
+            CommandKind::Where(expr) => {
+                let mut rows = rows;
+                let condition = self.expression(expr, &rows.names)?;
+                self.keep(&mut rows, Condition::Holds(condition));
+                Ok(rows)
+            }
+            CommandKind::Eval(assignments) => self.eval(assignments, rows),
+            CommandKind::Stats(stats) => self.stats(stats, rows),
+            CommandKind::Eventstats(stats) => self.eventstats(stats, rows),
+            CommandKind::Streamstats(stats) => self.streamstats(stats, rows),
+            CommandKind::Tstats(tstats) => {
+                // `append=t`: the rows go behind those before.
+                let own = self.tstats(tstats, command.span)?;
+                Ok(self.append_rows(rows, own))
+            }
+            CommandKind::Chart(chart) => self.chart(chart, rows, command.span),
+            CommandKind::Top(top) => self.top(top, rows),
+            CommandKind::Table(names) => Ok(self.table(names, rows)),
+            CommandKind::Fields { remove, names } => Ok(self.fields(*remove, names, rows)),
+            CommandKind::Rename(pairs) => Ok(self.rename(pairs, rows)),
+            kind => self.further(command, kind, rows),
+        }
+    }
+
+    /// The first command of a search.
+    fn source(&mut self, command: &Command) -> Result<Rows, Said> {
+        match &command.kind {
+            CommandKind::Tstats(tstats) => self.tstats(tstats, command.span),
+            CommandKind::Inputlookup { name, filter, .. } => self.inputlookup(name, filter.as_ref()),
+            CommandKind::From(name) => self.from(name),
+            CommandKind::Datamodel { model, object, mode } => {
+                self.datamodel(model.as_ref(), object.as_ref(), mode.as_ref(), command.span)
+            }
+            CommandKind::Makeresults(settings) => {
+                let count = super::stats::setting(settings, "count").and_then(|count| count.text.parse().ok());
+                let mut rows = Rows::of(Source::Rows(count.unwrap_or(1)), Names::of_columns([]));
+                rows.names.set(&"_time".into(), super::functions::now());
+                Ok(rows)
+            }
+            CommandKind::Union(searches) => self.union(searches, None),
+            CommandKind::NotRun => Err(self.not_run(command)),
+            // Everything else reads events: all of them.
+            _ => self.command(command, Some(Rows::events(Predicate::Constant(true))), true),
+        }
+    }
+
+    fn not_run(&mut self, command: &Command) -> Said {
+        let name = command.name.text.to_ascii_lowercase();
+        if MODELS.contains(&name.as_str()) {
+            let message = format!("model: `{name}` judges by a model that does not come with the search");
+            return self.unsupported("model", message, command.span);
+        }
+        self.unsupported("command", format!("the command `{name}` is not run"), command.name.span)
+    }
+
+    fn further(&mut self, command: &Command, kind: &CommandKind, mut rows: Rows) -> Result<Rows, Said> {
+        match kind {
+            CommandKind::Rex(rex) => self.rex(rex, rows),
+            CommandKind::Regex { field, negated, pattern } => {
+                self.regex_filter(field.as_ref(), *negated, pattern, rows)
+            }
+            CommandKind::Spath { input, output, path } => {
+                Ok(self.spath(input.as_ref(), output.as_ref(), path.as_ref(), rows))
+            }
+            CommandKind::Xmlkv(field) => Ok(self.xmlkv(field.as_ref(), command.span, rows)),
+            CommandKind::Extract(settings) => Ok(self.extract(settings, command.span, rows)),
+            CommandKind::Fromjson { field, settings } => Ok(self.fromjson(field, settings, rows)),
+            CommandKind::Bin { field, alias, settings } => self.bin(field, alias.as_ref(), settings, rows),
+            CommandKind::Dedup { count, fields, settings, sort } => self.dedup(*count, fields, settings, sort, rows),
+            CommandKind::Sort { limit, keys } => Ok(self.sort(*limit, keys, rows)),
+            CommandKind::Head { count, condition, settings } => self.head(*count, condition.as_ref(), settings, rows),
+            CommandKind::Tail(count) => {
+                rows.order();
+                rows.stages.push(Stage::Tail(*count));
+                rows.stages.push(Stage::Reverse);
+                Ok(rows)
+            }
+            CommandKind::Reverse => {
+                rows.order();
+                rows.stages.push(Stage::Reverse);
+                Ok(rows)
+            }
+            CommandKind::Fillnull { value, fields } => Ok(self.fillnull(value.as_ref(), fields, rows)),
+            CommandKind::Filldown(fields) => Ok(self.filldown(fields, rows)),
+            CommandKind::Convert { settings, conversions } => self.convert(settings, conversions, rows),
+            CommandKind::Makemv { field, settings } => self.makemv(field, settings, rows),
+            CommandKind::Mvexpand { field, settings } => Ok(self.mvexpand(field, settings, rows)),
+            CommandKind::Mvcombine { field, settings } => Ok(self.mvcombine(field, settings, rows)),
+            CommandKind::Nomv(field) => Ok(self.nomv(field, rows)),
+            CommandKind::Addtotals { settings, fields } => Ok(self.addtotals(settings, fields, rows)),
+            CommandKind::Replace { pairs, fields } => self.replace(pairs, fields, rows),
+            CommandKind::Foreach { fields, settings, template } => self.foreach(fields, settings, template, rows),
+            // How a field is shown says nothing about what is found. The expression is read for its faults.
+            CommandKind::Fieldformat(_, expr) => self.expression(expr, &rows.names).map(|_| rows),
+            kind => self.combining(command, kind, rows),
+        }
+    }
+
+    /// Commands that bring other rows in.
+    fn combining(&mut self, command: &Command, kind: &CommandKind, mut rows: Rows) -> Result<Rows, Said> {
+        match kind {
+            CommandKind::Join { settings, fields, search } => self.join(settings, fields, search, rows),
+            CommandKind::Append(search) => {
+                let own = self.pipeline(search, None)?;
+                Ok(self.append_rows(rows, own))
+            }
+            CommandKind::Appendcols { settings, search } => self.appendcols(settings, search, rows),
+            CommandKind::Appendpipe(search) => self.appendpipe(search, rows),
+            CommandKind::Union(searches) => self.union(searches, Some(rows)),
+            CommandKind::Lookup(lookup) => self.lookup(lookup, rows),
+            CommandKind::Inputlookup { name, filter, .. } => {
+                let own = self.inputlookup(name, filter.as_ref())?;
+                Ok(self.append_rows(rows, own))
+            }
+            CommandKind::Outputlookup { name, .. } => {
+                let message = format!("the rows are not written to the lookup `{}`", name.text);
+                self.approximate("outputlookup", message, command.span);
+                Ok(rows)
+            }
+            CommandKind::Iplocation { field, settings } => Ok(self.iplocation(field, settings, rows)),
+            CommandKind::Transaction { fields, settings, starts, ends } => {
+                self.transaction(fields, settings, starts.as_ref(), ends.as_ref(), rows)
+            }
+            CommandKind::Map { search, settings } => self.map(search.as_ref(), settings, command.span, rows),
+            CommandKind::Addinfo => {
+                for (name, value) in [("info_min_time", Value::Int(0)), ("info_max_time", Value::text("+Infinity"))] {
+                    rows.names.set(&name.into(), Expr::Literal(value));
+                }
+                rows.names.set(&"info_search_time".into(), super::functions::now());
+                Ok(rows)
+            }
+            CommandKind::Makeresults(_) | CommandKind::From(_) | CommandKind::Datamodel { .. } => {
+                let own = self.source(command)?;
+                Ok(self.append_rows(rows, own))
+            }
+            // What becomes of a bracketed search is decided where it stands.
+            CommandKind::Format | CommandKind::Nothing => Ok(rows),
+            CommandKind::Return { count, fields } => self.return_rows(*count, fields, rows),
+            CommandKind::NotRun => Err(self.not_run(command)),
+            _ => Err(self.report(
+                Diagnostic::error("spl-expected", format!("`{}` cannot stand here", command.name.text))
+                    .at(command.name.span, "not in the middle of a search"),
+            )),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Where rows come from: `search`, `tstats`, `from`, `datamodel`; and searches in brackets within terms.
+
+use std::sync::Arc;
+
+use lurcher_diagnostics::{Diagnostic, Span};
+use lurcher_ir::{Case, Expr, FieldRef, Predicate, Semi, Stage, Test};
+use lurcher_schema::{Taxonomy, Value};
+
+use super::{
+    Lowerer, Said, models,
+    rows::{Names, Rows},
+    stats::setting,
+    terms::Condition,
+};
+use crate::{
+    spl::ast::{Name, Operator, Pipeline, ReturnField, Term, Tstats},
+    syntax::closest,
+};
+
+impl Lowerer<'_> {
+    /// `search`: terms, then what searches in brackets say.
+    pub(super) fn search(&mut self, term: &Term, rows: Rows) -> Result<Rows, Said> {
+        let (plain, nested) = split(term);
+        let mut rows = rows;
+        let condition = self.term(&plain, &rows.names)?;
+        self.keep(&mut rows, condition);
+        for part in nested {
+            rows = self.filter_by_search(part, rows)?;
+        }
+        Ok(rows)
+    }
+
+    /// Keeps rows by a search in brackets.
+    fn filter_by_search(&mut self, part: Nested<'_>, mut rows: Rows) -> Result<Rows, Said> {
+        let (branch, found) = self.nested(part.search)?;
+        let columns: Vec<(Arc<str>, Expr)> = match part.field {
+            // `field IN [ … ]`: the values of its first column.
+            Some(field) => match found.names().into_iter().find(|name| !name.starts_with('_')) {
+                Some(first) => vec![(first, rows.names.get(&field.text))],
+                None => Vec::new(),
+            },
+            None => {
+                let names = found.names().into_iter().filter(|name| !name.starts_with('_'));
+                names.map(|name| (Arc::clone(&name), rows.names.get(&name))).collect()
+            }
+        };
+        if !found.closed() || columns.is_empty() {
+            let message = "the columns of a search in brackets must be known: end it with `fields` or `table`";
+            return Err(self.unsupported("subsearch", message, part.search.span));
+        }
+        if let Some((name, _)) =
+            columns.iter().find(|(name, _)| matches!(name.as_ref(), "search" | "query") && part.field.is_none())
+            && name.as_ref() == "search"
+        {
+            let message = "a search in brackets that writes terms of its own (`search`)";
+            return Err(self.unsupported("subsearch", message, part.search.span));
+        }
+        rows.stages.push(Stage::Semi(Semi {
+            branch,
+            columns,
+            case: Case::Insensitive,
+            wildcards: true,
+            negated: part.negated,
+        }));
+        Ok(rows)
+    }
+
+    /// `return`: the first so many rows, with the fields that are handed on.
+    pub(super) fn return_rows(
+        &mut self,
+        count: Option<u64>,
+        fields: &[ReturnField],
+        mut rows: Rows,
+    ) -> Result<Rows, Said> {
+        rows.order();
+        let mut columns: Vec<(Arc<str>, Expr)> = Vec::new();
+        for field in fields {
+            let (alias, field) = match field {
+                ReturnField::Named(field) => (Arc::clone(&field.text), field),
+                ReturnField::Alias(alias, field) => (Arc::clone(&alias.text), field),
+                ReturnField::Value(field) => {
+                    let message = "`return $field` writes terms of its own";
+                    return Err(self.unsupported("subsearch", message, field.span));
+                }
+            };
+            let value = self.name(&field.text, field.span, &rows.names);
+            columns.push((alias, value));
+        }
+        rows.stages.push(Stage::Head(count.unwrap_or(1)));
+        rows.names = Names::new(super::rows::Base::Nothing);
+        for (name, expr) in columns {
+            rows.names.set(&name, expr);
+        }
+        Ok(rows)
+    }
+
+    /// `tstats … from datamodel=…` and `mstats`.
+    pub(super) fn tstats(&mut self, tstats: &Tstats, span: Span) -> Result<Rows, Said> {
+        let mut rows = match &tstats.model {
+            Some(model) => self.data_set(model)?,
+            None => Rows::events(Predicate::Constant(true)),
+        };
+        let settings = &tstats.stats.settings;
+        if let Some(filter) = &tstats.filter {
+            let filter = self.with_nodes(filter, &rows.names)?;
+            rows = self.search(&filter, rows)?;
+        }
+        if tstats.metrics {
+            let message = "metrics are read from events that hold the measures as fields";
+            self.approximate("metrics", message, span);
+        }
+        let fill = setting(settings, "fillnull_value").map(|value| Value::Text(Arc::clone(&value.text)));
+        let grouped = self.grouped(&tstats.stats, &mut rows, fill.as_ref())?;
+        self.aggregate(grouped, &mut rows);
+        Ok(rows)
+    }
+
+    /// `nodename=X` as the condition that the data set adds.
+    fn with_nodes(&mut self, term: &Term, names: &Names) -> Result<Term, Said> {
+        Ok(match term {
+            Term::And(parts) => Term::And(self.all_with_nodes(parts, names)?),
+            Term::Or(parts) => Term::Or(self.all_with_nodes(parts, names)?),
+            Term::Not(inner) => Term::Not(Box::new(self.with_nodes(inner, names)?)),
+            Term::Compare { field, operator: Operator::Equal, value } if field.text.as_ref() == "nodename" => {
+                let mut parts = Vec::new();
+                for condition in models::node(&value.text).unwrap_or_default() {
+                    let file = lurcher_diagnostics::SourceFile::new(self.file.name(), condition);
+                    parts.extend(crate::spl::parser::term(&file).0);
+                }
+                if parts.is_empty() { Term::All } else { Term::And(parts) }
+            }
+            other => other.clone(),
+        })
+    }
+
+    fn all_with_nodes(&mut self, terms: &[Term], names: &Names) -> Result<Vec<Term>, Said> {
+        terms.iter().map(|term| self.with_nodes(term, names)).collect()
+    }
+
+    /// `| from datamodel:X.Y` and `| from X`: events of a data set, or rows of a lookup.
+    pub(super) fn from(&mut self, name: &Name) -> Result<Rows, Said> {
+        let text = name.text.trim_matches('"');
+        let bare = |text: &str| Name { text: text.trim_matches('"').into(), ..name.clone() };
+        match text.split_once(':') {
+            Some(("lookup", lookup)) => self.inputlookup(&bare(lookup), None),
+            Some(("savedsearch", _)) => Err(self.unsupported("command", "saved searches are not known", name.span)),
+            Some(("datamodel", model)) => self.data_set(&bare(model)),
+            _ => match self.options.knowledge.find_lookup(text) {
+                Some(_) => self.inputlookup(&bare(text), None),
+                None => self.data_set(&bare(text)),
+            },
+        }
+    }
+
+    /// `| datamodel X Y search`.
+    pub(super) fn datamodel(
+        &mut self,
+        model: Option<&Name>,
+        object: Option<&Name>,
+        mode: Option<&Name>,
+        span: Span,
+    ) -> Result<Rows, Said> {
+        let Some(model) = model.filter(|_| mode.is_some()) else {
+            return Err(self.unsupported("command", "`datamodel` without `search` describes models", span));
+        };
+        let text = match object {
+            Some(object) => format!("{}.{}", model.text, object.text),
+            None => model.text.to_string(),
+        };
+        self.data_set(&Name { text: text.into(), ..model.clone() })
+    }
+
+    /// The events of a data set of the Common Information Model.
+    fn data_set(&mut self, name: &Name) -> Result<Rows, Said> {
+        let Some(found) = models::find(&name.text) else {
+            let model = name.text.split('.').next().unwrap_or_default();
+            let mut diagnostic =
+                Diagnostic::error("spl-unknown-model", format!("there is no data model or data set `{}`", name.text))
+                    .at(name.span, "unknown");
+            if let Some(meant) = closest(model, models::models()).filter(|meant| *meant != model) {
+                diagnostic = diagnostic.with_help(format!("did you mean `{meant}`?"));
+            }
+            return Err(self.report(diagnostic));
+        };
+        let member = Test::equals_text(&found.member, Case::Sensitive);
+        let filter = Predicate::test(FieldRef::new(Taxonomy::Cim, "_datamodels"), member);
+        let mut rows = Rows::events(filter);
+        rows.names.objects = found.objects.into_iter().map(Arc::from).collect();
+        for condition in found.conditions {
+            let condition: Condition = self.term_of_text(condition, name.span, &rows.names)?;
+            self.keep(&mut rows, condition);
+        }
+        Ok(rows)
+    }
+}
+
+/// A search in brackets within terms.
+struct Nested<'t> {
+    search: &'t Pipeline,
+    /// The field that its values are compared with; `None`: each by its own name.
+    field: Option<&'t Name>,
+    negated: bool,
+}
+
+/// Terms without the searches in brackets that must hold beside all else, and those.
+fn split(term: &Term) -> (Term, Vec<Nested<'_>>) {
+    match term {
+        Term::Search(search) => (Term::All, vec![Nested { search, field: None, negated: false }]),
+        Term::Values { field, negated, search } => {
+            (Term::All, vec![Nested { search, field: Some(field), negated: *negated }])
+        }
+        Term::Not(inner) => match inner.as_ref() {
+            Term::Search(search) => (Term::All, vec![Nested { search, field: None, negated: true }]),
+            Term::Values { field, negated, search } => {
+                (Term::All, vec![Nested { search, field: Some(field), negated: !negated }])
+            }
+            _ => (term.clone(), Vec::new()),
+        },
+        Term::And(parts) => {
+            let (mut plain, mut nested) = (Vec::new(), Vec::new());
+            for part in parts {
+                let (own, searches) = split(part);
+                plain.push(own);
+                nested.extend(searches);
+            }
+            (Term::And(plain), nested)
+        }
+        _ => (term.clone(), Vec::new()),
+    }
+}

@@ -1,0 +1,167 @@
+//! `foreach`: commands for every field that fits a pattern.
+//!
+//! The template is text: `<<FIELD>>` is the field's name, `<<MATCHSTR>>` what the `*` stands for. Where the fields are
+//! known it is written out for each and lowered like any other commands. Where they are not, it becomes a stage that does
+//! so for each row; there it may name the field itself and nothing built from its name.
+
+use std::sync::Arc;
+
+use lurcher_diagnostics::{Level, SourceFile, Span};
+use lurcher_ir::{ColumnPattern, Expr, ForEachColumn, Stage};
+
+use super::{
+    Lowerer, Said,
+    rows::{Names, Rows},
+    stats::setting,
+};
+use crate::spl::{
+    ast::{CommandKind, Name, Settings},
+    parser,
+};
+
+/// The names of the columns that stand for a field and its name, in a template over unknown fields.
+const VALUE: &str = "foreach_value";
+const NAME: &str = "foreach_name";
+/// How deep templates may be nested.
+const MAX_TEMPLATES: u32 = 8;
+/// At most so many fields are written out.
+const MAX_FIELDS: usize = 1000;
+
+impl Lowerer<'_> {
+    pub(super) fn foreach(
+        &mut self,
+        fields: &[Name],
+        settings: &Settings,
+        template: &Name,
+        mut rows: Rows,
+    ) -> Result<Rows, Said> {
+        if setting(settings, "mode").is_some_and(|mode| !mode.is("multifield")) {
+            let message = "`foreach` over the values of one field";
+            return Err(self.unsupported("foreach", message, template.span));
+        }
+        let patterned = fields.iter().any(|field| field.text.contains('*'));
+        if patterned && !rows.names.closed() {
+            return self.foreach_dynamic(fields, template, rows);
+        }
+        let mut targets: Vec<(Arc<str>, Vec<String>)> = Vec::new();
+        for field in fields {
+            let pattern = ColumnPattern::parse(&field.text);
+            let names = if field.text.contains('*') { rows.names.names() } else { vec![Arc::clone(&field.text)] };
+            for name in names {
+                if let Some(found) = pattern.fits(&name) {
+                    let found = found.into_iter().map(str::to_owned).collect();
+                    if !targets.iter().any(|(known, _)| *known == name) {
+                        targets.push((name, found));
+                    }
+                }
+            }
+        }
+        for (name, found) in targets.into_iter().take(MAX_FIELDS) {
+            let mut text = template.text.replace("<<FIELD>>", &name);
+            text = text.replace("<<MATCHSTR>>", &found.concat());
+            for (at, segment) in found.iter().enumerate() {
+                text = text.replace(&format!("<<MATCHSEG{}>>", at + 1), segment);
+            }
+            rows = self.template(&text, template.span, rows)?;
+        }
+        Ok(rows)
+    }
+
+    /// The commands of a template that has been filled in.
+    fn template(&mut self, text: &str, span: Span, rows: Rows) -> Result<Rows, Said> {
+        if self.nested >= MAX_TEMPLATES {
+            return Err(self.unsupported("size", "templates of `foreach` nest too deeply", span));
+        }
+        let trimmed = text.trim();
+        let text = if trimmed.starts_with('|') { trimmed.to_owned() } else { format!("| {trimmed}") };
+        let file = SourceFile::new("the template of `foreach`", text);
+        let (pipeline, diagnostics) = parser::search(&file, 1);
+        if let Some(fault) = diagnostics.into_iter().find(|fault| fault.level == Level::Error) {
+            return Err(self.report(
+                lurcher_diagnostics::Diagnostic::error(
+                    "spl-foreach",
+                    format!("the template of `foreach` is faulty: {}", fault.message),
+                )
+                .at(span, format!("filled in it is `{}`", file.text().trim_start_matches("| "))),
+            ));
+        }
+        let outer = std::mem::replace(&mut self.file, file);
+        self.nested += 1;
+        let found = self.pipeline(&pipeline, Some(rows));
+        self.nested -= 1;
+        self.file = outer;
+        found
+    }
+
+    fn foreach_dynamic(&mut self, fields: &[Name], template: &Name, mut rows: Rows) -> Result<Rows, Said> {
+        if template.text.contains("<<MATCH") {
+            let message = "`<<MATCHSTR>>` over fields that are not known beforehand";
+            return Err(self.unsupported("foreach", message, template.span));
+        }
+        rows.flatten();
+        // The field's value, its name as text, and its name as what is assigned to.
+        let text = template.text.replace("'<<FIELD>>'", VALUE);
+        let mut filled = String::new();
+        let mut quoted = false;
+        let mut rest = text.as_str();
+        while let Some(c) = rest.chars().next() {
+            if let Some(behind) = rest.strip_prefix("<<FIELD>>") {
+                let assigned = behind.trim_start().starts_with('=') && !behind.trim_start().starts_with("==");
+                let before = filled.trim_end();
+                let target = !quoted && assigned && (before.ends_with("eval") || before.ends_with(','));
+                filled.push_str(match (quoted, target) {
+                    (true, _) => "\".foreach_name.\"",
+                    (false, true) => "foreach_target",
+                    (false, false) => VALUE,
+                });
+                rest = behind;
+                continue;
+            }
+            quoted ^= c == '"';
+            filled.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+        let file = SourceFile::new("the template of `foreach`", format!("| {}", filled.trim()));
+        let (pipeline, diagnostics) = parser::search(&file, 1);
+        let faulty = diagnostics.iter().any(|fault| fault.level == Level::Error);
+        let mut sets = Vec::new();
+        let names = Names::new(super::rows::Base::Row);
+        let outer = std::mem::replace(&mut self.file, file);
+        let mut lowered = Ok(());
+        for command in &pipeline.commands {
+            let CommandKind::Eval(assignments) = &command.kind else {
+                lowered = Err(Said);
+                break;
+            };
+            for (name, expr) in assignments {
+                let target = if name.text.as_ref() == "foreach_target" {
+                    ColumnPattern::Like("*".into())
+                } else {
+                    ColumnPattern::Named(Arc::clone(&name.text))
+                };
+                match self.expression(expr, &names) {
+                    Ok(value) => sets.push((target, value)),
+                    Err(said) => lowered = Err(said),
+                }
+            }
+        }
+        self.file = outer;
+        if faulty || lowered.is_err() || sets.is_empty() {
+            let message = "a template of `foreach` other than `eval`, over fields that are not known beforehand";
+            return Err(self.unsupported("foreach", message, template.span));
+        }
+        rows.make_columns();
+        rows.stages.push(Stage::ForEachColumn(ForEachColumn {
+            columns: fields.iter().map(|field| ColumnPattern::parse(&field.text)).collect(),
+            value: VALUE.into(),
+            name: NAME.into(),
+            sets: sets.clone(),
+        }));
+        for (target, _) in sets {
+            if let ColumnPattern::Named(name) = target {
+                rows.names.set(&name, Expr::Column(Arc::clone(&name)));
+            }
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,153 @@
+//! Lookups: `lookup`, `inputlookup`, `iplocation`.
+
+use std::sync::Arc;
+
+use lurcher_ir::{Case, Expr, LookupKey, LookupMatch, LookupOutput, LookupRows, LooseFunction, Stage};
+use lurcher_schema::Value;
+
+use super::{
+    Lowerer, Said,
+    functions::each,
+    rows::{Base, Names, Rows, Source, loose},
+    stats::{is_on, setting},
+};
+use crate::spl::{
+    Lookup,
+    ast::{LookupCommand, Name, Settings, Term},
+};
+
+/// What `iplocation` adds, and what more with `allfields`.
+const PLACES: [&str; 5] = ["City", "Country", "Region", "lat", "lon"];
+const MORE_PLACES: [&str; 3] = ["Continent", "MetroCode", "Timezone"];
+
+impl Lowerer<'_> {
+    pub(super) fn lookup(&mut self, command: &LookupCommand, mut rows: Rows) -> Result<Rows, Said> {
+        let keys: Vec<(&Name, Expr)> = (command.keys.iter())
+            .map(|(column, field)| (column, self.name(&field.text, field.span, &rows.names)))
+            .collect();
+        let Some(known) = self.options.knowledge.find_lookup(&command.name.text) else {
+            return Ok(self.unknown_lookup(command, keys, rows));
+        };
+        let outputs: Vec<(Arc<str>, Arc<str>)> = match &command.outputs {
+            Some((_, outputs)) => {
+                outputs.iter().map(|(column, field)| (Arc::clone(&column.text), Arc::clone(&field.text))).collect()
+            }
+            None => {
+                let is_key = |column: &Arc<str>| command.keys.iter().any(|(key, _)| key.text == *column);
+                let others = known.columns.iter().filter(|column| !is_key(column));
+                others.map(|column| (Arc::clone(column), Arc::clone(column))).collect()
+            }
+        };
+        let new_only = command.outputs.as_ref().is_some_and(|(new, _)| *new);
+        // The outputs become columns; what they fill in or replace must be one by then.
+        for (_, name) in &outputs {
+            if new_only {
+                let before = rows.names.get(name);
+                rows.names.set(name, before);
+            }
+        }
+        let lookup_keys = keys
+            .into_iter()
+            .map(|(column, value)| LookupKey {
+                column: Arc::clone(&column.text),
+                value,
+                matching: matching(&known, &column.text),
+            })
+            .collect();
+        let reads = outputs.iter().any(|(_, name)| {
+            rows.names.columns.iter().any(|(other, expr)| other != name && super::rows::reads_column(expr))
+        });
+        if new_only || reads {
+            rows.make_columns();
+        }
+        let default = known.default.as_ref().filter(|_| known.min_matches > 0);
+        rows.stages.push(Stage::Lookup(lurcher_ir::Lookup {
+            table: Arc::clone(&known.table),
+            keys: lookup_keys,
+            outputs: Some(
+                outputs
+                    .iter()
+                    .map(|(column, name)| LookupOutput { column: Arc::clone(column), name: Arc::clone(name) })
+                    .collect(),
+            ),
+            most: known.max_matches.max(1) as u64,
+            rows: LookupRows::List,
+            overwrite: !new_only,
+            default: default.map(|text| Value::Text(Arc::clone(text))),
+        }));
+        for (_, name) in &outputs {
+            rows.names.set(name, Expr::Column(Arc::clone(name)));
+        }
+        Ok(rows)
+    }
+
+    /// A lookup that is not at hand: an external one that is known, or nothing.
+    fn unknown_lookup(&mut self, command: &LookupCommand, keys: Vec<(&Name, Expr)>, mut rows: Rows) -> Rows {
+        // Shannon's entropy, as the add-on URL Toolbox computes it.
+        if command.name.text.as_ref() == "ut_shannon_lookup"
+            && let Some((_, word)) = keys.first()
+        {
+            let value = each(lurcher_ir::Function::Loose(LooseFunction::Entropy), [word.clone()]);
+            let rounded = loose(LooseFunction::Round, [value, Expr::Literal(Value::Int(4))]);
+            let output = command.outputs.as_ref().and_then(|(_, outputs)| outputs.first());
+            let name = output.map_or_else(|| "ut_shannon".into(), |(_, field)| Arc::clone(&field.text));
+            self.assign(&mut rows, &name, rounded);
+            return rows;
+        }
+        let message = format!("the lookup `{}` is not at hand; nothing is found in it", command.name.text);
+        self.approximate("lookup", message, command.name.span);
+        for (_, field) in command.outputs.iter().flat_map(|(_, outputs)| outputs) {
+            let new_only = command.outputs.as_ref().is_some_and(|(new, _)| *new);
+            if !new_only {
+                rows.names.set(&field.text, Expr::Literal(Value::Null));
+            }
+        }
+        rows
+    }
+
+    pub(super) fn inputlookup(&mut self, name: &Name, filter: Option<&Term>) -> Result<Rows, Said> {
+        let mut rows = match self.options.knowledge.find_lookup(&name.text) {
+            Some(known) => {
+                let names = if known.columns.is_empty() {
+                    Names::new(Base::Row)
+                } else {
+                    Names::of_columns(known.columns.iter().cloned())
+                };
+                Rows::of(Source::Table(known.table), names)
+            }
+            None => {
+                let message = format!("the lookup `{}` is not at hand; it is taken to be empty", name.text);
+                self.approximate("lookup", message, name.span);
+                Rows::of(Source::Rows(0), Names::new(Base::Row))
+            }
+        };
+        if let Some(filter) = filter {
+            rows = self.search(filter, rows)?;
+        }
+        Ok(rows)
+    }
+
+    /// Places of addresses need a database that the user has; without one they are not known.
+    pub(super) fn iplocation(&mut self, field: &Name, settings: &Settings, mut rows: Rows) -> Rows {
+        let _ = self.name(&field.text, field.span, &rows.names);
+        let message = "there is no database of the places of addresses; they are not known";
+        self.approximate("iplocation", message, field.span);
+        let prefix = setting(settings, "prefix").map_or("", |prefix| prefix.text.as_ref());
+        let more = is_on(settings, "allfields", false);
+        for name in PLACES.iter().chain(MORE_PLACES.iter().filter(|_| more)) {
+            rows.names.set(&format!("{prefix}{name}").into(), Expr::Literal(Value::Null));
+        }
+        rows
+    }
+}
+
+fn matching(known: &Lookup, column: &Arc<str>) -> LookupMatch {
+    let case = if known.case_sensitive { Case::Sensitive } else { Case::Insensitive };
+    if known.wildcard.contains(column) {
+        LookupMatch::Wildcard(case)
+    } else if known.cidr.contains(column) {
+        LookupMatch::Network
+    } else {
+        LookupMatch::Equal(case)
+    }
+}
