@@ -77,8 +77,7 @@ fn reads_only_fields(expr: &Expr) -> bool {
     match expr {
         Expr::Literal(_) | Expr::Field(_) => true,
         // The variable of an iteration is a column, too; such expressions are rare enough to be left out.
-        Expr::Event(_) | Expr::Column(_) | Expr::ForEach { .. } => false,
-        Expr::Call(Function::Now, _) => false,
+        Expr::Event(_) | Expr::Column(_) | Expr::ForEach { .. } | Expr::Call(Function::Now, _) => false,
         Expr::Call(_, parts) | Expr::List(parts) => parts.iter().all(reads_only_fields),
         Expr::Object(members) => members.iter().all(|(_, value)| reads_only_fields(value)),
     }

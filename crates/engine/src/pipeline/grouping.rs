@@ -47,8 +47,10 @@ pub(crate) struct AggregationPlan {
     pub(super) by: GroupPlan,
     pub(super) aggregates: Vec<AggregatePlan>,
     each: Vec<AggregateEach>,
-    /// Of a [`Window`]: its time axis, if it has one.
-    window: Option<Option<(StageExpr, Windows)>>,
+    /// Whether it is a [`Window`].
+    is_window: bool,
+    /// Its time axis, if it has one.
+    span: Option<(StageExpr, Windows)>,
 }
 
 /// A group, its rows by number.
@@ -161,7 +163,8 @@ impl AggregationPlan {
             by: GroupPlan::new(&aggregation.by),
             aggregates: aggregates(&aggregation.aggregates),
             each: aggregation.each.clone(),
-            window: None,
+            is_window: false,
+            span: None,
         }
     }
 
@@ -175,13 +178,14 @@ impl AggregationPlan {
             by: GroupPlan::new(&by),
             aggregates: aggregates(&window.aggregates),
             each: Vec::new(),
-            window: Some(span),
+            is_window: true,
+            span,
         }
     }
 
     /// Whether it is a [`Window`].
     pub(super) fn is_window(&self) -> bool {
-        self.window.is_some()
+        self.is_window
     }
 
     /// The aggregates over all columns that fit, written out.
@@ -218,12 +222,12 @@ impl AggregationPlan {
         let more = self.written_out(rows);
         let plans: Vec<&AggregatePlan> = self.aggregates.iter().chain(&more).collect();
         let mut groups = self.groups(rows, &plans, seat)?;
-        if groups.is_empty() && self.by.keys.is_empty() && self.window.is_none() {
+        if groups.is_empty() && self.by.keys.is_empty() && !self.is_window {
             let of_none = plans.iter().map(|plan| Accumulator::new(plan.function, plan.elements).value());
             let aggregates = of_none.collect();
             groups.push(Group { keys: Vec::new(), rows: Vec::new(), aggregates, window_start: None });
         }
-        let size = self.window.as_ref().and_then(Option::as_ref).map(|(_, windows)| windows.size);
+        let size = self.span.as_ref().map(|(_, windows)| windows.size);
         let made = groups.into_iter().enumerate().map(|(position, group)| {
             let mut columns: Object = self.by.keys.iter().map(|(name, _)| Arc::clone(name)).zip(group.keys).collect();
             for (plan, value) in plans.iter().zip(group.aggregates) {
@@ -313,7 +317,7 @@ impl AggregationPlan {
             let arguments = plan.columns(rows, seat).into_iter().map(&mut add).collect();
             calls.push(AggregateCall { function: plan.function, arguments, elements: plan.elements });
         }
-        let windows = self.window.as_ref().and_then(Option::as_ref).map(|(time, windows)| {
+        let windows = self.span.as_ref().map(|(time, windows)| {
             let times = seat.column(rows, time);
             Windows { time: add(times), ..*windows }
         });

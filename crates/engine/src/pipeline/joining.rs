@@ -147,7 +147,7 @@ impl SemiPlan {
                 .iter()
                 .map(|(_, expr)| seat.value(&row, expr).elements().map(|value| self.fold(value)).collect())
                 .collect();
-            if self.fits(&wanted, &own, &mut seat.capped) != self.negated {
+            if wanted.fits(&own, &mut seat.capped) != self.negated {
                 kept.push(row);
             }
         }
@@ -185,15 +185,18 @@ impl SemiPlan {
         }
         wanted
     }
+}
 
-    fn fits(&self, wanted: &Wanted, own: &[Vec<Arc<str>>], capped: &mut u64) -> bool {
-        let plain = wanted.plain.iter().any(|(places, known)| {
+impl Wanted {
+    /// Whether a row with these texts fits one of the other branch's.
+    fn fits(&self, own: &[Vec<Arc<str>>], capped: &mut u64) -> bool {
+        let plain = self.plain.iter().any(|(places, known)| {
             let values: Vec<Vec<Arc<str>>> =
                 places.iter().map(|place| own.get(*place).cloned().unwrap_or_default()).collect();
             tuples(&values, capped).iter().any(|tuple| known.contains(tuple))
         });
         plain
-            || wanted.patterns.iter().any(|row| {
+            || self.patterns.iter().any(|row| {
                 row.iter().all(|(place, patterns)| {
                     let values = own.get(*place).map_or(&[][..], Vec::as_slice);
                     let fits = |value: &Arc<str>| patterns.iter().any(|p| wildcard_matches(p, value, Case::Sensitive));

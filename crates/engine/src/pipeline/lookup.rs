@@ -35,8 +35,11 @@ pub(crate) struct LookupPlan {
     rows: LookupRows,
     overwrite: bool,
     default: Option<Value>,
-    answers: Mutex<FxHashMap<Vec<Vec<Arc<str>>>, Arc<[usize]>>>,
+    answers: Mutex<Answers>,
 }
+
+/// By the texts of all keys, the rows that fit.
+type Answers = FxHashMap<Vec<Vec<Arc<str>>>, Arc<[usize]>>;
 
 #[derive(Debug)]
 struct Key {
@@ -93,16 +96,12 @@ impl LookupPlan {
                 }
             }
         }
-        let outputs = match &lookup.outputs {
-            Some(outputs) => {
-                let output =
-                    |output: &lurcher_ir::LookupOutput| Ok((column(&output.column)?, Arc::clone(&output.name)));
-                outputs.iter().map(output).collect::<Result<_, String>>()?
-            }
-            None => {
-                let is_key = |name: &Arc<str>| lookup.keys.iter().any(|key| key.column == *name);
-                table.columns().iter().cloned().enumerate().filter(|(_, name)| !is_key(name)).collect()
-            }
+        let outputs = if let Some(outputs) = &lookup.outputs {
+            let output = |output: &lurcher_ir::LookupOutput| Ok((column(&output.column)?, Arc::clone(&output.name)));
+            outputs.iter().map(output).collect::<Result<_, String>>()?
+        } else {
+            let is_key = |name: &Arc<str>| lookup.keys.iter().any(|key| key.column == *name);
+            table.columns().iter().cloned().enumerate().filter(|(_, name)| !is_key(name)).collect()
         };
         Ok(Self {
             keys,

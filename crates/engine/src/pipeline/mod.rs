@@ -214,7 +214,7 @@ impl StagePlan {
     fn spread(&self, row: PipelineRow, source: &mut dyn RowSource, now: Timestamp) -> Vec<PipelineRow> {
         match self {
             Self::Expand(expand) => row.expand(expand),
-            Self::Unpivot { keep, name, value } => reshape::unpivot(row, keep, name, value),
+            Self::Unpivot { keep, name, value } => reshape::unpivot(&row, keep, name, value),
             Self::Lookup(lookup) => {
                 let now = row.place.time.unwrap_or(now);
                 lookup.apply(row, source, now)

@@ -63,10 +63,10 @@ pub(crate) enum StagePlan {
         name: Arc<str>,
         value: Arc<str>,
     },
-    Lookup(LookupPlan),
+    Lookup(Box<LookupPlan>),
     Aggregate(AggregationPlan),
     Inline(AggregationPlan),
-    Running(RunningPlan),
+    Running(Box<RunningPlan>),
     Anomaly(AnomalyPlan),
     Head(u64),
     Tail(u64),
@@ -212,14 +212,14 @@ impl StagePlan {
             Stage::Window(window) => Self::Aggregate(AggregationPlan::window(window)),
             Stage::Aggregate(aggregation) => Self::Aggregate(AggregationPlan::new(aggregation)),
             Stage::Inline(aggregation) => Self::Inline(AggregationPlan::new(aggregation)),
-            Stage::Running(running) => Self::Running(RunningPlan {
+            Stage::Running(running) => Self::Running(Box::new(RunningPlan {
                 by: GroupPlan::new(&running.by),
                 aggregates: aggregates(&running.aggregates),
                 span: running.span.as_ref().map(|(time, span)| (StageExpr::new(time), millis(*span))),
                 reset_before: running.reset_before.as_ref().map(StageExpr::new),
                 reset_after: running.reset_after.as_ref().map(StageExpr::new),
                 words: running.clone(),
-            }),
+            })),
             Stage::Anomaly(anomaly) => Self::Anomaly(AnomalyPlan::new(anomaly)),
             Stage::Head(count) => Self::Head(*count),
             Stage::Tail(count) => Self::Tail(*count),
@@ -251,7 +251,7 @@ impl StagePlan {
             Stage::AppendColumns { branch, overwrite } => {
                 Self::AppendColumns { branch: *branch, overwrite: *overwrite }
             }
-            Stage::Lookup(lookup) => Self::Lookup(LookupPlan::new(lookup, tables)?),
+            Stage::Lookup(lookup) => Self::Lookup(Box::new(LookupPlan::new(lookup, tables)?)),
             Stage::Pivot(pivot) => Self::Pivot(pivot.clone()),
             Stage::Unpivot { keep, name, value } => {
                 Self::Unpivot { keep: keep.clone(), name: Arc::clone(name), value: Arc::clone(value) }

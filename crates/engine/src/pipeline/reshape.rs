@@ -32,7 +32,7 @@ pub(super) fn for_each_column(plan: &ForEachPlan, row: &mut PipelineRow, source:
 }
 
 /// See [`lurcher_ir::Stage::Unpivot`].
-pub(super) fn unpivot(row: PipelineRow, keep: &[Arc<str>], name: &Arc<str>, value: &Arc<str>) -> Vec<PipelineRow> {
+pub(super) fn unpivot(row: &PipelineRow, keep: &[Arc<str>], name: &Arc<str>, value: &Arc<str>) -> Vec<PipelineRow> {
     let kept: Object =
         keep.iter().filter_map(|name| Some((Arc::clone(name), row.columns.get(name)?.clone()))).collect();
     let others: Vec<(Arc<str>, Value)> =
@@ -183,7 +183,9 @@ pub(super) fn pivot(words: &Pivot, rows: &[PipelineRow]) -> Vec<PipelineRow> {
         let place = *places.entry(keys.clone()).or_insert_with(|| {
             let mut first = row.clone();
             first.columns = words.keys.iter().cloned().zip(keys).collect();
-            names.iter().for_each(|name| first.columns.insert(Arc::clone(name), words.missing.clone()));
+            for name in &names {
+                first.columns.insert(Arc::clone(name), words.missing.clone());
+            }
             (first.own, first.captured) = (None, None);
             first.merged = row.events().to_vec();
             made.push(first);

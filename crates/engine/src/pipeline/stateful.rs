@@ -127,9 +127,9 @@ impl Finisher<'_, '_> {
             StagePlan::Running(plan) => plan.apply(&mut rows, seat),
             StagePlan::Sort(keys) => rows = sort(keys, &rows, seat)?,
             StagePlan::Dedup { keys, keep, consecutive } => {
-                let columns = keys.iter().map(|key| seat.column(&rows, key)).collect();
+                let columns: Vec<Vec<Value>> = keys.iter().map(|key| seat.column(&rows, key)).collect();
                 let sets = if *consecutive {
-                    runs(columns, rows.len())
+                    runs(&columns, rows.len())
                 } else {
                     seat.relational()?.duplicates(&Relation { rows: rows.len(), columns })?
                 };
@@ -213,7 +213,7 @@ fn deduplicated(rows: &[PipelineRow], sets: Vec<Vec<usize>>, keep: usize) -> Vec
 }
 
 /// Rows that follow each other and are equal in all columns.
-fn runs(columns: Vec<Vec<Value>>, rows: usize) -> Vec<Vec<usize>> {
+fn runs(columns: &[Vec<Value>], rows: usize) -> Vec<Vec<usize>> {
     let mut runs: Vec<Vec<usize>> = Vec::new();
     for row in 0..rows {
         let same = row > 0 && columns.iter().all(|column| column.get(row) == column.get(row - 1));

@@ -22,14 +22,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use lurcher_ir::{FieldRef, Limit};
 use lurcher_schema::{Event, EventBatch, EventRef, Taxonomy, Timestamp, Value};
 
-use self::{
-    replay::Replay,
-    rule_tail::{RuleTail, Share},
-};
 pub(crate) use self::{
     fields::{Fields, Known},
     found::{RawDetail, RawMatch, RawPairing},
     store::{EventId, EventStore},
+};
+use self::{
+    replay::Replay,
+    rule_tail::{RuleTail, Share},
 };
 use crate::{
     Alert, AlertSink, Match, RuleSet, RunSummary, Settings,

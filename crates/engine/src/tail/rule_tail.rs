@@ -229,8 +229,7 @@ impl RuleTail {
             Kind::Events { limits, mut hits } => {
                 hits.sort_by(|(a, _), (b, _)| a.compare_times(b));
                 apply_limits(&mut hits, &limits);
-                let matches =
-                    hits.into_iter().map(|(place, id)| RawMatch::of_event(id, Object::default(), place.time));
+                let matches = hits.into_iter().map(|(place, id)| RawMatch::of_event(id, Object::default(), place.time));
                 Finished { matches: matches.collect(), ..Finished::default() }
             }
             Kind::Sequence { sequence, mut hits } => {
@@ -258,10 +257,7 @@ impl RuleTail {
 }
 
 /// The sequences among hits, which come in order.
-pub(super) fn sequences(
-    sequence: &Sequence,
-    hits: impl Iterator<Item = StepHit<Option<EventId>>>,
-) -> Vec<RawMatch> {
+pub(super) fn sequences(sequence: &Sequence, hits: impl Iterator<Item = StepHit<Option<EventId>>>) -> Vec<RawMatch> {
     let mut automaton = Automaton::new(sequence);
     let mut completed: Vec<_> = hits.flat_map(|hit| automaton.push(hit)).collect();
     completed.extend(automaton.finish());

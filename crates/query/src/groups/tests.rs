@@ -124,4 +124,32 @@ proptest! {
             prop_assert_eq!(group.aggregates, expected);
         }
     }
+
+    /// Computed by DataFusion's operators or value by value by the engine's accumulators: the same.
+    #[test]
+    fn accumulators_agree_with_the_relational_engine(
+        rows in prop::collection::vec((0..3_i64, prop::option::of(-50..50_i64)), 1..60),
+    ) {
+        let columns = vec![
+            rows.iter().map(|row| Value::Int(row.0)).collect(),
+            rows.iter().map(|row| row.1.map_or(Value::Null, Value::Int)).collect::<Vec<_>>(),
+        ];
+        let relation = Relation { rows: rows.len(), columns };
+        let functions = [
+            Aggregate::Count,
+            Aggregate::CountDistinct,
+            Aggregate::Sum,
+            Aggregate::Average,
+            Aggregate::Min,
+            Aggregate::Max,
+        ];
+        let run = |elements| {
+            let aggregates = functions.map(|function| AggregateCall { elements, ..call(function, &[1]) }).to_vec();
+            let mut groups =
+                DataFusion::default().aggregate(&relation, &Grouping { keys: 1, aggregates, windows: None }).unwrap();
+            groups.sort_by(|a, b| a.rows.cmp(&b.rows));
+            groups
+        };
+        prop_assert_eq!(run(false), run(true));
+    }
 }
