@@ -23,7 +23,30 @@ fn explain(arguments: &[&str]) -> String {
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.lines().all(|line| line.chars().count() <= 100), "a line is too wide:\n{text}");
+    let wide = |line: &str| !line.starts_with('{') && line.chars().count() > 100;
+    assert!(!text.lines().any(wide), "a line is too wide:\n{text}");
+    text
+}
+
+/// The explanation without what changes whenever a mapping pack grows: line numbers, and the kinds of events that packs
+/// know.
+fn golden(arguments: &[&str]) -> String {
+    let mut text = String::new();
+    let mut kinds = false;
+    for line in explain(arguments).lines() {
+        kinds &= !line.is_empty();
+        let (before, after) = line.split_once(".toml:").unwrap_or((line, ""));
+        let number = after.bytes().take_while(u8::is_ascii_digit).count();
+        match line.split_once("What can: ") {
+            Some((start, _)) => {
+                kinds = true;
+                text += &format!("{start}What can: …\n");
+            }
+            None if kinds => {}
+            None if number > 0 => text += &format!("{before}.toml:N{}\n", &after[number..]),
+            None => text += &format!("{line}\n"),
+        }
+    }
     text
 }
 
@@ -34,9 +57,9 @@ fn event(line: u32) -> String {
 
 #[test]
 fn a_rule_on_its_own_is_told_in_plain_words() {
-    insta::assert_snapshot!("rule_elastic", stable(&explain(&[NOTIFY])));
-    insta::assert_snapshot!("rule_splunk", stable(&explain(&[DOWNLOAD])));
-    insta::assert_snapshot!("rule_sequence", stable(&explain(&[SEQUENCE])));
+    insta::assert_snapshot!("rule_elastic", stable(&golden(&[NOTIFY])));
+    insta::assert_snapshot!("rule_splunk", stable(&golden(&[DOWNLOAD])));
+    insta::assert_snapshot!("rule_sequence", stable(&golden(&[SEQUENCE])));
 }
 
 /// The plan names the kinds of events that mapping packs know. They grow, and no explanation changes by that.
@@ -49,8 +72,8 @@ fn stable(text: &str) -> String {
 
 #[test]
 fn a_hit_shows_every_test_with_its_value() {
-    insta::assert_snapshot!("hit_elastic", explain(&[NOTIFY, "-e", "examples/bits/events/office-monday.xml#100073"]));
-    insta::assert_snapshot!("hit_splunk", explain(&[DOWNLOAD, "-e", "examples/bits/events/office-monday.xml#100019"]));
+    insta::assert_snapshot!("hit_elastic", golden(&[NOTIFY, "-e", "examples/bits/events/office-monday.xml#100073"]));
+    insta::assert_snapshot!("hit_splunk", golden(&[DOWNLOAD, "-e", "examples/bits/events/office-monday.xml#100019"]));
 }
 
 #[test]
@@ -66,7 +89,7 @@ fn near_misses_are_named_with_what_stands_in_the_way() {
         ("number", TEMP, 6),
         ("wrong_source", NOTIFY, 7),
     ] {
-        insta::assert_snapshot!(name, explain(&[rule, "-e", &event(line)]));
+        insta::assert_snapshot!(name, golden(&[rule, "-e", &event(line)]));
     }
     // With the number right, the pattern is what is left.
     let text = explain(&[TEMP, "-e", &event(6), "--format", "json"]);
@@ -77,7 +100,7 @@ fn near_misses_are_named_with_what_stands_in_the_way() {
 
 #[test]
 fn a_sequence_shows_how_far_it_comes() {
-    insta::assert_snapshot!("sequence", explain(&[SEQUENCE, "-e", "crates/lurcher/tests/explain/events.jsonl"]));
+    insta::assert_snapshot!("sequence", golden(&[SEQUENCE, "-e", "crates/lurcher/tests/explain/events.jsonl"]));
 }
 
 #[test]
