@@ -3,13 +3,13 @@
 //! They are asked of the event, not of the row: any value of a field is enough, and a missing field is no match. So they
 //! are predicates and stand only in conditions that reach the filter of events.
 
-use lurcher_diagnostics::{Diagnostic, SourceFile};
+use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
 use lurcher_ir::{Predicate, SupportReason, Verdict};
 use lurcher_schema::{FieldType, Taxonomy, Value};
 
 use super::{
     super::ast::{self, ExprKind},
-    Lowerer, Result,
+    Lowerer, Result, Said,
     value::Node,
 };
 use crate::{
@@ -59,7 +59,7 @@ impl Lowerer<'_> {
         let file = SourceFile::new("KQL", text);
         let options = kql::Options { taxonomy: Taxonomy::Ecs, now: self.options.now };
         let found = kql::condition(&file, &options, self.schemas);
-        self.searched(query, &file, found)
+        self.searched(query, found)
     }
 
     fn query_string(&mut self, query: &ast::Expr) -> Result<Predicate> {
@@ -67,32 +67,28 @@ impl Lowerer<'_> {
         let file = SourceFile::new("QSTR", text);
         let options = lucene::Options { now: self.options.now, ..lucene::Options::default() };
         let found = lucene::condition(&file, &options, self.schemas);
-        self.searched(query, &file, found)
+        self.searched(query, found)
     }
 
-    /// Takes over what was said of an embedded query: it stands in a text of its own, so it is said of the whole.
-    fn searched(
-        &mut self,
-        query: &ast::Expr,
-        file: &std::sync::Arc<SourceFile>,
-        found: kql::Condition,
-    ) -> Result<Predicate> {
-        for diagnostic in found.diagnostics {
-            self.report(diagnostic.in_file(file));
-        }
+    /// Takes over what was said of an embedded query. Its places lie in a text of its own, so it is said of the whole.
+    fn searched(&mut self, query: &ast::Expr, found: kql::Condition) -> Result<Predicate> {
         for reason in found.reasons {
             let reason = SupportReason { span: Some(query.span), ..reason };
             if !self.reasons.contains(&reason) {
                 self.reasons.push(reason);
             }
         }
-        if found.failed {
-            return Err(self.report(
-                Diagnostic::error("esql-embedded-query", "the embedded query is faulty")
-                    .at(query.span, "cannot be run"),
-            ));
+        for own in found.diagnostics {
+            let (message, label) = match own.level {
+                Level::Error => (format!("the embedded query is faulty: {}", own.message), "cannot be run"),
+                _ => (own.message, "in this query"),
+            };
+            let mut diagnostic = Diagnostic::error("esql-embedded-query", message).at(query.span, label);
+            diagnostic.level = own.level;
+            diagnostic.help = own.help;
+            self.report(diagnostic);
         }
-        Ok(found.predicate)
+        if found.failed { Err(Said) } else { Ok(found.predicate) }
     }
 
     fn event_field_of(&mut self, field: &ast::Expr) -> Result<Typed> {
