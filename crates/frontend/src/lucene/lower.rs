@@ -284,7 +284,9 @@ impl Lowering<'_> {
         let written = self.file.slice(span).to_owned();
         match misfit {
             Misfit::NoClock => self.reason(now::no_clock(), span),
-            Misfit::Type(FieldType::Date) if now::is_date_math(&written) => {
+            Misfit::Type(FieldType::Date)
+                if now::is_date_math(written.trim_start_matches(['<', '>', '=', '"', '[', '{'])) =>
+            {
                 let error = Diagnostic::error("lucene-date", format!("{written} is no date math"));
                 let help = "write `now`, or a date and `||`, then steps such as `-1d`, `+2h`, `/M`";
                 self.report(error.at(span, "cannot be read"), help);
