@@ -139,7 +139,7 @@ fn splunk_s_layout_with_rba() {
     assert_eq!((meta.severity, meta.risk_score), (Severity::High, 64.0));
     assert_eq!(meta.alert_kind, AlertKind::Risk);
     assert_eq!(meta.entities.iter().map(|e| e.score).collect::<Vec<_>>(), [Some(30.0), Some(64.0), None]);
-    assert_eq!((check.language, check.verdict), ("spl", "unsupported"));
+    assert_eq!((check.language, check.verdict), ("spl", "exact"));
 }
 
 #[test]

@@ -328,6 +328,19 @@ fn builtin(name: &str, arguments: &[String]) -> Option<Macro> {
         ("cim_corporate_web_domain_search" | "cim_corporate_email_domain_search", [field]) => {
             plain(&format!("(\"{field}\"=\"\")"))
         }
+        // Sources, for a detection that comes without its folder of macros.
+        ("sysmon", []) => plain(
+            "(source=XmlWinEventLog:Microsoft-Windows-Sysmon/Operational OR source=Syslog:Linux-Sysmon/Operational)",
+        ),
+        ("powershell", []) => plain("(source=XmlWinEventLog:Microsoft-Windows-PowerShell/Operational)"),
+        ("wineventlog_security", []) => plain("(eventtype=wineventlog_security OR source=XmlWinEventLog:Security)"),
+        ("wineventlog_system", []) => plain("(eventtype=wineventlog_system OR source=XmlWinEventLog:System)"),
+        ("wineventlog_application", []) => {
+            plain("(eventtype=wineventlog_application OR source=XmlWinEventLog:Application)")
+        }
+        ("cloudtrail", []) => plain("sourcetype=aws:cloudtrail"),
+        ("o365_management_activity", []) => plain("sourcetype=o365:management:activity"),
+        ("linux_auditd", []) => plain("sourcetype=linux:audit"),
         (name, []) if name.ends_with("_filter") => plain("search *"),
         _ => None,
     }
