@@ -401,7 +401,7 @@ pub(crate) enum CheckFormat {
 pub(crate) enum TestFormat {
     /// For people.
     Text,
-    /// JUnit XML.
+    /// `JUnit` XML.
     Junit,
     /// TAP 14, the Test Anything Protocol.
     Tap,

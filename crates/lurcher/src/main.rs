@@ -1,5 +1,7 @@
 //! The command line: one module per command, each a short list of calls into the other crates.
 #![allow(clippy::print_stdout, reason = "a command-line tool prints")]
+// `test` and `text`, `name` and `named` are both the right word, often side by side.
+#![allow(clippy::similar_names)]
 
 mod arguments;
 mod check;

@@ -258,7 +258,9 @@ fn lacks(
         let logged = not_logged(blames, survey);
         let here = own.iter().any(|kind| kinds.contains(kind));
         if !logged.is_empty() && (here || own.is_empty()) {
-            logged.into_iter().for_each(|what| groups.entry(what).or_default().push(*number));
+            for what in logged {
+                groups.entry(what).or_default().push(*number);
+            }
             continue;
         }
         let absent: BTreeSet<&str> =
@@ -368,10 +370,10 @@ fn not_logged(blames: &BTreeSet<Blame>, survey: &Survey) -> Vec<What> {
 
 /// What is said of a rule that no known kind of event would help.
 fn last_resort(rule: &Rule, blames: &BTreeSet<Blame>) -> What {
-    let fault = blames.iter().find_map(|blame| match blame {
-        Blame::NotMapped(field) => Some(What::NoSuchField(field.clone())),
-        Blame::Constant(field, value) => Some(What::Contradiction(field.clone(), value.clone())),
-        Blame::NotLogged(field, raw) => Some(What::Field(field.clone(), raw.clone(), String::new())),
+    let fault = blames.first().map(|blame| match blame {
+        Blame::NotMapped(field) => What::NoSuchField(field.clone()),
+        Blame::Constant(field, value) => What::Contradiction(field.clone(), value.clone()),
+        Blame::NotLogged(field, raw) => What::Field(field.clone(), raw.clone(), String::new()),
     });
     fault.unwrap_or_else(|| {
         What::UnknownSource(match &rule.meta.sources {

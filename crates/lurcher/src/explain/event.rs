@@ -182,7 +182,7 @@ fn wrong_kind(rule: &Rule, event: &Event, around: &Around<'_>) -> String {
 /// Many events: how many pass each filter, and what the nearest one lacks.
 fn many(rule: &Arc<Rule>, batches: &[EventBatch], alerts: &[Alert], around: &Around<'_>) -> String {
     let events: usize = batches.iter().map(EventBatch::rows).sum();
-    let mut out = format!("\n{} events\n", events);
+    let mut out = format!("\n{events} events\n");
     let _ = match alerts.len() {
         0 => writeln!(out, "\nThe rule does NOT fire on these events."),
         1 => writeln!(out, "\nThe rule FIRES once on these events."),

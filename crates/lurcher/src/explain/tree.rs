@@ -1,5 +1,7 @@
 //! Predicates as trees of sentences: without an event what is wanted, with one what of it holds.
 
+use std::fmt::Write as _;
+
 use lurcher_engine::explain::{Explanation, Reason};
 use lurcher_ir::{Predicate, Quantifier};
 use serde_json::{Value as Json, json};
@@ -22,7 +24,7 @@ fn want(predicate: &Predicate, negated: bool, indent: usize, width: usize, out: 
     let not = if negated { "not: " } else { "" };
     let mut line = |text: String| {
         let room = width.saturating_sub(indent + 2);
-        out.push_str(&format!("{:indent$}- {}\n", "", why::cut(&text, room)));
+        let _ = write!(out, "{:indent$}- {}\n", "", why::cut(&text, room));
     };
     match predicate {
         Predicate::Constant(truth) => line(format!("{not}always {truth}")),
@@ -39,7 +41,7 @@ fn want(predicate: &Predicate, negated: bool, indent: usize, width: usize, out: 
                 want(part, false, indent + 2, width, out);
             }
             if parts.len() > ALTERNATIVES {
-                out.push_str(&format!("{:indent$}  … and {} more\n", "", parts.len() - ALTERNATIVES));
+                let _ = write!(out, "{:indent$}  … and {} more\n", "", parts.len() - ALTERNATIVES);
             }
         }
     }
@@ -78,7 +80,7 @@ fn judge(explanation: &Explanation<'_>, negated: bool, indent: usize, width: usi
             }
             if hidden > 0 {
                 let so = if all { "that hold" } else { "that do not hold" };
-                out.push_str(&format!("{:indent$}    … and {hidden} more {so}\n", ""));
+                let _ = write!(out, "{:indent$}    … and {hidden} more {so}\n", "");
             }
         }
     }
@@ -109,14 +111,14 @@ fn line(mark: char, sentence: &str, value: Option<&str>, indent: usize, width: u
     let column = SENTENCE.saturating_sub(indent);
     let sentence = why::cut(sentence, width.saturating_sub(indent + 2));
     let length = sentence.chars().count();
-    out.push_str(&format!("{:indent$}{mark} {sentence}", ""));
+    let _ = write!(out, "{:indent$}{mark} {sentence}", "");
     if let Some(value) = value {
         let room = width.saturating_sub(indent + 4 + length.max(column));
         if length > column || value.chars().count() > room {
             let value = why::cut(value, width.saturating_sub(indent + 10));
-            out.push_str(&format!("\n{:indent$}      has {value}", ""));
+            let _ = write!(out, "\n{:indent$}      has {value}", "");
         } else {
-            out.push_str(&format!("{:pad$}  {value}", "", pad = column - length));
+            let _ = write!(out, "{:pad$}  {value}", "", pad = column - length);
         }
     }
     out.push('\n');

@@ -122,8 +122,7 @@ struct AlertFields<'a> {
 impl<'a> AlertFields<'a> {
     fn new(alert: &'a Alert, schemas: &'a Schemas) -> Self {
         let document = serde_json::to_value(AlertLine::new(alert, schemas)).unwrap_or_default();
-        let own: BTreeSet<Taxonomy> =
-            alert.rule.body.iter().flat_map(|body| fields(body)).map(|field| field.taxonomy).collect();
+        let own: BTreeSet<Taxonomy> = alert.rule.body.iter().flat_map(fields).map(|field| field.taxonomy).collect();
         let mut taxonomies: Vec<Taxonomy> = own.into_iter().collect();
         taxonomies.extend(Taxonomy::ALL.into_iter().filter(|other| !taxonomies.contains(other)).collect::<Vec<_>>());
         Self { alert, schemas, document, taxonomies }

@@ -25,6 +25,9 @@ use super::{
 /// Tests share nothing but the mappings, so little is remembered from one to the next.
 const MEMO: usize = 8 << 20;
 
+/// A rule and its tests, each with its place among all tests.
+type Group = (Option<Arc<Rule>>, Vec<(usize, TestCase)>);
+
 /// Runs all tests; the results are in their order.
 pub(super) fn all(
     tests: Vec<Chosen>,
@@ -32,7 +35,7 @@ pub(super) fn all(
     finder: &Finder,
     threads: usize,
 ) -> Vec<TestResult> {
-    let mut groups: Vec<(Option<Arc<Rule>>, Vec<(usize, TestCase)>)> = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     let mut places: HashMap<Option<*const Rule>, usize> = HashMap::new();
     for (number, test) in tests.into_iter().enumerate() {
         let place = *places.entry(test.rule.as_ref().map(Arc::as_ptr)).or_insert_with(|| {
@@ -155,5 +158,5 @@ impl Runner<'_> {
 
 /// The time of the newest event: a test is run as if it had just happened, so that its result never changes.
 fn newest(batches: &[EventBatch]) -> Timestamp {
-    batches.iter().flat_map(|batch| batch.times()).flatten().max().copied().unwrap_or(Timestamp(0))
+    batches.iter().flat_map(EventBatch::times).flatten().max().copied().unwrap_or(Timestamp(0))
 }

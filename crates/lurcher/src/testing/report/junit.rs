@@ -1,4 +1,4 @@
-//! JUnit's XML, as build servers read it: one `testsuite` a rule, one `testcase` a test.
+//! `JUnit`'s XML, as build servers read it: one `testsuite` a rule, one `testcase` a test.
 //!
 //! There is no official schema; what all readers agree on is the schema of Jenkins' xUnit plugin, and this keeps to it:
 //! the elements and attributes, their order, and counts that add up. A test in the repository checks that.

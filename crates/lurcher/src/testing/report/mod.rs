@@ -1,4 +1,4 @@
-//! The four ways to say what came of tests: for people, for JUnit's readers, for TAP's, for programs.
+//! The four ways to say what came of tests: for people, for `JUnit`'s readers, for TAP's, for programs.
 
 mod json;
 mod junit;
