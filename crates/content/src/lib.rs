@@ -9,6 +9,7 @@
 
 pub mod attack;
 mod check;
+mod conf;
 mod embedded;
 mod exceptions;
 mod knowledge;
