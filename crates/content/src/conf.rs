@@ -136,6 +136,7 @@ impl Stanza {
             name: name.trim().to_owned(),
             arguments: arguments.split(',').map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect(),
             definition: self.text("definition"),
+            is_eval: self.flag("iseval"),
             path: file.name().to_owned(),
         }
     }

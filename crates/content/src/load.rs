@@ -17,6 +17,7 @@ use lurcher_schema::{Schemas, Timestamp};
 
 use crate::{
     check::CheckRecord,
+    conf::{self, Knowledge as Conf},
     exceptions::Exceptions,
     knowledge::Knowledge,
     languages::{self, Around, Loaded},
@@ -356,6 +357,15 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
             })),
             Err(fault) => read.diagnostics.push(*fault),
         },
+        Kind::SplunkConf => {
+            for found in conf::stanzas(file).iter().filter_map(|stanza| stanza.knowledge(file)) {
+                match found {
+                    Conf::Search(tree) => read.drafts.push(splunk::draft(file, &tree)),
+                    Conf::Macro(found) => read.macros.push(found),
+                    Conf::Lookup(tree) => read.lookups.push(tree),
+                }
+            }
+        }
     }
     read
 }

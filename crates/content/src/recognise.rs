@@ -6,6 +6,8 @@
 
 use std::collections::HashSet;
 
+use crate::conf;
+
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -21,6 +23,8 @@ pub(crate) enum Kind {
     SplunkMacro,
     /// The definition of a Splunk lookup.
     SplunkLookup,
+    /// Splunk's saved searches, macros or lookups as an app has them.
+    SplunkConf,
     /// Tests of rules.
     Test(TestForm),
     /// No rule: what it is instead.
@@ -51,6 +55,9 @@ pub(crate) fn recognise(text: &str) -> Kind {
     let list = start.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(['{', ']']));
     if list || (start.starts_with('{') && !start.starts_with("{{")) {
         return Kind::Json;
+    }
+    if conf::is_conf(text) {
+        return Kind::SplunkConf;
     }
     yaml(&keys(text))
 }
@@ -118,6 +125,7 @@ mod tests {
             ("name: x Unit Test\ntests:\n- name: y\n", Kind::Test(TestForm::Splunk)),
             ("rule_metadata:\n- id: x\nregression_tests_info:\n- name: y\n", Kind::Test(TestForm::Sigma)),
             ("rule: x.toml\ncases:\n- name: y\n", Kind::Test(TestForm::Lurcher)),
+            ("[x]\nsearch = index=main\n", Kind::SplunkConf),
             ("name: x\nnarrative: y\n", Kind::NoRule("story")),
             ("name: x\nfilename: y.csv\n", Kind::SplunkLookup),
             ("name: x\nfields:\n- y\n", Kind::NoRule("data source")),

@@ -13,11 +13,12 @@ use std::{sync::Arc, time::Duration};
 
 use lurcher_diagnostics::SourceFile;
 use lurcher_ir::{
-    AlertKind, Entity, EntityRole, EntityType, LookBack, Message, RiskSource, RuleMeta, Schedule, Severity, Verdict,
+    AlertKind, Entity, EntityRole, EntityType, LookBack, Message, MissingFields, RiskSource, RuleMeta, Schedule,
+    Severity, Suppression, Verdict,
 };
-use lurcher_schema::{RelativeTime, Value};
+use lurcher_schema::{Cron, RelativeTime, Value};
 
-use super::Draft;
+use super::{Draft, elastic::duration};
 use crate::{
     attack,
     node::{Data, Node},
@@ -130,7 +131,8 @@ fn describe(meta: &mut RuleMeta, rule: &Node, tags: &Node) {
     let template =
         messages.into_iter().chain([rule.text("risk_message"), rule.text("message")]).find(|text| !text.is_empty());
     meta.message = Message { template: template.unwrap_or_default() };
-    meta.schedule = schedule(&meta.kind);
+    meta.schedule = schedule(&meta.kind, rule.at(&["deployment", "scheduling"]));
+    meta.suppression = tags.get("throttling").and_then(throttling);
     for (name, value) in &rule.without(&KNOWN) {
         meta.extra.insert(Arc::clone(name), value.clone());
     }
@@ -162,7 +164,8 @@ fn classify(meta: &mut RuleMeta, tags: &Node) {
     meta.alert_kind = if meta.kind.eq_ignore_ascii_case("anomaly") { AlertKind::Risk } else { AlertKind::Finding };
 }
 
-fn schedule(kind: &str) -> Schedule {
+/// The schedule of a deployment that the file states, else the one that Splunk gives to detections of this type.
+fn schedule(kind: &str, stated: Option<&Node>) -> Schedule {
     let minutes = |n: u64| Some(Duration::from_secs(n * 60));
     let (interval, from, to) = match kind.to_ascii_lowercase().as_str() {
         // Streaming detections see every event as it comes.
@@ -170,11 +173,26 @@ fn schedule(kind: &str) -> Schedule {
         "baseline" => (minutes(1440), "-1450m@m", "-10m@m"),
         _ => (minutes(60), "-70m@m", "-10m@m"),
     };
+    let text = |name: &str| stated.map(|node| node.text(name)).filter(|text| !text.is_empty());
+    let cron = text("cron_schedule").and_then(|line| Cron::parse(&line));
+    let from = text("earliest_time").unwrap_or_else(|| from.to_owned());
+    let to = text("latest_time").unwrap_or_else(|| to.to_owned());
     // The vendor's search is inclusive of its earliest and exclusive of its latest moment.
-    let look_back = RelativeTime::from_modifier(from)
-        .zip(RelativeTime::from_modifier(to))
+    let look_back = RelativeTime::from_modifier(&from)
+        .zip(RelativeTime::from_modifier(&to))
         .map(|(from, to)| LookBack { from, to: to.just_before() });
-    Schedule { interval, from: from.into(), to: to.into(), look_back, ..Schedule::default() }
+    let interval = if cron.is_some() { None } else { interval };
+    Schedule { interval, cron, from, to, look_back, ..Schedule::default() }
+}
+
+/// `throttling: {fields, period}`: of rows whose fields have fired within the period only the first is raised.
+fn throttling(node: &Node) -> Option<Suppression> {
+    let fields = node.texts("fields");
+    (!fields.is_empty()).then(|| Suppression {
+        fields,
+        period: Some(duration(&node.text("period")).unwrap_or(Duration::from_secs(24 * 3600))),
+        missing: MissingFields::Suppress,
+    })
 }
 
 /// The score: stated, else the highest of the risk objects' scores, else impact × confidence / 100.
