@@ -4,7 +4,7 @@
 //! variant here and its call in `lower`; nothing else has to learn of it. What a language *means* is not here but in
 //! its own folder.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
 use lurcher_schema::{Schemas, Timestamp};
@@ -46,7 +46,7 @@ pub struct Options {
     /// Facts of the rule that the query's text leaves out: see [`spl2::Finding`].
     pub finding: spl2::Finding,
     /// The tables of the run: their columns in order, with the types that their headers declare, if any.
-    pub tables: BTreeMap<Arc<str>, Vec<(Arc<str>, Option<String>)>>,
+    pub tables: esql::Tables,
     /// Macros and lookups that an SPL search may name; `None`: none but those that are taken for granted.
     pub knowledge: Option<Arc<dyn spl::Knowledge>>,
     /// The fields that an alert will ask for: see [`spl::Options::wanted`].

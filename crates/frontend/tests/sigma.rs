@@ -52,7 +52,8 @@ detection:
 
 /// What a rule becomes under a pipeline.
 fn piped(transformations: &str) -> String {
-    let text = format!("name: p\npriority: 1\nvars: {{ Admins: [anna, 'adm_*'] }}\ntransformations:\n{transformations}");
+    let text =
+        format!("name: p\npriority: 1\nvars: {{ Admins: [anna, 'adm_*'] }}\ntransformations:\n{transformations}");
     let (pipeline, diagnostics) = pipeline::parse(&SourceFile::new("pipeline", text));
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let options = Options { pipelines: vec![Arc::new(pipeline.unwrap())], ..Options::default() };

@@ -291,10 +291,9 @@ impl Lexer<'_> {
     fn mark(&mut self, start: usize) {
         if let Some(mark) = MARKS.into_iter().find(|mark| self.cursor.eat(mark)) {
             self.mode = match (mark, self.mode) {
-                ("|" | ";", _) => Mode::Start,
+                ("|" | ";", _) | ("(", Mode::Sources) => Mode::Start,
                 // A pipeline in brackets begins with a command of its own; words of other commands mean nothing there.
                 ("(", Mode::Plain) if self.before_pipeline() => Mode::Start,
-                ("(", Mode::Sources) => Mode::Start,
                 (_, mode) => mode,
             };
             return self.push(start, Kind::Mark(mark));

@@ -17,6 +17,9 @@ use lurcher_schema::{Schemas, Timestamp, Value};
 
 use crate::Lowered;
 
+/// The columns of tables in order, with the types that are declared of them, by the table's name.
+pub type Tables = BTreeMap<Arc<str>, Vec<(Arc<str>, Option<String>)>>;
+
 /// What stands around a query.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -26,7 +29,7 @@ pub struct Options {
     pub now: Option<Timestamp>,
     /// The tables of the run: their columns in order, with the types that their headers declare. `FROM` reads one of that
     /// name instead of events.
-    pub tables: BTreeMap<Arc<str>, Vec<(Arc<str>, Option<String>)>>,
+    pub tables: Tables,
     /// The values of `?name`, by name or number.
     pub parameters: BTreeMap<String, Value>,
 }

@@ -16,8 +16,8 @@
 use std::sync::Arc;
 
 use lurcher_ir::{
-    AddressFunction, Bound, Case, Expr, FieldRef, Function, ListFunction, LooseFunction, Predicate, Quantifier, Regex, Test, TextFunction, Wildcard,
-    WildcardPiece, fold_text,
+    AddressFunction, Bound, Case, Expr, FieldRef, Function, ListFunction, LooseFunction, Predicate, Quantifier, Regex,
+    Test, TextFunction, Wildcard, WildcardPiece, fold_text,
 };
 use lurcher_schema::{FieldType, Schemas, Value};
 
@@ -286,14 +286,14 @@ fn piece(
     part: &Arc<str>,
     case: Case,
     wanted: bool,
-    test: fn(Arc<str>, Case) -> Test,
+    make: fn(Arc<str>, Case) -> Test,
 ) -> Option<Predicate> {
     let folded = || Arc::from(fold_text(part));
     match subject(text)? {
-        Subject::Field(field) if case == Case::Sensitive => Some(decided(field, test(Arc::clone(part), case), wanted)),
-        Subject::Field(field) => Some(decided(field, test(folded(), case), wanted)),
+        Subject::Field(field) if case == Case::Sensitive => Some(decided(field, make(Arc::clone(part), case), wanted)),
+        Subject::Field(field) => Some(decided(field, make(folded(), case), wanted)),
         Subject::Lowered(field) if fold_text(part) == part.as_ref() => {
-            Some(decided(field, test(folded(), Case::Insensitive), wanted))
+            Some(decided(field, make(folded(), Case::Insensitive), wanted))
         }
         _ => None,
     }

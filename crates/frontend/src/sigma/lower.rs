@@ -143,7 +143,9 @@ impl<'a> Lowerer<'a> {
             self.fault("sigma-modifier-conflict", item.span, message, "choose one of them");
             return Predicate::Constant(false);
         }
-        if !how.regex && let Some(flag) = item.modifiers.iter().find(|m| FLAGS.contains(m)) {
+        if !how.regex
+            && let Some(flag) = item.modifiers.iter().find(|m| FLAGS.contains(m))
+        {
             let message = format!("`{}` belongs to a regular expression", flag.name());
             self.fault("sigma-modifier-conflict", item.span, message, "write `re` before it");
             return Predicate::Constant(false);

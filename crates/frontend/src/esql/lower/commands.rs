@@ -248,12 +248,11 @@ impl Lowerer<'_> {
         self.columns.items.retain(|item| !matches!(item, Item::Column(own) if own.name == to.text));
         let place =
             self.columns.items.iter().position(|item| matches!(item, Item::Column(own) if own.name == from.text));
-        match place.and_then(|place| self.columns.items.get_mut(place)) {
-            Some(item) => *item = Item::Column(column),
-            None => {
-                self.columns.remove(&from.text);
-                self.columns.push(column);
-            }
+        if let Some(item) = place.and_then(|place| self.columns.items.get_mut(place)) {
+            *item = Item::Column(column);
+        } else {
+            self.columns.remove(&from.text);
+            self.columns.push(column);
         }
         Ok(())
     }

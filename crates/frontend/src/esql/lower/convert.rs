@@ -23,7 +23,7 @@ impl Lowerer<'_> {
             return Ok(Typed { kind: to, ..value.clone() });
         }
         if to.is_span() {
-            return self.to_span(value, to, span);
+            return self.as_span(value, to, span);
         }
         if let Some(text) = value.text()
             && to == Type::Date
@@ -80,7 +80,7 @@ impl Lowerer<'_> {
         Ok(if value.many { Typed::several(to, expr) } else { Typed::single(to, expr) })
     }
 
-    fn to_span(&mut self, value: &Typed, to: Type, span: Span) -> Result<Typed> {
+    fn as_span(&mut self, value: &Typed, to: Type, span: Span) -> Result<Typed> {
         let read = value.text().and_then(|text| {
             let (count, unit) = text.trim().split_once(char::is_whitespace)?;
             interval(count.parse().ok()?, unit.trim())

@@ -99,6 +99,7 @@ enum Inputs {
     Row,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing of the query so far")]
 struct Lowerer<'a> {
     options: &'a Options,
     schemas: &'a Schemas,
@@ -220,23 +221,19 @@ impl Lowerer<'_> {
         if self.movable && self.inputs == Inputs::Events {
             let before = (self.diagnostics.len(), self.reasons.len());
             self.symbolic = true;
-            let predicate = self.predicate(condition, true, 0);
+            let predicate = self.predicate(condition, true);
             self.symbolic = false;
-            match predicate {
-                Ok(predicate) => {
-                    let filter = std::mem::replace(&mut self.filter, Predicate::Constant(true));
-                    self.filter = Predicate::all([filter, predicate]);
-                    return Ok(());
-                }
-                Err(Said) => {
-                    // It speaks of columns that no field stands behind: it is said of rows, faults included.
-                    if self.faulty_since(before) {
-                        return Err(Said);
-                    }
-                    self.diagnostics.truncate(before.0);
-                    self.reasons.truncate(before.1);
-                }
+            if let Ok(predicate) = predicate {
+                let filter = std::mem::replace(&mut self.filter, Predicate::Constant(true));
+                self.filter = Predicate::all([filter, predicate]);
+                return Ok(());
             }
+            if self.faulty_since(before) {
+                return Err(Said);
+            }
+            // It speaks of columns that no field stands behind: it is said of rows, faults included.
+            self.diagnostics.truncate(before.0);
+            self.reasons.truncate(before.1);
         }
         let condition = self.condition(condition)?;
         self.stages.push(Stage::Where(condition));
@@ -251,14 +248,14 @@ impl Lowerer<'_> {
 
     /// When a condition over the event's fields is true, or when it is false. The searches that an index answers
     /// (`KQL()`, `MATCH` …) have no other form.
-    fn predicate(&mut self, condition: &ast::Expr, wanted: bool, depth: usize) -> Result<Predicate> {
+    fn predicate(&mut self, condition: &ast::Expr, wanted: bool) -> Result<Predicate> {
         match &condition.kind {
             ExprKind::Junction(all, parts) => {
                 let parts: Vec<Predicate> =
-                    parts.iter().map(|part| self.predicate(part, wanted, depth + 1)).collect::<Result<_>>()?;
+                    parts.iter().map(|part| self.predicate(part, wanted)).collect::<Result<_>>()?;
                 Ok(if *all == wanted { Predicate::all(parts) } else { Predicate::any(parts) })
             }
-            ExprKind::Unary(UnaryOperator::Not, inner) => self.predicate(inner, !wanted, depth + 1),
+            ExprKind::Unary(UnaryOperator::Not, inner) => self.predicate(inner, !wanted),
             _ => {
                 if let Some(found) = self.search(condition) {
                     let found = found?;
@@ -278,13 +275,12 @@ impl Lowerer<'_> {
             _ => true,
         });
         let mut column = Column::computed(Arc::clone(name), value.kind, value.many);
-        match value.node {
+        if matches!(value.node, value::Node::Span(_)) {
             // A length of time is no column; what is made of it is.
-            value::Node::Span(_) => column.meaning = Some(value),
-            _ => {
-                self.stages.push(Stage::Eval(vec![(Arc::clone(name), value.all())]));
-                column.meaning = meaning;
-            }
+            column.meaning = Some(value);
+        } else {
+            self.stages.push(Stage::Eval(vec![(Arc::clone(name), value.all())]));
+            column.meaning = meaning;
         }
         self.columns.push(column);
     }

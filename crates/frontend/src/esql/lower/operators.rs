@@ -39,7 +39,7 @@ impl Lowerer<'_> {
             let kind = if a.kind == Type::Null { b.kind } else { a.kind };
             return Ok(Typed::literal(kind, Value::Null));
         }
-        if let Some(result) = self.time_arithmetic(operator, a, b) {
+        if let Some(result) = Self::time_arithmetic(operator, a, b) {
             return Ok(result);
         }
         for (side, span) in [(a, left), (b, right)] {
@@ -78,7 +78,7 @@ impl Lowerer<'_> {
     }
 
     /// Dates and lengths of time.
-    fn time_arithmetic(&mut self, operator: BinaryOperator, a: &Typed, b: &Typed) -> Option<Typed> {
+    fn time_arithmetic(operator: BinaryOperator, a: &Typed, b: &Typed) -> Option<Typed> {
         let minus = match operator {
             BinaryOperator::Add => false,
             BinaryOperator::Subtract => true,
@@ -101,7 +101,7 @@ impl Lowerer<'_> {
         let function = if minus { TimeFunction::Earlier(span) } else { TimeFunction::Later(span) };
         let time = match date.kind {
             Type::Date => date.one(),
-            Type::DateNanos => self.millis(date),
+            Type::DateNanos => millis(date),
             Type::Any => Expr::call(Function::Time(TimeFunction::Read), [date.one()]),
             Type::Keyword => {
                 let read = Expr::call(Function::Time(TimeFunction::Read), [date.one()]);
@@ -110,27 +110,6 @@ impl Lowerer<'_> {
             _ => return None,
         };
         Some(Typed::single(Type::Date, Expr::call(Function::Time(function), [time])))
-    }
-
-    /// A date in milliseconds.
-    pub(super) fn millis(&self, date: &Typed) -> Expr {
-        match date.kind {
-            Type::DateNanos => {
-                Expr::call(Function::DivideTruncating, [date.one(), Expr::Literal(Value::Int(1_000_000))])
-            }
-            Type::Date => date.one(),
-            _ => Expr::call(Function::Time(TimeFunction::Read), [date.raw()]),
-        }
-    }
-
-    fn nanos(&self, date: &Typed) -> Expr {
-        match date.kind {
-            Type::DateNanos => date.one(),
-            Type::Date => {
-                bounded(Type::Long, Expr::call(Function::Multiply, [date.one(), Expr::Literal(Value::Int(1_000_000))]))
-            }
-            _ => Expr::call(Function::Time(TimeFunction::ReadNanos), [date.raw()]),
-        }
     }
 
     /// `== != < <= > >=`.
@@ -178,7 +157,7 @@ impl Lowerer<'_> {
         match (a.kind, b.kind) {
             (x, y) if x.is_span() || y.is_span() => {}
             (Type::Null, _) | (_, Type::Null) => return Ok(pair(&Typed::one)),
-            (Type::Any, y) | (y, Type::Any) if y.is_date() => return Ok(pair(&|typed| self.millis(typed))),
+            (Type::Any, y) | (y, Type::Any) if y.is_date() => return Ok(pair(&|typed| millis(typed))),
             (Type::Any, Type::Ip) | (Type::Ip, Type::Any) => {
                 let address = |typed: &Typed| {
                     let function = if ordering {
@@ -195,7 +174,7 @@ impl Lowerer<'_> {
             (x, y) if x.is_number() && y.is_number() => return Ok(pair(&Typed::one)),
             (x, y) if x.is_text() && y.is_text() => return Ok(pair(&Typed::one)),
             (Type::Date, Type::Date) => return Ok(pair(&Typed::one)),
-            (x, y) if x.is_date() && y.is_date() => return Ok(pair(&|typed| self.nanos(typed))),
+            (x, y) if x.is_date() && y.is_date() => return Ok(pair(&|typed| nanos(typed))),
             (Type::Ip, Type::Ip) | (Type::Version, Type::Version) if ordering => return Ok(pair(&Typed::ordered)),
             (Type::Ip, Type::Ip) | (Type::Version, Type::Version) | (Type::GeoPoint, Type::GeoPoint) if !ordering => {
                 return Ok(pair(&Typed::one));
@@ -296,6 +275,25 @@ impl Lowerer<'_> {
                 span,
             )),
         }
+    }
+}
+
+/// A date in milliseconds.
+pub(super) fn millis(date: &Typed) -> Expr {
+    match date.kind {
+        Type::DateNanos => Expr::call(Function::DivideTruncating, [date.one(), Expr::Literal(Value::Int(1_000_000))]),
+        Type::Date => date.one(),
+        _ => Expr::call(Function::Time(TimeFunction::Read), [date.raw()]),
+    }
+}
+
+fn nanos(date: &Typed) -> Expr {
+    match date.kind {
+        Type::DateNanos => date.one(),
+        Type::Date => {
+            bounded(Type::Long, Expr::call(Function::Multiply, [date.one(), Expr::Literal(Value::Int(1_000_000))]))
+        }
+        _ => Expr::call(Function::Time(TimeFunction::ReadNanos), [date.raw()]),
     }
 }
 

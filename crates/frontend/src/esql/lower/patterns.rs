@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     sync::{Arc, LazyLock},
 };
 
@@ -43,7 +44,7 @@ struct Taken {
 
 impl Lowerer<'_> {
     /// Sets a column for each piece; null where the pattern does not fit.
-    fn take(&mut self, input: &Tree, taken: Vec<Taken>) -> Result<()> {
+    fn take(&mut self, input: &Tree, taken: &[Taken]) -> Result<()> {
         let (value, meaning) = self.value_and_meaning(input)?;
         if !value.kind.is_text() && !value.kind.is_open() && !value.loose {
             return Err(self.report(
@@ -80,7 +81,7 @@ impl Lowerer<'_> {
     pub(super) fn dissect(&mut self, input: &Tree, pattern: &Name, separator: Option<&Name>) -> Result<()> {
         let separator: Arc<str> = separator.map_or_else(|| "".into(), |name| Arc::clone(&name.text));
         match dissect(&pattern.text, &separator) {
-            Ok(taken) => self.take(input, taken),
+            Ok(taken) => self.take(input, &taken),
             Err(DissectError::Faulty(why)) => Err(self.report(
                 Diagnostic::error("esql-dissect", format!("the pattern is faulty: {why}"))
                     .at(pattern.span, "cannot be read")
@@ -117,7 +118,7 @@ impl Lowerer<'_> {
                 }
             }
         }
-        self.take(input, taken)
+        self.take(input, &taken)
     }
 
     fn grok_fault(&mut self, pattern: &Name, why: &str) -> Said {
@@ -171,6 +172,9 @@ impl Taken {
     }
 }
 
+/// Groups of an expression with the places that they are joined in.
+type OrderedGroups = Vec<(usize, Arc<str>)>;
+
 enum DissectError {
     Faulty(&'static str),
     Unsupported(&'static str),
@@ -179,7 +183,7 @@ enum DissectError {
 fn dissect(pattern: &str, separator: &Arc<str>) -> Result<Vec<Taken>, DissectError> {
     let mut regex = String::from("(?s)\\A");
     // For each column the groups of it, with the order that `/n` gives.
-    let mut keys: Vec<(Arc<str>, Vec<(usize, Arc<str>)>)> = Vec::new();
+    let mut keys: Vec<(Arc<str>, OrderedGroups)> = Vec::new();
     let mut rest = pattern;
     let start = rest.find("%{").ok_or(DissectError::Faulty("it has no key"))?;
     regex.push_str(&regex_syntax::escape(&rest[..start]));
@@ -210,7 +214,7 @@ fn dissect(pattern: &str, separator: &Arc<str>) -> Result<Vec<Taken>, DissectErr
         if key.is_empty() || key.starts_with('?') {
             regex.push_str(body);
         } else {
-            regex.push_str(&format!("(?<{group}>{body})"));
+            let _ = write!(regex, "(?<{group}>{body})");
             match keys.iter_mut().find(|(name, _)| name.as_ref() == key) {
                 Some((_, groups)) if append => groups.push((order, group)),
                 Some((_, groups)) => *groups = vec![(order, group)],
@@ -219,7 +223,7 @@ fn dissect(pattern: &str, separator: &Arc<str>) -> Result<Vec<Taken>, DissectErr
         }
         let literal = regex_syntax::escape(delimiter);
         if padded && !delimiter.is_empty() {
-            regex.push_str(&format!("(?:{literal})+"));
+            let _ = write!(regex, "(?:{literal})+");
         } else {
             regex.push_str(&literal);
         }

@@ -82,6 +82,9 @@ struct Lowered {
     value: Typed,
 }
 
+/// How the column of an aggregate is read.
+type Reading = Box<dyn Fn(Expr) -> Typed>;
+
 /// What is collected while the fields of one command are walked.
 #[derive(Default)]
 struct Collected {
@@ -98,7 +101,7 @@ impl Lowerer<'_> {
         for aggregate in aggregates {
             let before = collected.aggregates.len();
             let filter = aggregate.filter.as_ref().map(|filter| self.condition(filter)).transpose()?;
-            let rest = self.separate(&aggregate.field.value, filter.as_ref(), &mut collected, 0)?;
+            let rest = self.separate(&aggregate.field.value, filter.as_ref(), &mut collected)?;
             let is_key = by.iter().any(|key| key.name.text == aggregate.field.name.text);
             if collected.aggregates.len() == before && !is_key && !is_constant(&rest) {
                 return Err(self.no_aggregate(aggregate));
@@ -210,13 +213,7 @@ impl Lowerer<'_> {
     }
 
     /// The expression with every aggregate in it replaced by the column that will hold it.
-    fn separate(
-        &mut self,
-        tree: &Tree,
-        filter: Option<&Expr>,
-        collected: &mut Collected,
-        depth: usize,
-    ) -> Result<Tree> {
+    fn separate(&mut self, tree: &Tree, filter: Option<&Expr>, collected: &mut Collected) -> Result<Tree> {
         if let ExprKind::Call { name, arguments } = &tree.kind {
             let own = name.text.as_ref();
             if AGGREGATES.iter().any(|known| known.0 == own) {
@@ -231,7 +228,7 @@ impl Lowerer<'_> {
                 return Err(self.unsupported("function", message, name.span));
             }
         }
-        let mut part = |part: &Tree| self.separate(part, filter, collected, depth + 1);
+        let mut part = |part: &Tree| self.separate(part, filter, collected);
         let boxed = |tree: Result<Tree>| tree.map(Box::new);
         let kind = match &tree.kind {
             ExprKind::Call { name, arguments } => ExprKind::Call {
@@ -304,10 +301,10 @@ impl Lowerer<'_> {
         own: &str,
         typed: &[(Typed, lurcher_diagnostics::Span)],
         tree: &Tree,
-    ) -> Result<(Aggregate, Box<dyn Fn(Expr) -> Typed>)> {
+    ) -> Result<(Aggregate, Reading)> {
         let kind = typed.first().map_or(Type::Null, |(first, _)| first.kind);
-        let whole = |kind: Type| -> Box<dyn Fn(Expr) -> Typed> { Box::new(move |read| Typed::single(kind, read)) };
-        let fraction = || -> Box<dyn Fn(Expr) -> Typed> {
+        let whole = |kind: Type| -> Reading { Box::new(move |read| Typed::single(kind, read)) };
+        let fraction = || -> Reading {
             Box::new(|read| {
                 Typed::single(Type::Double, Expr::call(Function::Number(NumberFunction::ToFraction), [read]))
             })
@@ -358,11 +355,11 @@ impl Lowerer<'_> {
             "last" | "latest" => (Aggregate::Latest, whole(kind)),
             "present" => (Aggregate::Present, whole(Type::Boolean)),
             "absent" => (Aggregate::Absent, whole(Type::Boolean)),
-            "values" => (self.values(None), Box::new(move |read| Typed::several(kind, read))),
+            "values" => (Self::values(None), Box::new(move |read| Typed::several(kind, read))),
             "sample" => {
                 self.approximate("sample", "the first values are taken rather than random ones", tree.span);
                 let count = self.constant_number(typed, 1, tree)? as u32;
-                (self.values(Some(count)), Box::new(move |read| Typed::several(kind, read)))
+                (Self::values(Some(count)), Box::new(move |read| Typed::several(kind, read)))
             }
             "top" => {
                 let count = self.constant_number(typed, 1, tree)? as u32;
@@ -387,7 +384,7 @@ impl Lowerer<'_> {
         })
     }
 
-    fn values(&self, limit: Option<u32>) -> Aggregate {
+    fn values(limit: Option<u32>) -> Aggregate {
         Aggregate::Collect(Collect { distinct: limit.is_none(), order: CollectOrder::Value, limit, lone: true })
     }
 
@@ -422,7 +419,7 @@ fn orders(function: Aggregate) -> bool {
 }
 
 /// The reading of a least or greatest value.
-fn keyed(kind: Type) -> Box<dyn Fn(Expr) -> Typed> {
+fn keyed(kind: Type) -> Reading {
     let of_key = match kind {
         Type::Ip => Some(lurcher_ir::AddressFunction::AddressOfKey),
         Type::Version => Some(lurcher_ir::AddressFunction::VersionOfKey),

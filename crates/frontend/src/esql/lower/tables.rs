@@ -145,7 +145,7 @@ impl Lowerer<'_> {
                 return Err(self.unknown_in_table(&table.text, &name));
             }
             let value = self.column(left.0, left.1)?;
-            let text = if value.kind.is_date() { self.written(&value) } else { value.one() };
+            let text = if value.kind.is_date() { Self::written(&value) } else { value.one() };
             joined.push(Arc::clone(&right));
             keys.push(LookupKey { column: right, value: text, matching: LookupMatch::Equal(Case::Sensitive) });
         }
@@ -177,9 +177,9 @@ impl Lowerer<'_> {
         Ok(())
     }
 
-    fn written(&self, date: &super::value::Typed) -> Expr {
+    fn written(date: &super::value::Typed) -> Expr {
         let time = lurcher_ir::Function::Time(lurcher_ir::TimeFunction::Written);
-        Expr::call(time, [self.millis(date)])
+        Expr::call(time, [super::operators::millis(date)])
     }
 
     /// The pattern that stands for columns which nothing is known of.

@@ -189,8 +189,7 @@ impl Parser<'_> {
         let mut text = String::new();
         loop {
             match self.kind() {
-                Kind::Word(word) => text.push_str(word),
-                Kind::Quoted(word) => text.push_str(word),
+                Kind::Word(word) | Kind::Quoted(word) => text.push_str(word),
                 Kind::NameParameter(word) | Kind::Parameter(word) if !word.is_empty() => {
                     let shown = word.to_string();
                     let span = self.peek_span();
@@ -219,8 +218,7 @@ impl Parser<'_> {
         while end.is_none_or(|end| end == self.peek_span().start) {
             let last = pieces.len() - 1;
             match self.kind() {
-                Kind::Word(word) => pieces[last].push_str(&Arc::clone(word)),
-                Kind::Quoted(word) => pieces[last].push_str(&Arc::clone(word)),
+                Kind::Word(word) | Kind::Quoted(word) => pieces[last].push_str(&Arc::clone(word)),
                 Kind::Integer(digits) | Kind::Decimal(digits) if end.is_some() => {
                     pieces[last].push_str(&Arc::clone(digits));
                 }

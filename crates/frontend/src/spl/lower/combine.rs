@@ -222,12 +222,7 @@ impl Lowerer<'_> {
         found
     }
 
-    fn mapped(
-        &mut self,
-        pipeline: &Pipeline,
-        branch: usize,
-        tokens: &[(Name, Arc<str>)],
-    ) -> Result<Rows, Said> {
+    fn mapped(&mut self, pipeline: &Pipeline, branch: usize, tokens: &[(Name, Arc<str>)]) -> Result<Rows, Said> {
         let mut commands = pipeline.commands.iter();
         let Some(first) = commands.next() else { return Err(Said) };
         let mut rows = match &first.kind {

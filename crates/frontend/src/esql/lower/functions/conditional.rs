@@ -64,7 +64,7 @@ impl Lowerer<'_> {
 
     fn case(&mut self, call: &Call<'_>) -> Result<Typed> {
         let last = call.count() - 1;
-        let is_value = |place: &usize| place % 2 == 1 || (*place == last && last % 2 == 0);
+        let is_value = |place: &usize| place % 2 == 1 || (*place == last && last.is_multiple_of(2));
         let kind = self.common(call, (0..=last).filter(is_value))?;
         let mut arguments = Vec::new();
         for place in 0..=last {

@@ -307,14 +307,14 @@ impl Lowerer<'_> {
     fn time_bucket(&mut self, call: &Call<'_>) -> Result<Typed> {
         let time = self.column("@timestamp", call.span)?;
         let span = self.span_at(call, 0)?;
-        let time = self.millis(&time);
+        let time = crate::esql::lower::operators::millis(&time);
         Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
     }
 
     /// `TRANGE(span)` or `TRANGE(start, end)`: a condition on `@timestamp`.
     fn time_range(&mut self, call: &Call<'_>) -> Result<Typed> {
         let time = self.column("@timestamp", call.span)?;
-        let time = self.millis(&time);
+        let time = crate::esql::lower::operators::millis(&time);
         let now = Expr::call(Function::Now, []);
         let (start, end) = if call.count() == 1 {
             let span = self.span_at(call, 0)?;

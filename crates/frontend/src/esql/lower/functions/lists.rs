@@ -18,8 +18,8 @@ impl Lowerer<'_> {
             "mv_count" => Ok(Typed::single(Type::Integer, list(L::Count, [own.all()]))),
             "mv_first" => same(L::First),
             "mv_last" => same(L::Last),
-            "mv_min" => Ok(self.keyed(&own, L::Min)),
-            "mv_max" => Ok(self.keyed(&own, L::Max)),
+            "mv_min" => Ok(keyed(&own, L::Min)),
+            "mv_max" => Ok(keyed(&own, L::Max)),
             "mv_dedupe" => Ok(Typed::several(own.kind, list(L::Distinct, [own.all()]))),
             "mv_sum" => self.numbers(call, L::Sum, None),
             "mv_avg" => self.numbers(call, L::Average, Some(Type::Double)),
@@ -39,17 +39,6 @@ impl Lowerer<'_> {
             "mv_zip" => self.zipped(call),
             _ => return None,
         })
-    }
-
-    /// The least or greatest, addresses and versions by their order.
-    fn keyed(&mut self, own: &Typed, function: L) -> Typed {
-        let (key, of_key) = match own.kind {
-            Type::Ip => (AddressFunction::AddressKey, AddressFunction::AddressOfKey),
-            Type::Version => (AddressFunction::VersionKey, AddressFunction::VersionOfKey),
-            _ => return Typed::single(own.kind, list(function, [own.all()])),
-        };
-        let keys = list(L::Each(Box::new(Function::Address(key))), [own.all()]);
-        Typed::single(own.kind, Expr::call(Function::Address(of_key), [list(function, [keys])]))
     }
 
     /// The values as numbers.
@@ -140,4 +129,15 @@ impl Lowerer<'_> {
         arguments.push(if call.count() == 3 { self.text_at(call, 2)? } else { Expr::Literal(Value::text(",")) });
         Ok(Typed::several(Type::Keyword, list(L::Zipped, arguments)))
     }
+}
+
+/// The least or greatest, addresses and versions by their order.
+fn keyed(own: &Typed, function: L) -> Typed {
+    let (key, of_key) = match own.kind {
+        Type::Ip => (AddressFunction::AddressKey, AddressFunction::AddressOfKey),
+        Type::Version => (AddressFunction::VersionKey, AddressFunction::VersionOfKey),
+        _ => return Typed::single(own.kind, list(function, [own.all()])),
+    };
+    let keys = list(L::Each(Box::new(Function::Address(key))), [own.all()]);
+    Typed::single(own.kind, Expr::call(Function::Address(of_key), [list(function, [keys])]))
 }

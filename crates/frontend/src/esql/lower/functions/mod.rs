@@ -380,23 +380,20 @@ impl Lowerer<'_> {
             };
         }
         let typed = self.want(call, place, Class::Date)?;
-        Ok(self.millis(&typed))
+        Ok(super::operators::millis(&typed))
     }
 
     /// A constant text argument.
     fn constant_text(&mut self, call: &Call<'_>, place: usize) -> Result<std::sync::Arc<str>> {
-        match call.at(place).text() {
-            Some(text) => Ok(std::sync::Arc::clone(text)),
-            None => {
-                let message =
-                    format!("argument {} of `{}` must be a constant text", place + 1, call.name.to_uppercase());
-                Err(self.report(
-                    Diagnostic::error("esql-constant", message)
-                        .at(call.span(place), "no constant text")
-                        .with_help("write it in double quotes"),
-                ))
-            }
+        if let Some(text) = call.at(place).text() {
+            return Ok(std::sync::Arc::clone(text));
         }
+        let message = format!("argument {} of `{}` must be a constant text", place + 1, call.name.to_uppercase());
+        Err(self.report(
+            Diagnostic::error("esql-constant", message)
+                .at(call.span(place), "no constant text")
+                .with_help("write it in double quotes"),
+        ))
     }
 }
 

@@ -84,7 +84,7 @@ impl Lowerer<'_> {
         let value = call.at(0);
         if value.kind.is_date() {
             let points = (1..call.count()).map(|place| self.date_at(call, place)).collect::<Result<_>>()?;
-            let time = self.millis(&value);
+            let time = crate::esql::lower::operators::millis(&value);
             return Ok(Typed::single(Type::Date, Expr::call(Function::Number(N::RoundTo), [time, Expr::List(points)])));
         }
         self.want(call, 0, Class::Number)?;
