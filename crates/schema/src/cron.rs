@@ -88,8 +88,8 @@ fn civil(time: Timestamp) -> Option<DateTime> {
 /// The numbers of one field as bits.
 fn field(text: &str, low: u64, high: u64, names: &[&str]) -> Option<u64> {
     let number = |text: &str| {
-        let named = names.iter().position(|name| !name.is_empty() && text.eq_ignore_ascii_case(name));
-        let number = named.map_or_else(|| text.parse().ok(), |at| Some(at as u64))?;
+        let word = names.iter().position(|name| !name.is_empty() && text.eq_ignore_ascii_case(name));
+        let number = word.map_or_else(|| text.parse().ok(), |at| Some(at as u64))?;
         (low..=high).contains(&number).then_some(number)
     };
     let mut set = 0;

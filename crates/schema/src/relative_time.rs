@@ -87,13 +87,12 @@ impl RelativeTime {
     /// Reads date math: `now`, `now-9m`, `now-7d/d`, `2026-03-01||/M`, or a fixed time.
     pub fn from_date_math(text: &str, rounding: Rounding) -> Option<Self> {
         let text = text.trim();
-        let (anchor, math) = match text.strip_prefix("now") {
-            Some(math) => (None, math),
-            None => {
-                let (date, math) = text.split_once("||").unwrap_or((text, ""));
-                let time = Timestamp::parse(date).or_else(|| Timestamp::parse(&format!("{date}T00:00:00Z")))?;
-                (Some(time), math)
-            }
+        let (anchor, math) = if let Some(math) = text.strip_prefix("now") {
+            (None, math)
+        } else {
+            let (date, math) = text.split_once("||").unwrap_or((text, ""));
+            let time = Timestamp::parse(date).or_else(|| Timestamp::parse(&format!("{date}T00:00:00Z")))?;
+            (Some(time), math)
         };
         let mut steps = Vec::new();
         let mut rest = math.trim();

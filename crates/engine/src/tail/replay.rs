@@ -92,12 +92,8 @@ impl Replay<'_> {
             let leaving = self.runs.past(run + 1, timeline.times[first]);
             let arriving = arriving.map(|time| self.runs.since(run + 1, time));
             let again = (entry.capped > 0 && entry.created > 0) || tail.depends_on_time();
-            let next = match again {
-                true => run + 1,
-                false => {
-                    [coming, arriving].into_iter().flatten().fold(leaving, usize::min).clamp(run + 1, self.runs.len())
-                }
-            };
+            let change = [coming, arriving].into_iter().flatten().fold(leaving, usize::min);
+            let next = if again { run + 1 } else { change.clamp(run + 1, self.runs.len()) };
             entry.repeats = (next - run - 1) as u64;
             sink.ledger(&entry);
             run = next;

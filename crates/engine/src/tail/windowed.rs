@@ -26,7 +26,9 @@ impl RuleTail {
             Kind::Sample { steps, hits, .. } => hits.hits.sort_by(|a, b| compare_hits(steps.len(), a, b)),
             Kind::Correlation { hits, .. } => hits.sort_by(|a, b| a.place.cmp(&b.place)),
             Kind::Pipeline { flow, .. } => {
-                flow.collected.iter_mut().for_each(|rows| rows.sort_by(|a, b| a.place.compare_times(&b.place)));
+                for rows in &mut flow.collected {
+                    rows.sort_by(|a, b| a.place.compare_times(&b.place));
+                }
             }
             Kind::Terms(terms) => terms.prepare(),
         }

@@ -28,7 +28,7 @@ pub(crate) type History = FxHashMap<Tuple, Timestamp>;
 #[derive(Debug)]
 pub(crate) struct Buckets<'t> {
     threshold: &'t Threshold,
-    buckets: Vec<(Tuple, Bucket)>,
+    filled: Vec<(Tuple, Bucket)>,
     places: FxHashMap<Tuple, usize>,
 }
 
@@ -43,7 +43,7 @@ struct Bucket {
 impl<'t> Buckets<'t> {
     /// Empty ones.
     pub(crate) fn new(threshold: &'t Threshold) -> Self {
-        Self { threshold, buckets: Vec::new(), places: FxHashMap::default() }
+        Self { threshold, filled: Vec::new(), places: FxHashMap::default() }
     }
 
     /// Counts a hit; hits come in order of time.
@@ -54,16 +54,15 @@ impl<'t> Buckets<'t> {
             if history.get(tuple.as_slice()).is_some_and(|last| hit.place.time.is_none_or(|time| time <= *last)) {
                 continue;
             }
-            let place = match self.places.get(tuple.as_slice()) {
-                Some(place) => *place,
-                None => {
-                    let tuple: Tuple = tuple.into();
-                    self.places.insert(Arc::clone(&tuple), self.buckets.len());
-                    self.buckets.push((tuple, Bucket::default()));
-                    self.buckets.len() - 1
-                }
+            let place = if let Some(place) = self.places.get(tuple.as_slice()) {
+                *place
+            } else {
+                let tuple: Tuple = tuple.into();
+                self.places.insert(Arc::clone(&tuple), self.filled.len());
+                self.filled.push((tuple, Bucket::default()));
+                self.filled.len() - 1
             };
-            let Some((_, bucket)) = self.buckets.get_mut(place) else { continue };
+            let Some((_, bucket)) = self.filled.get_mut(place) else { continue };
             bucket.events.push(hit.event);
             bucket.first = bucket.first.or(hit.place.time);
             bucket.last = hit.place.time.or(bucket.last);
@@ -78,7 +77,7 @@ impl<'t> Buckets<'t> {
             bucket.events.len() as u64 >= *at_least
                 && distinct.as_ref().is_none_or(|distinct| bucket.distinct.len() as u64 >= distinct.at_least)
         };
-        let matches = self.buckets.into_iter().filter(|(_, bucket)| full(bucket)).map(|(tuple, bucket)| {
+        let matches = self.filled.into_iter().filter(|(_, bucket)| full(bucket)).map(|(tuple, bucket)| {
             let count = bucket.events.len() as u64;
             let cardinality =
                 distinct.as_ref().map(|distinct| (distinct.field.path.to_string(), bucket.distinct.len() as u64));
