@@ -318,6 +318,4 @@ pub(crate) fn apply_limits<T>(matches: &mut Vec<T>, limits: &[Limit]) {
 }
 
 #[cfg(test)]
-mod replay_tests;
-#[cfg(test)]
 mod tests;

@@ -9,35 +9,37 @@ use proptest::prelude::*;
 use super::*;
 use crate::Compiler;
 
+mod replay;
+
 static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().unwrap());
 
 /// One event: its time in milliseconds, its fields, and the filters that it passes.
 #[derive(Clone, Debug)]
-pub(super) struct Spec {
+struct Spec {
     time: Option<i64>,
     fields: Vec<(&'static str, String)>,
     filters: Vec<u32>,
 }
 
-pub(super) fn event(time: i64, filters: &[u32], fields: &[(&'static str, &str)]) -> Spec {
+fn event(time: i64, filters: &[u32], fields: &[(&'static str, &str)]) -> Spec {
     let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     Spec { time: Some(time), fields, filters: filters.to_vec() }
 }
 
-pub(super) fn raw(name: &str) -> FieldRef {
+fn raw(name: &str) -> FieldRef {
     FieldRef::new(Taxonomy::Raw, name)
 }
 
-pub(super) fn step(filter: usize, keys: &[(&str, bool)]) -> Step {
+fn step(filter: usize, keys: &[(&str, bool)]) -> Step {
     let keys = keys.iter().map(|(name, optional)| Key { field: raw(name), optional: *optional });
     Step { filter, keys: keys.collect(), missing: false }
 }
 
-pub(super) fn sequence(steps: Vec<Step>) -> Sequence {
+fn sequence(steps: Vec<Step>) -> Sequence {
     Sequence { steps, until: None, max_span: Some(Duration::from_secs(10)), limits: Vec::new() }
 }
 
-pub(super) fn rule(tail: Tail) -> Rule {
+fn rule(tail: Tail) -> Rule {
     let exists = |name: &str| lurcher_ir::Predicate::test(raw(name), lurcher_ir::Test::Exists);
     let body = RuleBody { filters: vec![exists("a"), exists("b"), exists("c")], tail };
     let meta =
@@ -51,7 +53,7 @@ fn pipeline(stages: Vec<Stage>) -> Tail {
 }
 
 /// One file of events, read into batches of this many rows.
-pub(super) fn batches(path: &str, events: &[Spec], rows: usize) -> Vec<(EventBatch, Vec<Vec<u32>>)> {
+fn batches(path: &str, events: &[Spec], rows: usize) -> Vec<(EventBatch, Vec<Vec<u32>>)> {
     let origin = Origin::new(path);
     let mut ordinal = 0;
     let mut made = Vec::new();

@@ -7,12 +7,8 @@ use lurcher_ir::{Distinct, LookBack, NewTerms, Schedule, Suppression, Threshold}
 use lurcher_schema::{RelativeTime, Rounding};
 use rustc_hash::FxHashSet;
 
-use super::{
-    tests::{Spec, batches, event, raw, rule, sequence, step},
-    *,
-};
+use super::{Spec, batches, event, raw, rule, sequence, step, *};
 use crate::{Compiler, Simulation};
-use proptest::prelude::*;
 
 fn date(text: &str) -> RelativeTime {
     RelativeTime::from_date_math(text, Rounding::Down).unwrap()
