@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use lurcher_engine::{Alert, AlertSink, Compiler, Route, RuleSet, Scanner, Settings};
+use lurcher_engine::{Alert, AlertSink, Compiler, Route, RuleSet, Scanner, Settings, Tables};
 use lurcher_ir::Rule;
 use lurcher_readers::Report;
 use lurcher_schema::{EventBatch, Schemas, Shape, ShapeId, Timestamp};
@@ -105,11 +105,18 @@ impl AlertSink for Counts {
 
 impl Survey {
     /// Reads everything once.
-    pub(super) fn take(plan: Plan, rules: &[Arc<Rule>], schemas: &Arc<Schemas>, route: Route, span: &Span) -> Self {
+    pub(super) fn take(
+        plan: Plan,
+        (rules, tables): (&[Arc<Rule>], Tables),
+        schemas: &Arc<Schemas>,
+        route: Route,
+        span: &Span,
+    ) -> Self {
         let set = Compiler::new(Arc::clone(schemas)).route(route).add_all(rules.iter().cloned()).build();
         let settings = Arc::new(Settings {
             now: crate::hunt::now(),
             max_evidence: 1,
+            tables,
             relational: Some(lurcher_query::relational()),
             ..Settings::default()
         });

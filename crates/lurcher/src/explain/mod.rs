@@ -21,7 +21,7 @@ use std::{
 };
 
 use lurcher_content::Pack;
-use lurcher_engine::Route;
+use lurcher_engine::{Route, Tables};
 use lurcher_ir::Rule;
 use lurcher_readers::{Input, ReadOptions, read};
 use lurcher_schema::{EventBatch, Schemas, Timestamp};
@@ -42,6 +42,7 @@ pub(crate) struct Around<'a> {
     pub(crate) schemas: &'a Arc<Schemas>,
     pub(crate) route: Route,
     pub(crate) now: Timestamp,
+    pub(crate) tables: Tables,
     pub(crate) width: usize,
 }
 
@@ -49,7 +50,7 @@ pub(crate) struct Around<'a> {
 pub(crate) fn run(arguments: &Explain) -> Result<Outcome, String> {
     let config = Config::load(&arguments.site)?;
     let (schemas, pack_faults) = rules::schemas(&config);
-    let found = find(arguments, &config, &schemas)?;
+    let (found, tables) = find(arguments, &config, &schemas)?;
     let mut faults = pack_faults;
     let mut batches = Vec::new();
     for name in &arguments.event {
@@ -65,6 +66,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<Outcome, String> {
             crate::arguments::Route::Any => Route::Any,
         },
         now: newest.unwrap_or(Timestamp(0)),
+        tables,
         width: crate::hunt::width().min(100),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -91,8 +93,8 @@ fn json(rule: &Arc<Rule>, batches: &[EventBatch], around: &Around<'_>) -> Json {
     if batches.is_empty() { rule::json(rule, around) } else { event::json(rule, batches, around) }
 }
 
-/// The rules that are meant: those of a file, one of them by `#id`, or by id or name among those of `-r`.
-fn find(arguments: &Explain, config: &Config, schemas: &Schemas) -> Result<Vec<Arc<Rule>>, String> {
+/// The rules that are meant, with the tables that they look things up in: those of a file, one of them by `#id`, or by id or name among those of `-r`.
+fn find(arguments: &Explain, config: &Config, schemas: &Schemas) -> Result<(Vec<Arc<Rule>>, Tables), String> {
     let meant = arguments.rule.as_str();
     let (path, id) = match meant.rsplit_once('#') {
         _ if Path::new(meant).exists() => (Some(meant), None),
@@ -118,7 +120,7 @@ fn find(arguments: &Explain, config: &Config, schemas: &Schemas) -> Result<Vec<A
             None => format!("there is no rule in {meant}"),
         }),
         n if n > MOST_RULES => Err(format!("{meant} has {n} rules: say which with {meant}#ID")),
-        _ => Ok(chosen),
+        _ => Ok((chosen, rules::tables(&pack.knowledge))),
     }
 }
 

@@ -35,7 +35,12 @@ pub(super) fn alerts(rule: &Arc<Rule>, batches: &[EventBatch], around: &Around<'
 /// Runs a rule; `None` if its tail failed.
 fn run(rule: &Arc<Rule>, batches: &[EventBatch], around: &Around<'_>) -> Option<Vec<Alert>> {
     let rules = Compiler::new(Arc::clone(around.schemas)).route(around.route).add(Arc::clone(rule)).build();
-    let settings = Settings { now: around.now, relational: Some(lurcher_query::relational()), ..Settings::default() };
+    let settings = Settings {
+        now: around.now,
+        relational: Some(lurcher_query::relational()),
+        tables: around.tables.clone(),
+        ..Settings::default()
+    };
     let mut scanner = Scanner::new(rules, Arc::new(settings));
     let mut alerts: Vec<Alert> = Vec::new();
     for batch in batches {

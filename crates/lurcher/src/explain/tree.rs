@@ -24,7 +24,7 @@ fn want(predicate: &Predicate, negated: bool, indent: usize, width: usize, out: 
     let not = if negated { "not: " } else { "" };
     let mut line = |text: String| {
         let room = width.saturating_sub(indent + 2);
-        let _ = write!(out, "{:indent$}- {}\n", "", why::cut(&text, room));
+        let _ = writeln!(out, "{:indent$}- {}", "", why::cut(&text, room));
     };
     match predicate {
         Predicate::Constant(truth) => line(format!("{not}always {truth}")),
@@ -41,7 +41,7 @@ fn want(predicate: &Predicate, negated: bool, indent: usize, width: usize, out: 
                 want(part, false, indent + 2, width, out);
             }
             if parts.len() > ALTERNATIVES {
-                let _ = write!(out, "{:indent$}  … and {} more\n", "", parts.len() - ALTERNATIVES);
+                let _ = writeln!(out, "{:indent$}  … and {} more", "", parts.len() - ALTERNATIVES);
             }
         }
     }
@@ -80,7 +80,7 @@ fn judge(explanation: &Explanation<'_>, negated: bool, indent: usize, width: usi
             }
             if hidden > 0 {
                 let so = if all { "that hold" } else { "that do not hold" };
-                let _ = write!(out, "{:indent$}    … and {hidden} more {so}\n", "");
+                let _ = writeln!(out, "{:indent$}    … and {hidden} more {so}", "");
             }
         }
     }
