@@ -119,8 +119,7 @@ impl Exceptions {
 
     /// Adds a value list from `NAME=FILE`: one value a line. The error is a sentence.
     pub(crate) fn add_values(&mut self, definition: &str) -> Result<(), String> {
-        let (name, path) =
-            definition.split_once('=').ok_or_else(|| "a value list is given as NAME=FILE".to_owned())?;
+        let (name, path) = definition.split_once('=').ok_or_else(|| "a value list is given as NAME=FILE".to_owned())?;
         let text = fs::read_to_string(Path::new(path.trim())).map_err(|error| format!("{path}: {error}"))?;
         let values: Vec<String> = text
             .trim_start_matches('\u{feff}')

@@ -215,7 +215,10 @@ fn a_sequence_does_not_see_excepted_events_in_any_step() {
     let rule = rule("[[rule.exceptions_list]]\nid = \"1\"\nlist_id = \"mine\"\ntype = \"detection\"\n")
         .replace("kuery", "eql")
         .replace("type = \"query\"", "type = \"eql\"")
-        .replace("'file.name: x'", "'sequence by host.id [any where a == \"1\"] [any where b == \"2\"] until [any where c == \"3\"]'");
+        .replace(
+            "'file.name: x'",
+            "'sequence by host.id [any where a == \"1\"] [any where b == \"2\"] until [any where c == \"3\"]'",
+        );
     let lists = r#"{"list_id":"mine","item_id":"i","entries":[{"field":"u","type":"match","operator":"included","value":"0"}]}"#;
     let pack = read(&Folder::new("sequence"), &rule, lists, &[]);
     let body = pack.rules[0].body.as_ref().unwrap();

@@ -255,7 +255,9 @@ impl Binding {
         match &computation.step {
             Step::Raw(name) => raw_value(name, &event.raw),
             Step::Everything => leaves_of(&event.raw),
-            Step::Matching(pattern, but) => fields_like(pattern, but, event.raw.iter().map(|(name, value)| (&**name, value))),
+            Step::Matching(pattern, but) => {
+                fields_like(pattern, but, event.raw.iter().map(|(name, value)| (&**name, value)))
+            }
             Step::Time => event.time.map_or(Value::Null, |time| Value::text(time.to_string())),
             Step::First(parts) => {
                 parts.iter().map(|part| part.value(event)).find(|value| !value.is_missing()).unwrap_or_default()
@@ -279,11 +281,7 @@ fn leaves_of(raw: &Object) -> Value {
 
 /// The values of the fields, and of those in objects and lists of objects below them, whose names fit a pattern and are
 /// none of these.
-fn fields_like<'v>(
-    pattern: &str,
-    but: &[Arc<str>],
-    fields: impl Iterator<Item = (&'v str, &'v Value)>,
-) -> Value {
+fn fields_like<'v>(pattern: &str, but: &[Arc<str>], fields: impl Iterator<Item = (&'v str, &'v Value)>) -> Value {
     fn below(fits: &dyn Fn(&str) -> bool, name: &str, value: &Value, found: &mut Vec<Value>) {
         match value {
             Value::Object(object) => {
