@@ -381,7 +381,7 @@ mod tests {
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         assert_eq!(text, "sourcetype=a OR source=\"b, c\"  x=\"a`b\"");
         let at = text.find("x=").unwrap_or_default();
-        assert_eq!(expansion.written(Span::new(at, at + 2)), Span::new(23, 25));
+        assert_eq!(expansion.written(Span::new(at, at + 2)), Span::new(24, 26));
         assert_eq!(expansion.written(Span::new(2, 4)), Span::new(0, 5));
         assert!(expansion.in_macro(Span::new(2, 4)) && !expansion.in_macro(Span::new(at, at + 1)));
     }
