@@ -194,7 +194,9 @@ mod tests {
     fn techniques_stand_under_the_tactics_that_the_rule_names() {
         let shown = |tags: &[&str]| {
             let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-            let of = |t: &Threat| format!("{}:{}", t.tactic.0, t.techniques.iter().map(|t| t.0.as_str()).collect::<Vec<_>>().join("+"));
+            let of = |t: &Threat| {
+                format!("{}:{}", t.tactic.0, t.techniques.iter().map(|t| t.0.as_str()).collect::<Vec<_>>().join("+"))
+            };
             threats(&tags).iter().map(of).collect::<Vec<_>>()
         };
         assert_eq!(shown(&["attack.persistence", "attack.t1197"]), ["TA0003:T1197"]);

@@ -187,17 +187,18 @@ impl<'w> InOrder<'w> {
     pub(super) fn follow(&self, wanted: &[usize]) -> bool {
         let mut next = 0;
         for tie in &self.ties {
-            next += self.serve(tie, wanted.get(next..).unwrap_or(&[]));
+            next += Self::serve(tie, wanted.get(next..).unwrap_or(&[]));
         }
         next >= wanted.len()
     }
 
     /// How many of the wanted inputs, from the first, the items of one time serve.
-    fn serve(&self, tie: &[Item], wanted: &[usize]) -> usize {
+    fn serve(tie: &[Item], wanted: &[usize]) -> usize {
         let mut used: Vec<u32> = Vec::new();
         for (served, input) in wanted.iter().enumerate() {
             // An event that fits no other wanted input first: others may have no choice.
-            let rivals = |event: u32| tie.iter().filter(|other| other.event == event && wanted.contains(&other.input)).count();
+            let rivals =
+                |event: u32| tie.iter().filter(|other| other.event == event && wanted.contains(&other.input)).count();
             let free = tie.iter().filter(|item| item.input == *input && !used.contains(&item.event));
             match free.min_by_key(|item| (rivals(item.event), item.at)) {
                 Some(item) => used.push(item.event),

@@ -107,21 +107,21 @@ impl Collection {
     }
 
     fn lower_detection(&self, document: &Document, detections: &Detections, lowered: &mut Lowered) {
-        let mut lowerer = self.lowerer(document, lowered);
+        let mut reader = self.lowerer(document, lowered);
         let aggregated = detections.conditions.iter().any(|condition| condition.aggregation.is_some());
         let body = if aggregated {
-            aggregation(&mut lowerer, document, detections, self.filter(document, &mut Vec::new()))
+            aggregation(&mut reader, document, detections, &self.filter(document, &mut Vec::new()))
         } else {
-            let predicate = lowerer.detections(detections);
+            let predicate = reader.detections(detections);
             let filter = self.filter(document, &mut lowered.diagnostics);
             Some(RuleBody {
                 filters: vec![Predicate::all([predicate, filter])],
                 tail: Tail::Events { limits: Vec::new() },
             })
         };
-        lowered.body = body.filter(|_| !lowerer.failed());
-        lowered.diagnostics.append(&mut lowerer.diagnostics);
-        lowered.reasons.append(&mut lowerer.reasons);
+        lowered.body = body.filter(|_| !reader.failed());
+        lowered.diagnostics.append(&mut reader.diagnostics);
+        lowered.reasons.append(&mut reader.reasons);
     }
 
     /// What the filters ask of a rule's events besides.
@@ -154,10 +154,10 @@ impl Collection {
     }
 
     fn check_filter(&self, document: &Document, rules: &FilterTarget, detections: &Detections, lowered: &mut Lowered) {
-        let mut lowerer = self.lowerer(document, lowered);
-        lowerer.detections(detections);
-        lowered.diagnostics.append(&mut lowerer.diagnostics);
-        lowered.reasons.append(&mut lowerer.reasons);
+        let mut reader = self.lowerer(document, lowered);
+        reader.detections(detections);
+        lowered.diagnostics.append(&mut reader.diagnostics);
+        lowered.reasons.append(&mut reader.reasons);
         let mut negates = false;
         for condition in detections.conditions.iter().filter_map(|condition| condition.tree.as_ref()) {
             walk(condition, &mut |part| negates |= matches!(part, Condition::Not(_)));
@@ -378,7 +378,7 @@ fn aggregation(
     lowerer: &mut Lowerer<'_>,
     document: &Document,
     detections: &Detections,
-    besides: Predicate,
+    besides: &Predicate,
 ) -> Option<RuleBody> {
     let [only] = detections.conditions.as_slice() else {
         let message = "several conditions, one of them with an aggregation";
@@ -414,7 +414,7 @@ fn aggregation(
         }
         Aggregation::Near(tree) => {
             let mut filters = vec![base];
-            let near = near(lowerer, tree, detections, &besides, &mut filters)?;
+            let near = near(lowerer, tree, detections, besides, &mut filters)?;
             let condition = CorrelationCondition::Occur(Occurrence::All(vec![Occurrence::Input(0), near]));
             let inputs = (0..filters.len()).map(|filter| input(filter, Vec::new(), Vec::new())).collect();
             (filters, Correlation { inputs, keys: Vec::new(), span, condition })

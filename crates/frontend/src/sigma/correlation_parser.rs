@@ -42,7 +42,7 @@ pub(super) fn parse(reader: &mut Reader<'_>, node: &Node) -> Option<CorrelationR
     let before = reader.diagnostics.iter().filter(|d| d.level == lurcher_diagnostics::Level::Error).count();
     let kind = kind(reader, node, head);
     let term = term(reader, node, kind, head);
-    let rules = rules(reader, node, &term, head);
+    let rules = rules(reader, node, term.as_ref(), head);
     let timespan = span(reader, node, head);
     let group_by = node.texts("group-by");
     let aliases = aliases(reader, node);
@@ -97,7 +97,7 @@ fn kind(reader: &mut Reader<'_>, node: &Node, head: Span) -> Option<CorrelationT
     known
 }
 
-fn rules(reader: &mut Reader<'_>, node: &Node, term: &Option<CorrelationTerm>, head: Span) -> Vec<(String, Span)> {
+fn rules(reader: &mut Reader<'_>, node: &Node, term: Option<&CorrelationTerm>, head: Span) -> Vec<(String, Span)> {
     let rules: Vec<(String, Span)> = match node.get("rules") {
         Some(Node { data: Data::List(items), .. }) => {
             items.iter().filter_map(|item| Some((item.scalar()?.trim().to_owned(), item.span))).collect()
@@ -105,7 +105,7 @@ fn rules(reader: &mut Reader<'_>, node: &Node, term: &Option<CorrelationTerm>, h
         Some(single) => single.scalar().map(|text| (text.trim().to_owned(), single.span)).into_iter().collect(),
         None => Vec::new(),
     };
-    let named = named_rules(term.as_ref().and_then(|term| term.names.as_ref()));
+    let named = named_rules(term.and_then(|term| term.names.as_ref()));
     if rules.is_empty() {
         if named.is_empty() {
             let help = "list ids or names of rules below `rules:`";

@@ -138,7 +138,7 @@ impl<'a> Lowerer<'a> {
 
     fn item(&mut self, item: &Item) -> Predicate {
         let how = How::new(&item.modifiers);
-        if let Some((first, second)) = how.conflict(&item.modifiers) {
+        if let Some((first, second)) = How::conflict(&item.modifiers) {
             let message = format!("`{}` and `{}` do not go together", first.name(), second.name());
             self.fault("sigma-modifier-conflict", item.span, message, "choose one of them");
             return Predicate::Constant(false);
@@ -157,12 +157,12 @@ impl<'a> Lowerer<'a> {
         if item.values.is_empty() {
             parts.push(self.null(item));
         }
-        let joined = if how.all { Predicate::all(parts) } else { self.any(parts) };
+        let joined = if how.all { Predicate::all(parts) } else { Self::any(parts) };
         if how.negated { joined.negate() } else { joined }
     }
 
     /// The disjunction; equalities of one field become one test.
-    fn any(&self, parts: Vec<Predicate>) -> Predicate {
+    fn any(parts: Vec<Predicate>) -> Predicate {
         let mut equal: Vec<(FieldRef, Case, Vec<Value>)> = Vec::new();
         let mut blocks: Option<(FieldRef, Vec<Network>)> = None;
         let mut rest = Vec::new();
@@ -237,7 +237,7 @@ impl<'a> Lowerer<'a> {
                 let texts = self.texts(how, text, value.span);
                 let parts: Vec<Predicate> = texts.iter().map(|text| self.shaped(item, how, text)).collect();
                 // `all` is over the values of the rule; what becomes of one value stays an alternative.
-                if how.all { vec![self.any(parts)] } else { parts }
+                if how.all { vec![Self::any(parts)] } else { parts }
             }
         }
     }
@@ -285,12 +285,11 @@ impl<'a> Lowerer<'a> {
         let mut encoded = Vec::new();
         for text in texts {
             let bytes = text.as_literal().map(|literal| encoding.bytes(literal));
-            match bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
-                Some(text) => encoded.push(Text::literal(text)),
-                None => {
-                    let help = "encode it further with `base64` or `base64offset`";
-                    self.fault("sigma-encoded-text", span, "in UTF-16 this is no text that an event could hold", help);
-                }
+            if let Some(text) = bytes.and_then(|bytes| String::from_utf8(bytes).ok()) {
+                encoded.push(Text::literal(text));
+            } else {
+                let help = "encode it further with `base64` or `base64offset`";
+                self.fault("sigma-encoded-text", span, "in UTF-16 this is no text that an event could hold", help);
             }
         }
         encoded
@@ -322,20 +321,15 @@ impl<'a> Lowerer<'a> {
         if !how.dashes {
             return self.text(item, how, text);
         }
-        match text.dashes(MOST_TEXTS) {
-            Some(texts) => {
-                let parts = texts.iter().map(|text| self.text(item, how, text)).collect();
-                self.any(parts)
-            }
-            None => {
-                let (before, after) = how.around(item);
-                let start = if before { "" } else { "^" };
-                let end = if after { "" } else { "$" };
-                let flags = if how.case == Case::Sensitive { "" } else { "(?i)" };
-                let pattern = format!("{flags}{start}(?:{}){end}", text.dash_regex());
-                Predicate::test(self.field(item), Test::Regex(Regex { pattern: pattern.into() }))
-            }
+        if let Some(texts) = text.dashes(MOST_TEXTS) {
+            return Self::any(texts.iter().map(|text| self.text(item, how, text)).collect());
         }
+        let (before, after) = how.around(item);
+        let start = if before { "" } else { "^" };
+        let end = if after { "" } else { "$" };
+        let flags = if how.case == Case::Sensitive { "" } else { "(?i)" };
+        let pattern = format!("{flags}{start}(?:{}){end}", text.dash_regex());
+        Predicate::test(self.field(item), Test::Regex(Regex { pattern: pattern.into() }))
     }
 
     fn text(&self, item: &Item, how: &How, text: &Text) -> Predicate {
@@ -405,7 +399,7 @@ impl<'a> Lowerer<'a> {
         let Some(written) = value.data.text() else { return self.null(item) };
         let expressions = if how.expand { self.expanded_regex(&written, value.span) } else { vec![written] };
         let parts = expressions.iter().map(|expression| self.one_regex(item, how, expression, value.span)).collect();
-        self.any(parts)
+        Self::any(parts)
     }
 
     fn one_regex(&mut self, item: &Item, how: &How, expression: &str, span: Span) -> Predicate {
@@ -445,7 +439,9 @@ impl<'a> Lowerer<'a> {
         let mut expressions = vec![String::new()];
         let mut at = 0;
         while at < parts.len() {
-            expressions.iter_mut().for_each(|text| text.push_str(parts[at]));
+            for text in &mut expressions {
+                text.push_str(parts[at]);
+            }
             let name = parts.get(at + 1).copied().filter(|_| at + 2 < parts.len());
             match name {
                 Some(name) if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_') => {
@@ -465,7 +461,9 @@ impl<'a> Lowerer<'a> {
                 }
                 _ => {
                     if at + 1 < parts.len() {
-                        expressions.iter_mut().for_each(|text| text.push('%'));
+                        for text in &mut expressions {
+                            text.push('%');
+                        }
                     }
                     at += 1;
                 }
@@ -479,15 +477,12 @@ impl<'a> Lowerer<'a> {
     }
 
     fn cidr(&mut self, item: &Item, value: &Scalar) -> Predicate {
-        let network = value.data.text().and_then(|text| Network::parse(&text));
-        match network {
-            Some(network) => Predicate::test(self.field(item), Test::InNetwork([network].into())),
-            None => {
-                let help = "write an address and how many of its bits are fixed: `10.0.0.0/8`, `fe80::/10`";
-                self.fault("sigma-cidr", value.span, "this is no block of addresses", help);
-                Predicate::Constant(false)
-            }
+        if let Some(network) = value.data.text().and_then(|text| Network::parse(&text)) {
+            return Predicate::test(self.field(item), Test::InNetwork([network].into()));
         }
+        let help = "write an address and how many of its bits are fixed: `10.0.0.0/8`, `fe80::/10`";
+        self.fault("sigma-cidr", value.span, "this is no block of addresses", help);
+        Predicate::Constant(false)
     }
 
     fn field_reference(&mut self, item: &Item, how: &How, text: &Text) -> Predicate {
@@ -509,6 +504,7 @@ impl<'a> Lowerer<'a> {
 }
 
 /// What the modifiers of an item amount to.
+#[expect(clippy::struct_excessive_bools, reason = "each is a modifier that is there or not")]
 struct How {
     contains: bool,
     starts: bool,
@@ -531,10 +527,10 @@ struct How {
 
 impl How {
     fn new(modifiers: &[Modifier]) -> Self {
+        use Modifier as M;
         let has = |modifier| modifiers.contains(&modifier);
         let one_of = |wanted: &[Modifier]| modifiers.iter().copied().find(|modifier| wanted.contains(modifier));
         let flag = |modifier, flag: char| has(modifier).then_some(flag);
-        use Modifier as M;
         Self {
             contains: has(M::Contains),
             starts: has(M::StartsWith),
@@ -563,7 +559,7 @@ impl How {
     }
 
     /// Two modifiers that contradict each other.
-    fn conflict(&self, modifiers: &[Modifier]) -> Option<(Modifier, Modifier)> {
+    fn conflict(modifiers: &[Modifier]) -> Option<(Modifier, Modifier)> {
         use Modifier as M;
         let place = [M::Contains, M::StartsWith, M::EndsWith];
         let kinds = [M::Exists, M::Cidr, M::FieldRef, M::Regex, M::Lt, M::Lte, M::Gt, M::Gte];

@@ -151,19 +151,18 @@ impl Reader<'_> {
     }
 
     fn filter(&mut self, node: &Node) -> Body {
-        let rules = match node.get("rules") {
-            Some(rules) => match (&rules.data, node.texts("rules")) {
+        let rules = if let Some(rules) = node.get("rules") {
+            let named = node.texts("rules");
+            let any = |name: &String| ["any", "all"].contains(&name.to_lowercase().as_str());
+            match (&rules.data, named.as_slice()) {
                 (Data::List(items), _) if items.is_empty() => FilterTarget::Any,
-                (_, named) if named.len() == 1 && ["any", "all"].contains(&named[0].to_lowercase().as_str()) => {
-                    FilterTarget::Any
-                }
-                (_, named) => FilterTarget::Named(named),
-            },
-            None => {
-                let help = "list ids or names of rules, or write `rules: any`";
-                self.fault("sigma-filter", first_line(self.file, node.span), "the filter names no rules", "", help);
-                FilterTarget::Named(Vec::new())
+                (_, [only]) if any(only) => FilterTarget::Any,
+                _ => FilterTarget::Named(named),
             }
+        } else {
+            let help = "list ids or names of rules, or write `rules: any`";
+            self.fault("sigma-filter", first_line(self.file, node.span), "the filter names no rules", "", help);
+            FilterTarget::Named(Vec::new())
         };
         match self.detections(node) {
             Some(detections) => Body::Filter { rules, detections },
@@ -248,7 +247,9 @@ impl Reader<'_> {
                     let what = pattern.as_deref().unwrap_or("them");
                     unmeant.push((*span, format!("no selection is meant by `{what}`, so it falls away")));
                 }
-                fitting.into_iter().for_each(|at| used[at] = true);
+                for at in fitting {
+                    used[at] = true;
+                }
             }
             _ => {}
         };
@@ -312,19 +313,17 @@ impl Reader<'_> {
         let field = parts.next().map(str::to_owned).filter(|field| !field.is_empty());
         let mut modifiers = Vec::new();
         for name in parts {
-            match Modifier::from_name(name) {
-                Some(modifier) => modifiers.push(modifier),
-                None => {
-                    let diagnostic =
-                        Diagnostic::error("sigma-unknown-modifier", format!("there is no modifier `{name}`"))
-                            .at(part_span(self.file, span, name), "");
-                    self.push(match closest(name, Modifier::NAMES.iter().copied()) {
-                        Some(known) => diagnostic.with_help(format!("did you mean `{known}`?")),
-                        None => diagnostic,
-                    });
-                    return None;
-                }
+            if let Some(modifier) = Modifier::from_name(name) {
+                modifiers.push(modifier);
+                continue;
             }
+            let diagnostic = Diagnostic::error("sigma-unknown-modifier", format!("there is no modifier `{name}`"))
+                .at(part_span(self.file, span, name), "");
+            self.push(match closest(name, Modifier::NAMES.iter().copied()) {
+                Some(known) => diagnostic.with_help(format!("did you mean `{known}`?")),
+                None => diagnostic,
+            });
+            return None;
         }
         let values = match &node.data {
             Data::List(items) => {

@@ -165,14 +165,14 @@ impl Run {
     fn items(&mut self, items: &[ProcessingItem], document: &mut Document) {
         for item in items {
             if item.rule.all.is_empty() || self.holds(&item.rule, &|run, test| run.rule_test(test, document)) {
-                self.say_unknown(item, document);
+                Self::say_unknown(item, document);
                 self.transform(item, document);
                 self.applied.insert(item.id.clone());
             }
         }
     }
 
-    fn say_unknown(&self, item: &ProcessingItem, document: &mut Document) {
+    fn say_unknown(item: &ProcessingItem, document: &mut Document) {
         let conditions = [&item.rule, &item.item, &item.field].into_iter().flat_map(|conditions| &conditions.all);
         let mut unknown: Vec<String> = conditions
             .filter_map(|(_, test)| match test {
@@ -309,10 +309,7 @@ impl Run {
     }
 
     fn map_items(&self, processing: &ProcessingItem, document: &mut Document) {
-        let detections = match &mut document.body {
-            Body::Detection(detections) | Body::Filter { detections, .. } => detections,
-            _ => return,
-        };
+        let (Body::Detection(detections) | Body::Filter { detections, .. }) = &mut document.body else { return };
         for selection in &mut detections.selections {
             selection.detection = self
                 .map_detection(processing, &selection.detection)
@@ -371,7 +368,7 @@ impl Run {
             Transformation::HashesFields(valid, prefix) => return Some(hashes(item, valid, prefix)),
             Transformation::SetValue(value) => item.values.iter_mut().for_each(|own| own.data = value.clone()),
             Transformation::ReplaceString(regex, replacement) => {
-                change_texts(&mut item, &|text| vec![regex.replace_all(text, replacement.as_str()).into_owned()])
+                change_texts(&mut item, &|text| vec![regex.replace_all(text, replacement.as_str()).into_owned()]);
             }
             Transformation::MapString(mapping) => {
                 change_texts(&mut item, &|text| mapping.get(text).cloned().unwrap_or_else(|| vec![text.to_owned()]));
@@ -391,23 +388,17 @@ impl Run {
                 }
             }
             Transformation::ValuePlaceholders(include, exclude) if item.modifiers.contains(&Modifier::Expand) => {
-                self.fill(&mut item, include, exclude, &|name| self.vars.get(name).cloned());
+                Self::fill(&mut item, include, exclude, &|name| self.vars.get(name).cloned());
             }
             Transformation::WildcardPlaceholders(include, exclude) if item.modifiers.contains(&Modifier::Expand) => {
-                self.fill(&mut item, include, exclude, &|_| Some(vec!["*".to_owned()]));
+                Self::fill(&mut item, include, exclude, &|_| Some(vec!["*".to_owned()]));
             }
             _ => {}
         }
         Some(Detection::Item(item))
     }
 
-    fn fill(
-        &self,
-        item: &mut Item,
-        include: &[String],
-        exclude: &[String],
-        values: &dyn Fn(&str) -> Option<Vec<String>>,
-    ) {
+    fn fill(item: &mut Item, include: &[String], exclude: &[String], values: &dyn Fn(&str) -> Option<Vec<String>>) {
         change_texts(item, &|text| {
             let mut texts = vec![text.to_owned()];
             let names: Vec<String> = Text::parse(text).with_placeholders().placeholders().map(str::to_owned).collect();
@@ -486,9 +477,9 @@ fn hashes(item: Item, valid: &[String], prefix: &str) -> Detection {
     for value in &item.values {
         let text = value.data.text().unwrap_or_default();
         let text = text.trim_matches('*');
-        let (name, hash) = match text.split_once('=').or_else(|| text.split_once('|')) {
-            Some((name, hash)) => (name.to_uppercase(), hash),
-            None => {
+        let known = text.split_once('=').or_else(|| text.split_once('|'));
+        let (name, hash) = known.map_or_else(
+            || {
                 let name = match text.len() {
                     32 => "MD5",
                     40 => "SHA1",
@@ -497,8 +488,9 @@ fn hashes(item: Item, valid: &[String], prefix: &str) -> Detection {
                     _ => "",
                 };
                 (name.to_owned(), text)
-            }
-        };
+            },
+            |(name, hash)| (name.to_uppercase(), hash),
+        );
         if valid.is_empty() || valid.iter().any(|own| own.eq_ignore_ascii_case(&name)) {
             let value = super::ast::Scalar { data: ScalarData::Text(hash.to_owned()), span: value.span };
             let field = Some(format!("{prefix}{name}"));
@@ -582,9 +574,9 @@ fn expression_holds(expression: &Condition, named: &dyn Fn(&str) -> bool) -> boo
 }
 
 fn attribute(document: &Document, name: &str, operator: &str, value: &str) -> bool {
-    let rank = |words: &[&str], word: &str| words.iter().position(|own| *own == word);
     const LEVELS: [&str; 5] = ["informational", "low", "medium", "high", "critical"];
     const STATUSES: [&str; 5] = ["unsupported", "deprecated", "experimental", "test", "stable"];
+    let rank = |words: &[&str], word: &str| words.iter().position(|own| *own == word);
     let order = match name {
         "level" => rank(&LEVELS, &document.level).zip(rank(&LEVELS, value)).map(|(a, b)| a.cmp(&b)),
         "status" => rank(&STATUSES, &document.status).zip(rank(&STATUSES, value)).map(|(a, b)| a.cmp(&b)),

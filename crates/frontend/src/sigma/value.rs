@@ -226,18 +226,15 @@ fn placeholders(text: &str) -> Vec<Piece> {
             continue;
         }
         let name = rest.strip_prefix('%').and_then(|after| after.split_once('%')).map(|(name, _)| name);
-        match name.filter(|name| {
-            !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
-        }) {
-            Some(name) => {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-                pieces.push(Piece::Placeholder(name.to_owned()));
-                rest = rest.get(name.len() + 2..).unwrap_or("");
-            }
-            None => {
-                literal.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
+        let is_name =
+            |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+        if let Some(name) = name.filter(is_name) {
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            pieces.push(Piece::Placeholder(name.to_owned()));
+            rest = rest.get(name.len() + 2..).unwrap_or("");
+        } else {
+            literal.push(c);
+            rest = &rest[c.len_utf8()..];
         }
     }
     pieces.push(Piece::Literal(literal));
