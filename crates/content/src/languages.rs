@@ -36,7 +36,18 @@ pub(crate) struct Loaded {
 
 /// Lowers a draft's query.
 pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
-    let Draft { mut meta, query, category_field, filters, exceptions, detection, mut reasons, sigma, mut diagnostics, file } = draft;
+    let Draft {
+        mut meta,
+        query,
+        category_field,
+        filters,
+        exceptions,
+        detection,
+        mut reasons,
+        sigma,
+        mut diagnostics,
+        file,
+    } = draft;
     let document = match sigma {
         Some(SigmaDraft::Number(number)) => Some(number),
         _ => None,

@@ -154,7 +154,8 @@ fn sigma() {
 #[test]
 fn a_filter_macro_of_the_user_becomes_part_of_the_rule() {
     let with = |macros: Vec<String>| {
-        let pack = read(&[files("splunk_old.yml")], &LoadOptions { macros, threads: Some(1), ..LoadOptions::default() });
+        let pack =
+            read(&[files("splunk_old.yml")], &LoadOptions { macros, threads: Some(1), ..LoadOptions::default() });
         pack.rules[0].body.clone()
     };
     let name = "odd_stream___of_events_filter";

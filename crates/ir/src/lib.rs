@@ -45,7 +45,7 @@ pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
 pub use rule::{
-    AlertKind, Entity, EntityRole, EntityType, LookBack, Message, MissingFields, OverrideMapping, Overflow, RiskSource,
+    AlertKind, Entity, EntityRole, EntityType, LookBack, Message, MissingFields, Overflow, OverrideMapping, RiskSource,
     Rule, RuleMeta, Schedule, Severity, Sources, Support, SupportReason, Suppression, Threat, Verdict,
 };
 pub use stage::{

@@ -13,9 +13,9 @@ use lurcher_engine::{
     Alert, FilterPlan, RuleSet, ScanStats, Scanner, Settings,
     risk::{Directory, FactorOperation, IncidentRule, ObjectType, Priority, Record, RiskFactor, RiskIndex, Site},
 };
-use lurcher_ir::Rule;
+use lurcher_ir::{Predicate, Rule, Test};
 use lurcher_outputs::splunk;
-use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape};
+use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape, Value};
 
 use crate::{
     arguments::{Risk, Route},
@@ -118,8 +118,7 @@ impl<'s> Ledger<'s> {
         let shape = shape();
         let reads = |number: usize, rule: &Rule| {
             let plan = rules.plan(number as u32, &shape);
-            rule.meta.vendor == "splunk"
-                && plan.values().any(|plan| !matches!(plan, FilterPlan::Never | FilterPlan::NotRouted))
+            names_risk(rule) && plan.values().any(|plan| !matches!(plan, FilterPlan::Never | FilterPlan::NotRouted))
         };
         let readers = rules.rules().iter().enumerate().filter(|(number, rule)| reads(*number, rule));
         Self {
@@ -180,6 +179,23 @@ impl<'s> Ledger<'s> {
         alerts.retain(|alert| seen.insert(alert.id.clone()));
         (alerts, faults)
     }
+}
+
+/// Whether a rule asks for risk events by name: the data model, or the index. Others may well fit such an event, which
+/// carries the fields of the row behind it; but it is no new event, only what was made of one.
+fn names_risk(rule: &Rule) -> bool {
+    fn asks(predicate: &Predicate) -> bool {
+        match predicate {
+            Predicate::Test { field, test: Test::Equals(Value::Text(text), _) } => match field.path.as_str() {
+                "_datamodels" => text.to_ascii_lowercase().starts_with("risk"),
+                "index" => text.eq_ignore_ascii_case("risk"),
+                _ => false,
+            },
+            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().any(asks),
+            _ => false,
+        }
+    }
+    rule.body.as_ref().is_some_and(|body| body.filters.iter().any(asks))
 }
 
 /// The shape of risk events.

@@ -9,7 +9,8 @@ use std::{sync::Arc, time::Duration};
 
 use lurcher_diagnostics::{SourceFile, Span};
 use lurcher_ir::{
-    AlertKind, Entity, EntityRole, EntityType, OverrideMapping, Overflow, RuleMeta, Schedule, Severity, Sources, Threat, Verdict,
+    AlertKind, Entity, EntityRole, EntityType, Overflow, OverrideMapping, RuleMeta, Schedule, Severity, Sources,
+    Threat, Verdict,
 };
 use lurcher_schema::Value;
 

@@ -43,9 +43,8 @@ pub(crate) fn nearest(
 ) -> Option<Nearest> {
     let body = rule.body.as_ref()?;
     let first = batches.iter().find(|batch| batch.rows() > 0)?;
-    let verdict = |filter: usize, batch: &EventBatch| {
-        explain::source(explain::sources_of(rule, filter), batch.shape(), schemas)
-    };
+    let verdict =
+        |filter: usize, batch: &EventBatch| explain::source(explain::sources_of(rule, filter), batch.shape(), schemas);
     let seen_by = |filter: usize| {
         let sees = move |batch: &&EventBatch| batch.rows() > 0 && (any_source || verdict(filter, batch).seen);
         batches.iter().filter(sees)

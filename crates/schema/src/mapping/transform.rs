@@ -279,17 +279,7 @@ impl Transform {
             "powershell_context" => Self::PowershellContext(text(0)),
             "powershell_parameters" => Self::PowershellParameters,
             "prepend" => Self::Prepend(text(0)),
-            "regex" => match regex::Regex::new(&text(0)) {
-                Ok(regex) if regex.captures_len() < 2 => {
-                    return Err(("`regex` needs a group: it yields what the first one matched".to_owned(), None));
-                }
-                Ok(regex) => Self::Regex(Pattern(Arc::new(regex))),
-                Err(error) => {
-                    let error = error.to_string();
-                    let cause = error.lines().last().unwrap_or("").trim_start_matches("error: ");
-                    return Err((format!("no regular expression: {cause}"), None));
-                }
-            },
+            "regex" => Self::regex(&text(0))?,
             "registered_domain" => Self::RegisteredDomain,
             "registry_data_strings" => Self::RegistryDataStrings,
             "registry_data_type" => Self::RegistryDataType,
@@ -309,6 +299,20 @@ impl Transform {
                 None => return Err((format!("the transform `{name}` is listed but not built"), None)),
             },
         })
+    }
+
+    fn regex(text: &str) -> Result<Self, (String, Option<String>)> {
+        match regex::Regex::new(text) {
+            Ok(regex) if regex.captures_len() < 2 => {
+                Err(("`regex` needs a group: it yields what the first one matched".to_owned(), None))
+            }
+            Ok(regex) => Ok(Self::Regex(Pattern(Arc::new(regex)))),
+            Err(error) => {
+                let error = error.to_string();
+                let cause = error.lines().last().unwrap_or("").trim_start_matches("error: ");
+                Err((format!("no regular expression: {cause}"), None))
+            }
+        }
     }
 
     /// The transforms of objects and lists of them.

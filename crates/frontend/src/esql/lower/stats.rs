@@ -361,27 +361,30 @@ impl Lowerer<'_> {
                 let count = self.constant_number(typed, 1, tree)? as u32;
                 (Self::values(Some(count)), Box::new(move |read| Typed::several(kind, read)))
             }
-            "top" => {
-                let count = self.constant_number(typed, 1, tree)? as u32;
-                let order = typed.get(2).and_then(|(order, _)| order.text().cloned());
-                let ascending = match order.as_deref().map(str::to_ascii_lowercase).as_deref() {
-                    None if typed.len() == 2 => true,
-                    Some("asc") => true,
-                    Some("desc") => false,
-                    _ => {
-                        return Err(self.report(
-                            Diagnostic::error("esql-constant", "the order of `TOP` is \"asc\" or \"desc\"")
-                                .at(tree.span, "unknown order"),
-                        ));
-                    }
-                };
-                if typed.len() == 4 {
-                    return Err(self.unsupported("function", "`TOP` with an output field", tree.span));
-                }
-                (Aggregate::Top { count, ascending }, Box::new(move |read| Typed::several(kind, read)))
-            }
+            "top" => (self.top(typed, tree)?, Box::new(move |read| Typed::several(kind, read))),
             _ => return Err(self.unsupported("function", format!("the aggregate {}", own.to_uppercase()), tree.span)),
         })
+    }
+
+    /// `TOP(value, limit[, order])`.
+    fn top(&mut self, typed: &[(Typed, lurcher_diagnostics::Span)], tree: &Tree) -> Result<Aggregate> {
+        let count = self.constant_number(typed, 1, tree)? as u32;
+        let order = typed.get(2).and_then(|(order, _)| order.text().cloned());
+        let ascending = match order.as_deref().map(str::to_ascii_lowercase).as_deref() {
+            None if typed.len() == 2 => true,
+            Some("asc") => true,
+            Some("desc") => false,
+            _ => {
+                return Err(self.report(
+                    Diagnostic::error("esql-constant", "the order of `TOP` is \"asc\" or \"desc\"")
+                        .at(tree.span, "unknown order"),
+                ));
+            }
+        };
+        if typed.len() == 4 {
+            return Err(self.unsupported("function", "`TOP` with an output field", tree.span));
+        }
+        Ok(Aggregate::Top { count, ascending })
     }
 
     fn values(limit: Option<u32>) -> Aggregate {
