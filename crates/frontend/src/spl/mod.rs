@@ -1,8 +1,8 @@
 //! SPL, the search language of Splunk's detections.
 //!
-//! A search is text that macros are expanded in first ([`expansion`]), then commands between `|`, each with a syntax
-//! of its own, over two small languages: terms of the `search` command ([`parser::search`]) and expressions of `eval`
-//! and `where` ([`parser::eval`]). [`lower`] brings it to a pipeline whose filters are predicates over the event's own
+//! A search is text that macros are expanded in first (`expansion`), then commands between `|`, each with a syntax
+//! of its own, over two small languages: terms of the `search` command (`parser/search.rs`) and expressions of `eval`
+//! and `where` (`parser/eval.rs`). [`lower`] brings it to a pipeline whose filters are predicates over the event's own
 //! fields. `docs/languages/spl.md` says what runs, and how; nothing here evaluates anything.
 
 mod ast;

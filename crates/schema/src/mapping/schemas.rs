@@ -155,8 +155,8 @@ impl Schemas {
     fn bind_pattern(&self, taxonomy: Taxonomy, pattern: &str, plan: &Plan, shape: &Shape, depth: usize) -> Binding {
         let mut parts = Vec::new();
         for name in plan.exact.keys().filter(|name| star_match(pattern, name)).collect::<BTreeSet<_>>() {
-            let plain = matches!(self.field_type(taxonomy, name), FieldType::Keyword | FieldType::Object);
-            if plain && depth < MAX_DEPTH && !plan.multi_fields.contains(name) {
+            let keyword = matches!(self.field_type(taxonomy, name), FieldType::Keyword | FieldType::Object);
+            if keyword && depth < MAX_DEPTH && !plan.multi_fields.contains(name) {
                 parts.push(self.bind_below(taxonomy, name, shape, depth + 1));
             }
         }
