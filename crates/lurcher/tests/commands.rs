@@ -144,7 +144,10 @@ fn notes_are_told_once_for_all_files_and_every_rule_that_will_not_run_is_named()
     let rule = fs::read_to_string(example("rules/bits_notify_program.toml")).unwrap();
     fs::write(path("rules/good.toml"), &rule).unwrap();
     for number in 1..=5 {
-        let other = rule.replace("type = \"eql\"", "type = \"machine_learning\"");
+        let other = format!(
+            "[rule]\nname = \"Odd Log-Ons {number}\"\nrule_id = \"odd-{number}\"\ntype = \"machine_learning\"\n\
+             machine_learning_job_id = [\"odd\"]\nanomaly_threshold = 50\nrisk_score = 21\nseverity = \"low\"\n"
+        );
         fs::write(path(&format!("rules/other{number}.toml")), other).unwrap();
     }
     let (code, _, said) = hunt(&[&path("*.jsonl").to_string_lossy(), "-r", &path("rules").to_string_lossy()]);
