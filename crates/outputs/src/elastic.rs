@@ -394,7 +394,7 @@ fn parameters(meta: &RuleMeta, indices: &[String]) -> Json {
         "rule_name_override": meta.name_override,
     });
     // What belongs to the rule's type stands here as its file has it.
-    for (name, value) in meta.extra.iter() {
+    for (name, value) in &meta.extra {
         if PARAMETERS.contains(&name.as_ref()) {
             parameters[name.as_ref()] = value.to_json();
         }

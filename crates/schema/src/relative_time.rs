@@ -355,10 +355,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_breaks_the_readers(text in ".{0,24}|now[-+/0-9dhmswyM]{0,12}", micros in any::<i64>()) {
-            for time in [RelativeTime::from_date_math(&text, Rounding::Up), RelativeTime::from_modifier(&text)] {
-                if let Some(time) = time {
-                    time.at(Timestamp(micros / 4));
-                }
+            let times = [RelativeTime::from_date_math(&text, Rounding::Up), RelativeTime::from_modifier(&text)];
+            for time in times.into_iter().flatten() {
+                time.at(Timestamp(micros / 4));
             }
         }
     }
