@@ -31,6 +31,8 @@ fn read(vendor: &str) -> Option<Pack> {
         let runs = matches!(check.language, "eql" | "spl2" | "kuery" | "lucene")
             && !matches!(check.kind.as_str(), "threshold" | "new_terms" | "threat_match");
         let fits = if runs { matches!(check.verdict, "exact" | "approximate") } else { check.verdict != "error" };
+        // SigmaHQ keeps rules whose conditions are prose, and no engine reads, in a folder of that name.
+        let fits = fits || (check.language == "sigma" && check.path.contains("/unsupported/"));
         assert!(fits, "{}: {} {:?}", check.path, check.verdict, check.reasons);
     }
     Some(pack)

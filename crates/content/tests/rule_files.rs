@@ -88,7 +88,7 @@ fn elastic_exports_and_what_is_not_done_beside_their_queries() {
     assert!(exported.body.is_some());
     assert_eq!(check.verdict, "approximate");
     let codes: Vec<&str> = check.reasons.iter().map(|reason| reason.code.as_str()).collect();
-    assert_eq!(codes, ["suppression", "exceptions"]);
+    assert_eq!(codes, ["exceptions"]);
     let (kuery, check) = rule(&pack, "Odd Query");
     assert!(kuery.body.is_some());
     assert_eq!((check.verdict, check.fields.as_slice()), ("exact", ["process.name".to_owned()].as_slice()));
