@@ -96,8 +96,8 @@ fn near_misses_are_named_with_what_stands_in_the_way() {
     // With the number right, the pattern is what is left.
     let text = explain(&[TEMP, "-e", &event(6), "--format", "json"]);
     let json: Value = serde_json::from_str(&text).unwrap();
-    let tests = json["events"][0]["filters"][0]["tests"]["all"].as_array().unwrap();
-    assert!(tests.iter().any(|test| test["test"].as_str().is_some_and(|words| words.contains("temp"))), "{text}");
+    let tests = json["events"][0]["filters"][0]["tests"].to_string().to_lowercase();
+    assert!(tests.contains("temp"), "{text}");
 }
 
 #[test]
