@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{hunt, root, shared};
+use support::{hunt, lurcher, root, shared};
 
 /// Rules with hits that the oracle does not have, how many, and the heading in docs/sigma-oracle.md that says why.
 const EXPLAINED: [(&str, usize, &str); 1] = [("ab4561b1-6c7e-48a7-ad08-087cfb9ce8f1", 13, "guid-braces")];
