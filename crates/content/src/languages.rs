@@ -48,10 +48,7 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         mut diagnostics,
         file,
     } = draft;
-    let document = match sigma {
-        Some(SigmaDraft::Number(number)) => Some(number),
-        _ => None,
-    };
+    let document = if let Some(SigmaDraft::Number(number)) = sigma { Some(number) } else { None };
     if let Some(known) = document.and_then(|number| around.sigma.collection.documents().get(number)) {
         meta.sources = lurcher_frontend::sigma::sources(&known.log_source);
     }
@@ -83,14 +80,7 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         let said = &mut Said { path: &meta.path, schemas, reasons: &mut reasons, diagnostics: &mut diagnostics };
         detection.apply(body, said);
     }
-    // What is said about other texts (the user's own filter) stays where it is.
-    let about_query = |d: &Diagnostic| d.file.as_ref().zip(text.as_ref()).is_none_or(|(a, b)| Arc::ptr_eq(a, b));
-    let (own, foreign): (Vec<_>, Vec<_>) = lowered.diagnostics.into_iter().partition(about_query);
-    diagnostics.extend(match &query {
-        Some(query) => query.relocate(own),
-        None => own,
-    });
-    diagnostics.extend(foreign);
+    diagnostics.extend(relocated(query.as_ref(), text.as_ref(), lowered.diagnostics));
     let map = query.as_ref().filter(|_| !lowered.reasons.is_empty()).map(Embedded::map);
     let start = query.as_ref().map(|query| file.position(query.span.start));
     let mut positions: Vec<Option<Position>> = vec![start; reasons.len()];
@@ -121,6 +111,19 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         rule.body = None;
     }
     Loaded { rule, check, diagnostics }
+}
+
+/// What was said about a query, moved into the rule's file. What is said about other texts (the user's own filter) stays
+/// where it is.
+fn relocated(query: Option<&Embedded>, text: Option<&Arc<SourceFile>>, said: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let about_query = |d: &Diagnostic| d.file.as_ref().zip(text).is_none_or(|(a, b)| Arc::ptr_eq(a, b));
+    let (own, foreign): (Vec<_>, Vec<_>) = said.into_iter().partition(about_query);
+    let mut placed = match query {
+        Some(query) => query.relocate(own),
+        None => own,
+    };
+    placed.extend(foreign);
+    placed
 }
 
 /// Lets a rule see only events that are so. They are as good as not there otherwise: no step of a sequence, nor an event
