@@ -10,10 +10,10 @@ use super::{
     Lowerer, Said, models,
     rows::{Names, Rows},
     stats::setting,
-    terms::Condition,
+    terms::{Condition, not_null},
 };
 use crate::{
-    spl::ast::{Name, Operator, Pipeline, ReturnField, Term, Tstats},
+    spl::ast::{Aggregation, Argument, Name, Operator, Pipeline, ReturnField, Term, Tstats},
     syntax::closest,
 };
 
@@ -108,6 +108,17 @@ impl Lowerer<'_> {
         if tstats.metrics {
             let message = "metrics are read from events that hold the measures as fields";
             self.approximate("metrics", message, span);
+            // A point of a metric is an event that has a measure; all other events are none.
+            let has_measure = |aggregation: &Aggregation| match &aggregation.argument {
+                Some(Argument::Field(field)) if !field.text.contains('*') => {
+                    Some(Condition::Holds(not_null(rows.names.get(&field.text))))
+                }
+                _ => None,
+            };
+            let measures: Vec<Condition> = tstats.stats.aggregates.iter().filter_map(has_measure).collect();
+            if !measures.is_empty() {
+                self.keep(&mut rows, Condition::Any(measures));
+            }
         }
         let fill = setting(settings, "fillnull_value").map(|value| Value::Text(Arc::clone(&value.text)));
         let grouped = self.grouped(&tstats.stats, &mut rows, fill.as_ref())?;

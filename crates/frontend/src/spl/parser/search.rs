@@ -199,9 +199,8 @@ impl Parser<'_> {
         Ok(if all { Term::And(parts) } else { Term::Or(parts) })
     }
 
-    /// `IN (a, "b", c*)`.
+    /// `(a, "b", c*)` or `[ … ]`, behind `IN`.
     fn list(&mut self, field: Name) -> Parsed<Term> {
-        self.bump(Mode::Words);
         if self.peek_is("[", Mode::Words) {
             let search = self.bracketed()?;
             return Ok(Term::Values { field, negated: false, search });
