@@ -3,9 +3,12 @@
 //! Nodes stand after their children, so that a pass from first to last sees children first: that is how a shape
 //! folds the whole graph without recursion.
 
-use lurcher_ir::{Expr, FieldRef, Function, Predicate, Quantifier, Test};
+use lurcher_ir::{Expr, FieldRef, Predicate, Quantifier, Test};
 
-use crate::{eval::CompiledExpr, interner::Interner};
+use crate::{
+    eval::{CompiledExpr, depends_on_fields_alone},
+    interner::Interner,
+};
 
 /// One node; numbers are indices into the lists of [`Graph`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -103,7 +106,7 @@ impl GraphBuilder {
             .map(|(expr, quantifier)| {
                 let mut fields = Vec::new();
                 expr.fields(&mut |field| fields.push(self.fields.intern(field.clone())));
-                Residual { pure: is_pure(&expr), expr: CompiledExpr::new(&expr), quantifier, fields }
+                Residual { pure: depends_on_fields_alone(&expr), expr: CompiledExpr::new(&expr), quantifier, fields }
             })
             .collect();
         Graph {
@@ -112,15 +115,5 @@ impl GraphBuilder {
             residuals,
             nodes: self.nodes.into_items(),
         }
-    }
-}
-
-fn is_pure(expr: &Expr) -> bool {
-    match expr {
-        Expr::Literal(_) | Expr::Field(_) => true,
-        // A loop's variable is a column, so it is taken as impure too; nobody folds loops.
-        Expr::Event(_) | Expr::Column(_) | Expr::ForEach { .. } | Expr::Call(Function::Now, _) => false,
-        Expr::Call(_, arguments) | Expr::List(arguments) => arguments.iter().all(is_pure),
-        Expr::Object(members) => members.iter().all(|(_, value)| is_pure(value)),
     }
 }

@@ -210,13 +210,43 @@ impl Expr {
     pub fn fields<'a>(&'a self, visit: &mut dyn FnMut(&'a FieldRef)) {
         match self {
             Self::Field(field) => visit(field),
-            Self::Literal(_) | Self::Event(_) | Self::Column(_) => {}
-            Self::Call(_, arguments) | Self::List(arguments) => arguments.iter().for_each(|a| a.fields(visit)),
-            Self::Object(members) => members.iter().for_each(|(_, value)| value.fields(visit)),
+            other => other.parts(&mut |part| part.fields(visit)),
+        }
+    }
+
+    /// The expressions that this one is directly made of, in order.
+    pub fn parts<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        match self {
+            Self::Literal(_) | Self::Field(_) | Self::Event(_) | Self::Column(_) => {}
+            Self::Call(_, arguments) | Self::List(arguments) => arguments.iter().for_each(visit),
+            Self::Object(members) => members.iter().for_each(|(_, value)| visit(value)),
             Self::ForEach { list, body, .. } => {
-                list.fields(visit);
-                body.fields(visit);
+                visit(list);
+                visit(body);
             }
         }
+    }
+
+    /// Whether it, or any expression within it, fits.
+    pub fn any(&self, fits: &dyn Fn(&Expr) -> bool) -> bool {
+        let mut found = fits(self);
+        self.parts(&mut |part| found = found || part.any(fits));
+        found
+    }
+
+    /// Whether it reads a column that fits. The variable of an iteration counts as one.
+    pub fn reads_column(&self, fits: &dyn Fn(&str) -> bool) -> bool {
+        self.any(&|expr| matches!(expr, Expr::Column(name) if fits(name)))
+    }
+
+    /// How many nodes it has and how deep it is.
+    pub fn extent(&self) -> (usize, usize) {
+        let (mut nodes, mut depth) = (1, 0);
+        self.parts(&mut |part| {
+            let (size, height) = part.extent();
+            nodes += size;
+            depth = depth.max(height);
+        });
+        (nodes, depth + 1)
     }
 }

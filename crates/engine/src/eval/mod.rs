@@ -123,26 +123,23 @@ impl CompiledExpr {
     }
 }
 
+/// Whether equal fields mean equal results. The variable of an iteration is a column, too; such expressions are rare
+/// enough to be left out.
+pub(crate) fn depends_on_fields_alone(expr: &Expr) -> bool {
+    !expr.any(&|part| {
+        matches!(part, Expr::Event(_) | Expr::Column(_) | Expr::ForEach { .. } | Expr::Call(Function::Now, _))
+    })
+}
+
 fn compile_regexes(expr: &Expr, regexes: &mut Regexes) {
-    match expr {
-        Expr::Call(function, arguments) => {
-            regexes_of(function, &mut |regex| {
-                if let Ok(compiled) = regex::Regex::new(&regex.pattern) {
-                    regexes.insert(Arc::clone(&regex.pattern), compiled);
-                }
-            });
-            for argument in arguments {
-                compile_regexes(argument, regexes);
+    if let Expr::Call(function, _) = expr {
+        regexes_of(function, &mut |regex| {
+            if let Ok(compiled) = regex::Regex::new(&regex.pattern) {
+                regexes.insert(Arc::clone(&regex.pattern), compiled);
             }
-        }
-        Expr::List(items) => items.iter().for_each(|item| compile_regexes(item, regexes)),
-        Expr::Object(members) => members.iter().for_each(|(_, value)| compile_regexes(value, regexes)),
-        Expr::ForEach { list, body, .. } => {
-            compile_regexes(list, regexes);
-            compile_regexes(body, regexes);
-        }
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) | Expr::Column(_) => {}
+        });
     }
+    expr.parts(&mut |part| compile_regexes(part, regexes));
 }
 
 /// The regular expressions of a function, to be compiled.

@@ -10,11 +10,11 @@ use std::{
     sync::Arc,
 };
 
-use lurcher_ir::{Expr, FieldRef, Function, Pipeline, Stage};
+use lurcher_ir::{Expr, FieldRef, Pipeline, Stage};
 use lurcher_schema::{Object, Timestamp, Value};
 
 use super::row::{PipelineRow, RowSource, RowView};
-use crate::eval::CompiledExpr;
+use crate::eval::{CompiledExpr, depends_on_fields_alone};
 
 /// An expression of a stage, made ready to be evaluated.
 #[derive(Debug)]
@@ -65,22 +65,12 @@ impl FieldExpr {
 fn key(expr: &Expr) -> Option<u64> {
     let mut fields = false;
     expr.fields(&mut |_| fields = true);
-    if !fields || !reads_only_fields(expr) {
+    if !fields || !depends_on_fields_alone(expr) {
         return None;
     }
     let mut hasher = DefaultHasher::new();
     expr.hash(&mut hasher);
     Some(hasher.finish())
-}
-
-fn reads_only_fields(expr: &Expr) -> bool {
-    match expr {
-        Expr::Literal(_) | Expr::Field(_) => true,
-        // The variable of an iteration is a column, too; such expressions are rare enough to be left out.
-        Expr::Event(_) | Expr::Column(_) | Expr::ForEach { .. } | Expr::Call(Function::Now, _) => false,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().all(reads_only_fields),
-        Expr::Object(members) => members.iter().all(|(_, value)| reads_only_fields(value)),
-    }
 }
 
 /// What is captured of the events of a branch's rows.

@@ -271,7 +271,7 @@ impl Lowerer<'_> {
     /// Computes columns into the row, and remembers what they mean over the event's fields.
     fn set(&mut self, name: &Arc<str>, value: Typed, meaning: Option<Typed>) {
         let meaning = meaning.filter(|typed| match &typed.node {
-            value::Node::Expr(expr) => size(expr) <= MAX_MEANING,
+            value::Node::Expr(expr) => expr.extent().0 <= MAX_MEANING,
             _ => true,
         });
         let mut column = Column::computed(Arc::clone(name), value.kind, value.many);
@@ -362,16 +362,6 @@ impl Lowerer<'_> {
             sources,
             aggregating: self.aggregating,
         }
-    }
-}
-
-/// How many nodes an expression has.
-fn size(expr: &Expr) -> usize {
-    1 + match expr {
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) | Expr::Column(_) => 0,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().map(size).sum(),
-        Expr::Object(members) => members.iter().map(|(_, value)| size(value)).sum(),
-        Expr::ForEach { list, body, .. } => size(list) + size(body),
     }
 }
 

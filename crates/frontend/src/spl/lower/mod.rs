@@ -202,7 +202,7 @@ impl Lowerer<'_> {
 
     /// Sets a name; an expression that has grown large becomes a column.
     fn assign(&mut self, rows: &mut Rows, name: &Arc<str>, expr: Expr) {
-        let (size, depth) = rows::extent(&expr);
+        let (size, depth) = expr.extent();
         rows.names.set(name, expr);
         if size > MAX_MEANING.0 || depth > MAX_MEANING.1 {
             rows.make_columns();

@@ -185,40 +185,15 @@ pub(super) fn loose(function: LooseFunction, arguments: impl IntoIterator<Item =
 pub(super) fn reads_column(expr: &Expr) -> bool {
     match expr {
         Expr::Column(_) => true,
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) => false,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().any(reads_column),
-        Expr::Object(members) => members.iter().any(|(_, value)| reads_column(value)),
-        Expr::ForEach { list, variable, body } => reads_column(list) || reads_other_column(body, variable),
-    }
-}
-
-fn reads_other_column(expr: &Expr, variable: &str) -> bool {
-    match expr {
-        Expr::Column(name) => name.as_ref() != variable,
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) => false,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().any(|part| reads_other_column(part, variable)),
-        Expr::Object(members) => members.iter().any(|(_, value)| reads_other_column(value, variable)),
-        Expr::ForEach { list, body, .. } => reads_other_column(list, variable) || reads_other_column(body, variable),
-    }
-}
-
-/// How many nodes an expression has and how deep it is.
-pub(super) fn extent(expr: &Expr) -> (usize, usize) {
-    let mut extent = (1, 0);
-    let mut add = |part: &Expr| {
-        let (size, depth) = self::extent(part);
-        extent = (extent.0 + size, extent.1.max(depth));
-    };
-    match expr {
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) | Expr::Column(_) => {}
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().for_each(add),
-        Expr::Object(members) => members.iter().for_each(|(_, value)| add(value)),
-        Expr::ForEach { list, body, .. } => {
-            add(list);
-            add(body);
+        Expr::ForEach { list, variable, body } => {
+            reads_column(list) || body.reads_column(&|column| column != variable.as_ref())
+        }
+        other => {
+            let mut found = false;
+            other.parts(&mut |part| found = found || reads_column(part));
+            found
         }
     }
-    (extent.0, extent.1 + 1)
 }
 
 /// Where rows come from.
@@ -282,8 +257,8 @@ impl Rows {
         }
         if made.iter().any(|(_, expr)| reads_column(expr)) {
             // One may read what another is about to replace: all see the old row. That drops other columns.
-            let replaced = |name: &Arc<str>| made.iter().any(|(other, _)| other == name);
-            let safe = made.iter().all(|(_, expr)| !mentions(expr, &replaced));
+            let replaced = |name: &str| made.iter().any(|(other, _)| other.as_ref() == name);
+            let safe = made.iter().all(|(_, expr)| !expr.reads_column(&replaced));
             if !safe {
                 let renamed: Vec<(Arc<str>, Expr)> =
                     made.iter().map(|(name, expr)| (format!("{name}~new").into(), expr.clone())).collect();
@@ -320,15 +295,5 @@ impl Rows {
         } else {
             self.make_columns();
         }
-    }
-}
-
-fn mentions(expr: &Expr, fits: &dyn Fn(&Arc<str>) -> bool) -> bool {
-    match expr {
-        Expr::Column(name) => fits(name),
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) => false,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().any(|part| mentions(part, fits)),
-        Expr::Object(members) => members.iter().any(|(_, value)| mentions(value, fits)),
-        Expr::ForEach { list, body, .. } => mentions(list, fits) || mentions(body, fits),
     }
 }

@@ -250,7 +250,9 @@ impl Lowerer<'_> {
     /// The keys of an inline aggregation become columns; what else is set must be columns by then, if it could be
     /// mistaken.
     fn keys_to_columns(&mut self, by: &GroupBy, rows: &mut Rows) {
-        let overlap = by.keys.iter().any(|(name, _)| rows.names.columns.iter().any(|(_, expr)| reads(expr, name)));
+        let overlap = by.keys.iter().any(|(name, _)| {
+            rows.names.columns.iter().any(|(_, expr)| expr.reads_column(&|column| column == name.as_ref()))
+        });
         if overlap {
             rows.make_columns();
         }
@@ -258,7 +260,12 @@ impl Lowerer<'_> {
 
     /// Makes columns of what is set if one of them reads a column that is about to be replaced.
     fn clear_for(&mut self, new: &[Arc<str>], rows: &mut Rows) {
-        if rows.names.columns.iter().any(|(_, expr)| new.iter().any(|name| reads(expr, name))) {
+        if rows
+            .names
+            .columns
+            .iter()
+            .any(|(_, expr)| expr.reads_column(&|column| new.iter().any(|name| name.as_ref() == column)))
+        {
             rows.make_columns();
         }
     }
@@ -426,16 +433,6 @@ enum Extra {
 
 pub(super) fn is_time(name: &str) -> bool {
     name == "_time"
-}
-
-fn reads(expr: &Expr, name: &Arc<str>) -> bool {
-    match expr {
-        Expr::Column(column) => column == name,
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) => false,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().any(|part| reads(part, name)),
-        Expr::Object(members) => members.iter().any(|(_, value)| reads(value, name)),
-        Expr::ForEach { list, body, .. } => reads(list, name) || reads(body, name),
-    }
 }
 
 fn percentile(name: &str) -> Option<f64> {

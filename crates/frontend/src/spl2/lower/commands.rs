@@ -16,7 +16,7 @@ use super::{
         parser::{self, similar},
     },
     Lowerer, MAX_MEANING, Said,
-    flow::{Arm, Base, Environment, Flow, extent},
+    flow::{Arm, Base, Environment, Flow},
 };
 use crate::syntax::java_regex;
 
@@ -192,7 +192,7 @@ impl Lowerer<'_> {
 
     /// Sets a field. What it means is kept as an expression; when that grows too large, it becomes a column.
     fn assign(&mut self, arm: &mut Arm, name: &Arc<str>, expr: Expr) {
-        let (size, depth) = extent(&expr);
+        let (size, depth) = expr.extent();
         let expr = if size > MAX_MEANING.0 || depth > MAX_MEANING.1 { self.column(arm, name, expr) } else { expr };
         arm.environment.set(name, expr);
     }

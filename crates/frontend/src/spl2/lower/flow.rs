@@ -122,7 +122,7 @@ impl Environment {
     pub(super) fn mentions(&self, columns: &[&str]) -> bool {
         self.columns.iter().any(|(name, expr)| {
             let itself = matches!(expr, Expr::Column(column) if column == name);
-            !itself && any_column(expr, &|column| columns.contains(&column))
+            !itself && expr.reads_column(&|column| columns.contains(&column))
         })
     }
 
@@ -152,36 +152,6 @@ pub(super) fn member(of: Expr, name: &str) -> Expr {
         Expr::Literal(Value::Null) => Expr::Literal(Value::Null),
         other => Expr::call(Function::Member(name.into()), [other]),
     }
-}
-
-/// Whether an expression reads a column that fits. The variable of an iteration counts as one.
-pub(super) fn any_column(expr: &Expr, fits: &dyn Fn(&str) -> bool) -> bool {
-    match expr {
-        Expr::Column(name) => fits(name),
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) => false,
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().any(|part| any_column(part, fits)),
-        Expr::Object(members) => members.iter().any(|(_, value)| any_column(value, fits)),
-        Expr::ForEach { list, body, .. } => any_column(list, fits) || any_column(body, fits),
-    }
-}
-
-/// How many nodes an expression has and how deep it is.
-pub(super) fn extent(expr: &Expr) -> (usize, usize) {
-    let mut extent = (1, 0);
-    let mut add = |part: &Expr| {
-        let (size, depth) = self::extent(part);
-        extent = (extent.0 + size, extent.1.max(depth));
-    };
-    match expr {
-        Expr::Literal(_) | Expr::Field(_) | Expr::Event(_) | Expr::Column(_) => {}
-        Expr::Call(_, parts) | Expr::List(parts) => parts.iter().for_each(add),
-        Expr::Object(members) => members.iter().for_each(|(_, value)| add(value)),
-        Expr::ForEach { list, body, .. } => {
-            add(list);
-            add(body);
-        }
-    }
-    (extent.0, extent.1 + 1)
 }
 
 /// Where an arm's rows come from.

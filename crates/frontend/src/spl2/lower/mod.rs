@@ -186,7 +186,7 @@ impl Lowerer<'_> {
     fn keep(&mut self, arm: &mut Arm, condition: Expr) {
         let symbolic = arm.inputs.iter().all(|input| matches!(input, Source::Events(_)))
             && arm.stages.iter().all(|stage| matches!(stage, Stage::Eval(_) | Stage::Where(_)))
-            && !flow::any_column(&condition, &|_| true);
+            && !condition.reads_column(&|_| true);
         if !symbolic {
             return arm.stages.push(Stage::Where(condition));
         }
