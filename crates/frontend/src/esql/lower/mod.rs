@@ -32,10 +32,7 @@ mod value;
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Span};
-use lurcher_ir::{
-    Branch, ColumnPattern, Expr, Function, Input, Pipeline, Predicate, RuleBody, Sink, Stage, SupportReason, Tail,
-    TimeFunction, Verdict,
-};
+use lurcher_ir::{ColumnPattern, Expr, Function, Input, Predicate, Sink, Stage, SupportReason, TimeFunction, Verdict};
 use lurcher_schema::{Schemas, Taxonomy, Value};
 
 use self::{
@@ -47,7 +44,11 @@ use super::{
     ast::{self, ExprKind, Query, UnaryOperator},
     types::Type,
 };
-use crate::{Lowered, pipeline::predicate::Predicates, syntax::closest};
+use crate::{
+    Lowered,
+    pipeline::{Parts, predicate::Predicates},
+    syntax::closest,
+};
 
 /// How large an expression that a column means may be; larger ones do not go back to the filter.
 const MAX_MEANING: usize = 4000;
@@ -69,7 +70,7 @@ pub(super) fn lower(query: &Query, options: &Options, schemas: &Schemas, diagnos
         reasons: Vec::new(),
         inputs: Inputs::Events,
         filter: Predicate::Constant(true),
-        branches: Vec::new(),
+        parts: Parts::default(),
         stages: Vec::new(),
         columns: Columns::default(),
         movable: true,
@@ -77,7 +78,6 @@ pub(super) fn lower(query: &Query, options: &Options, schemas: &Schemas, diagnos
         sources: None,
         aggregating: false,
         symbolic: false,
-        fresh: 0,
     };
     for command in &query.commands {
         if lowerer.command(command).is_err() && !lowerer.faulty() {
@@ -109,7 +109,7 @@ struct Lowerer<'a> {
     /// What events must be like.
     filter: Predicate,
     /// Branches beside the main one: tables that are joined.
-    branches: Vec<Branch>,
+    parts: Parts,
     stages: Vec<Stage>,
     columns: Columns,
     /// Whether a condition may still be moved back to the filter.
@@ -120,7 +120,6 @@ struct Lowerer<'a> {
     aggregating: bool,
     /// Whether columns are read as what they mean over the event's fields.
     symbolic: bool,
-    fresh: usize,
 }
 
 impl Lowerer<'_> {
@@ -150,12 +149,6 @@ impl Lowerer<'_> {
     fn unsupported(&mut self, code: &'static str, message: impl Into<String>, span: Span) -> Said {
         self.reason(Verdict::Unsupported, code, message, span);
         Said
-    }
-
-    /// A column name that no query can write.
-    fn fresh_name(&mut self, name: &str) -> Arc<str> {
-        self.fresh += 1;
-        format!("{name}~{}", self.fresh).into()
     }
 
     /// What a name means here.
@@ -346,17 +339,15 @@ impl Lowerer<'_> {
         });
         let unknown = columns.unknown.then(Self::all_columns);
         self.stages.push(Stage::Keep(order.chain(unknown).collect()));
-        let (inputs, filters) = match &self.inputs {
-            Inputs::Events => (vec![Input::Filter(0)], vec![self.filter]),
-            Inputs::Tables(names) => (names.iter().map(|name| Input::Table(Arc::clone(name))).collect(), Vec::new()),
-            Inputs::Row => (vec![Input::Rows(1)], Vec::new()),
+        let inputs = match &self.inputs {
+            Inputs::Events => vec![self.parts.filter(self.filter)],
+            Inputs::Tables(names) => names.iter().map(|name| Input::Table(Arc::clone(name))).collect(),
+            Inputs::Row => vec![Input::Rows(1)],
         };
-        let sink = Some(Sink::Alerts("".into()));
-        self.branches.push(Branch { inputs, stages: self.stages, sink });
+        self.parts.branch(inputs, self.stages, Some(Sink::Alerts("".into())));
         let sources = self.sources.map(lurcher_ir::Sources::Indices);
-        let body = RuleBody { filters, tail: Tail::Pipeline(Pipeline { branches: self.branches }) };
         Lowered {
-            body: Some(body),
+            body: Some(self.parts.into_body()),
             reasons: self.reasons,
             diagnostics: self.diagnostics,
             sources,

@@ -62,7 +62,7 @@ impl Lowerer<'_> {
             && let super::value::Node::Expr(Expr::Column(column)) = &value.node
             && set.iter().any(|(name, ..)| name == column)
         {
-            let held = self.fresh_name(column);
+            let held = self.parts.fresh_name(column);
             self.stages.push(lurcher_ir::Stage::Eval(vec![(Arc::clone(&held), value.all())]));
             let copy = Typed { node: super::value::Node::Expr(Expr::Column(Arc::clone(&held))), ..value };
             for (taken, (name, _, meaning)) in taken.iter().zip(set) {

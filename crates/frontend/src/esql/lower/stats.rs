@@ -204,7 +204,7 @@ impl Lowerer<'_> {
                 self.stages.push(Stage::Eval(vec![(Arc::clone(&name), typed.all())]));
                 self.columns.push(Column::computed(Arc::clone(&name), typed.kind, typed.many));
             }
-            let held = self.fresh_name(&name);
+            let held = self.parts.fresh_name(&name);
             let own = matches!(typed.node, Node::Field(_)).then(|| typed.clone());
             keys.retain(|key| key.name != name);
             keys.push(Key { name, held, expr: typed.all(), kind: typed.kind, field: own });
@@ -282,7 +282,7 @@ impl Lowerer<'_> {
             typed.push((self.expression(argument)?, argument.span));
         }
         let (function, value) = self.aggregate_function(own, &typed, tree)?;
-        let column = self.fresh_name(own);
+        let column = self.parts.fresh_name(own);
         let read = Expr::Column(Arc::clone(&column));
         let mut arguments: Vec<Expr> = typed.iter().take(1).map(|(first, _)| first.all()).collect();
         if let Some(key) = typed.first().and_then(|(first, _)| order_key(first.kind)).filter(|_| orders(function)) {

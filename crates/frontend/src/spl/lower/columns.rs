@@ -205,7 +205,7 @@ impl Lowerer<'_> {
             let null = is_on(settings, "null", false);
             let broken =
                 Expr::call(Function::Not, [Expr::call(Function::Coalesce, [holds, Expr::Literal(Value::Bool(null))])]);
-            let column = self.fresh_name("broken");
+            let column = self.parts.fresh_name("broken");
             let mut aggregate = lurcher_ir::AggregateColumn::new(Arc::clone(&column), lurcher_ir::Aggregate::Count, []);
             aggregate.filter = Some(broken);
             rows.stages.push(Stage::Running(lurcher_ir::Running {

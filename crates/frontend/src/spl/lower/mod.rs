@@ -31,12 +31,12 @@ mod terms;
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
-use lurcher_ir::{Branch, Expr, Input, Pipeline, Predicate, RuleBody, Sink, Stage, SupportReason, Tail, Verdict};
+use lurcher_ir::{Expr, Input, Predicate, Sink, Stage, SupportReason, Verdict};
 use lurcher_schema::Schemas;
 
 use self::rows::{Base, Names, Rows, Source};
 use super::{Options, ast, expansion::Expansion, parser};
-use crate::Lowered;
+use crate::{Lowered, pipeline::Parts};
 
 /// How many stages one search may have.
 const MAX_STAGES: usize = 2000;
@@ -63,10 +63,8 @@ pub(super) fn lower(
         schemas,
         diagnostics: found,
         reasons: Vec::new(),
-        filters: Vec::new(),
-        branches: Vec::new(),
+        parts: Parts::default(),
         scopes: Vec::new(),
-        fresh: 0,
         nested: 0,
     };
     let faulty = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|d| d.level == Level::Error);
@@ -89,11 +87,8 @@ pub(super) fn lower(
     }
     diagnostics.dedup();
     let refused = lowerer.reasons.iter().any(|reason| reason.verdict >= Verdict::Unsupported);
-    let runs = !faulty(&diagnostics) && !refused && lowerer.branches.iter().any(|branch| branch.sink.is_some());
-    let body = runs.then_some(RuleBody {
-        filters: lowerer.filters,
-        tail: Tail::Pipeline(Pipeline { branches: lowerer.branches }),
-    });
+    let runs = !faulty(&diagnostics) && !refused && lowerer.parts.ends_in_a_sink();
+    let body = runs.then(|| lowerer.parts.into_body());
     Lowered { body, reasons: lowerer.reasons, diagnostics, ..Lowered::default() }
 }
 
@@ -126,12 +121,10 @@ pub(super) struct Lowerer<'a> {
     schemas: &'a Schemas,
     diagnostics: Vec<Diagnostic>,
     reasons: Vec<SupportReason>,
-    filters: Vec<Predicate>,
-    branches: Vec<Branch>,
+    parts: Parts,
     /// The names of iteration variables around the current expression.
     scopes: Vec<Arc<str>>,
     /// Numbers the columns that have no name in the search.
-    fresh: usize,
     /// How deep searches in templates are nested.
     nested: u32,
 }
@@ -144,7 +137,7 @@ impl Lowerer<'_> {
         for (at, command) in pipeline.commands.iter().enumerate() {
             let before = rows.clone();
             match self.command(command, rows, at == 0) {
-                Ok(next) if next.stages.len() > MAX_STAGES || self.branches.len() > MAX_BRANCHES => {
+                Ok(next) if next.stages.len() > MAX_STAGES || self.parts.branches() > MAX_BRANCHES => {
                     return Err(self.unsupported("size", "it has more stages than the engine takes", command.span));
                 }
                 Ok(next) => rows = Some(next),
@@ -177,7 +170,7 @@ impl Lowerer<'_> {
         }
         let names = rows.names;
         let inputs = self.inputs(rows.inputs);
-        (self.branch(inputs, rows.stages, None), names)
+        (self.parts.branch(inputs, rows.stages, None), names)
     }
 
     /// Keeps the rows for which a condition is true.
@@ -226,7 +219,7 @@ impl Lowerer<'_> {
             rows.stages.push(Stage::Project(rows.names.columns.clone()));
         }
         let inputs = self.inputs(rows.inputs);
-        self.branch(inputs, rows.stages, Some(Sink::Alerts("".into())));
+        self.parts.branch(inputs, rows.stages, Some(Sink::Alerts("".into())));
     }
 
     fn inputs(&mut self, sources: Vec<Source>) -> Vec<Input> {
@@ -236,27 +229,10 @@ impl Lowerer<'_> {
                 Source::Branch(index) => Input::Branch(index),
                 Source::Table(name) => Input::Table(name),
                 Source::Rows(count) => Input::Rows(count),
-                Source::Events(filter) => {
-                    let known = self.filters.iter().position(|other| *other == filter);
-                    Input::Filter(known.unwrap_or_else(|| {
-                        self.filters.push(filter);
-                        self.filters.len() - 1
-                    }))
-                }
+                Source::Events(filter) => self.parts.filter(filter),
             });
         }
         inputs
-    }
-
-    fn branch(&mut self, inputs: Vec<Input>, stages: Vec<Stage>, sink: Option<Sink>) -> usize {
-        self.branches.push(Branch { inputs, stages, sink });
-        self.branches.len() - 1
-    }
-
-    /// A column name that no search can write.
-    fn fresh_name(&mut self, name: &str) -> Arc<str> {
-        self.fresh += 1;
-        format!("{name}~{}", self.fresh).into()
     }
 
     fn report(&mut self, diagnostic: Diagnostic) -> Said {

@@ -199,7 +199,7 @@ impl Lowerer<'_> {
 
     /// Computes an expression into a column.
     fn column(&mut self, arm: &mut Arm, name: &str, expr: Expr) -> Expr {
-        let column = self.fresh_name(name);
+        let column = self.parts.fresh_name(name);
         arm.stages.push(Stage::Eval(vec![(Arc::clone(&column), expr)]));
         Expr::Column(column)
     }
@@ -344,7 +344,7 @@ impl Lowerer<'_> {
     fn unfold(&mut self, arm: &mut Arm, field: &Name, rows: bool, members: bool, span: Span) {
         let mut value = self.name(&field.text, field.span, &arm.environment);
         if rows {
-            let column = self.fresh_name(&field.text);
+            let column = self.parts.fresh_name(&field.text);
             arm.stages.push(Stage::Eval(vec![(Arc::clone(&column), value)]));
             arm.stages.push(Stage::Expand(Expand::all(Arc::clone(&column))));
             value = Expr::Column(column);

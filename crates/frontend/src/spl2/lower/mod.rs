@@ -22,7 +22,7 @@ mod functions;
 use std::{collections::HashMap, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
-use lurcher_ir::{Branch, Expr, Input, Pipeline, Predicate, RuleBody, Sink, Stage, SupportReason, Tail, Verdict};
+use lurcher_ir::{Expr, Input, Predicate, Sink, Stage, SupportReason, Verdict};
 use lurcher_schema::Schemas;
 
 use self::flow::{Arm, Environment, Flow, Source};
@@ -31,7 +31,7 @@ use super::{
     ast::{self, CommandKind, Module, Name},
     parser,
 };
-use crate::Lowered;
+use crate::{Lowered, pipeline::Parts};
 
 /// How many inputs and stages one flow may have.
 const MAX_FLOW: usize = 512;
@@ -54,11 +54,9 @@ pub(super) fn lower(
         schemas,
         diagnostics,
         reasons: Vec::new(),
-        filters: Vec::new(),
-        branches: Vec::new(),
+        parts: Parts::default(),
         variables: HashMap::new(),
         filter: None,
-        fresh: 0,
         scopes: Vec::new(),
     };
     if let Some((filter, (expr, diagnostics))) = filter {
@@ -77,14 +75,12 @@ struct Lowerer<'a> {
     schemas: &'a Schemas,
     diagnostics: Vec<Diagnostic>,
     reasons: Vec<SupportReason>,
-    filters: Vec<Predicate>,
-    branches: Vec<Branch>,
+    parts: Parts,
     /// What each `$name` holds; `None` if its pipeline ended in a sink.
     variables: HashMap<Arc<str>, Option<Flow>>,
     /// The user's own condition and its text.
     filter: Option<(Arc<SourceFile>, ast::Expr)>,
     /// Numbers the columns that have no name in the query.
-    fresh: usize,
     /// The names of iteration variables around the current expression.
     scopes: Vec<Arc<str>>,
 }
@@ -108,8 +104,7 @@ impl Lowerer<'_> {
             );
         }
         let faulty = self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error);
-        if let Some((flow, end)) = last.filter(|_| !faulty && !self.branches.iter().any(|branch| branch.sink.is_some()))
-        {
+        if let Some((flow, end)) = last.filter(|_| !faulty && !self.parts.ends_in_a_sink()) {
             let at = Span { start: end.end.saturating_sub(1).max(end.start), end: end.end };
             self.report(
                 Diagnostic::warning("spl2-missing-into", "no pipeline ends in a sink")
@@ -205,7 +200,7 @@ impl Lowerer<'_> {
             if !arm.stages.is_empty() {
                 let inputs = self.inputs(std::mem::take(&mut arm.inputs));
                 let stages = std::mem::take(&mut arm.stages);
-                arm.inputs = vec![Source::Branch(self.branch(inputs, stages, None))];
+                arm.inputs = vec![Source::Branch(self.parts.branch(inputs, stages, None))];
             }
         }
         flow
@@ -224,7 +219,7 @@ impl Lowerer<'_> {
                     arm.stages.push(Stage::Project(arm.environment.columns.clone()));
                     arm.environment.make_columns();
                     let branch_inputs = self.inputs(arm.inputs);
-                    inputs.push(Source::Branch(self.branch(branch_inputs, arm.stages, None)));
+                    inputs.push(Source::Branch(self.parts.branch(branch_inputs, arm.stages, None)));
                     environment = Some(match environment {
                         Some(before) => before.joined(&arm.environment),
                         None => arm.environment,
@@ -243,7 +238,7 @@ impl Lowerer<'_> {
                 arm.stages.push(Stage::Project(arm.environment.columns));
             }
             let inputs = self.inputs(arm.inputs);
-            self.branch(inputs, arm.stages, Some(sink.clone()));
+            self.parts.branch(inputs, arm.stages, Some(sink.clone()));
         }
     }
 
@@ -252,36 +247,18 @@ impl Lowerer<'_> {
             .into_iter()
             .map(|source| match source {
                 Source::Branch(index) => Input::Branch(index),
-                Source::Events(filter) => {
-                    let known = self.filters.iter().position(|other| *other == filter);
-                    Input::Filter(known.unwrap_or_else(|| {
-                        self.filters.push(filter);
-                        self.filters.len() - 1
-                    }))
-                }
+                Source::Events(filter) => self.parts.filter(filter),
             })
             .collect()
-    }
-
-    fn branch(&mut self, inputs: Vec<Input>, stages: Vec<Stage>, sink: Option<Sink>) -> usize {
-        self.branches.push(Branch { inputs, stages, sink });
-        self.branches.len() - 1
-    }
-
-    /// A column name that no query can write.
-    fn fresh_name(&mut self, name: &str) -> Arc<str> {
-        self.fresh += 1;
-        format!("{name}~{}", self.fresh).into()
     }
 
     fn finish(mut self) -> Lowered {
         self.diagnostics.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
         let faulty = self.diagnostics.iter().any(|diagnostic| diagnostic.level == Level::Error);
         let refused = self.reasons.iter().any(|reason| reason.verdict >= Verdict::Unsupported);
-        let empty = !self.branches.iter().any(|branch| branch.sink.is_some());
+        let empty = !self.parts.ends_in_a_sink();
         let runs = !faulty && !refused && !empty;
-        let body = runs
-            .then_some(RuleBody { filters: self.filters, tail: Tail::Pipeline(Pipeline { branches: self.branches }) });
+        let body = runs.then(|| self.parts.into_body());
         Lowered { body, reasons: self.reasons, diagnostics: self.diagnostics, ..Lowered::default() }
     }
 
