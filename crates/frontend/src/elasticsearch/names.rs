@@ -19,6 +19,31 @@ pub(crate) struct Fields<'a> {
     pub(crate) taxonomy: Taxonomy,
 }
 
+/// How many tests of fields one query may come to. A word without a field is one for every field there is, so a long text
+/// would fill the memory; Elasticsearch refuses far fewer (`indices.query.bool.max_clause_count`).
+const MOST_TESTS: usize = 200_000;
+
+/// Counts the tests of fields that a query comes to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TestCount(usize);
+
+impl TestCount {
+    /// Whether there were too many already.
+    pub(crate) fn is_spent(self) -> bool {
+        self.0 > MOST_TESTS
+    }
+
+    /// So many more; the reason not to run the query if those are too many.
+    pub(crate) fn add(&mut self, tests: usize) -> Result<(), SupportReason> {
+        self.0 = self.0.saturating_add(tests);
+        if !self.is_spent() {
+            return Ok(());
+        }
+        let message = format!("it comes to more than {MOST_TESTS} tests of fields; name the fields that it is about");
+        Err(SupportReason { verdict: Verdict::Unsupported, code: "size", message, span: None })
+    }
+}
+
 impl Fields<'_> {
     /// The field of this name.
     pub(crate) fn named(&self, path: &str) -> Typed {

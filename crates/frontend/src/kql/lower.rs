@@ -26,7 +26,7 @@ use crate::{
     Lowered,
     elasticsearch::{
         field::Typed,
-        names::Fields,
+        names::{Fields, TestCount},
         now,
         search::{End, Misfit, described},
     },
@@ -44,7 +44,15 @@ pub fn condition(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -
         return Condition { predicate: Predicate::Constant(false), reasons: Vec::new(), diagnostics, failed: true };
     }
     let fields = Fields { schemas, taxonomy: options.taxonomy };
-    let mut lowering = Lowering { file, options, fields, reasons: Vec::new(), diagnostics, prefix: String::new() };
+    let mut lowering = Lowering {
+        file,
+        options,
+        fields,
+        reasons: Vec::new(),
+        diagnostics,
+        tests: TestCount::default(),
+        prefix: String::new(),
+    };
     let predicate = lowering.node(&node);
     let failed = lowering.diagnostics.iter().any(|d| d.level == Level::Error);
     Condition { predicate, reasons: lowering.reasons, diagnostics: lowering.diagnostics, failed }
@@ -56,6 +64,7 @@ struct Lowering<'a> {
     fields: Fields<'a>,
     reasons: Vec<SupportReason>,
     diagnostics: Vec<Diagnostic>,
+    tests: TestCount,
     /// What stands before the names inside `field: { … }`.
     prefix: String,
 }
@@ -73,8 +82,20 @@ impl Lowering<'_> {
         }
     }
 
+    /// The fields, or none if the query would come to too many tests.
+    fn counted(&mut self, fields: Vec<Typed>, span: Span) -> Vec<Typed> {
+        match self.tests.add(fields.len()) {
+            Ok(()) => fields,
+            Err(reason) => {
+                self.reason(reason, span);
+                Vec::new()
+            }
+        }
+    }
+
     fn node(&mut self, node: &Node) -> Predicate {
         match &node.kind {
+            _ if self.tests.is_spent() => Predicate::Constant(false),
             NodeKind::Error => Predicate::Constant(false),
             NodeKind::Everything => Predicate::Constant(true),
             NodeKind::And(parts) => Predicate::all(parts.iter().map(|part| self.node(part)).collect::<Vec<_>>()),
@@ -86,7 +107,7 @@ impl Lowering<'_> {
             NodeKind::Free(value) if value.is_star() => Predicate::Constant(true),
             NodeKind::Free(value) => {
                 self.reason(Fields::beyond_known(), value.span);
-                let fields = self.fields.defaults();
+                let fields = self.counted(self.fields.defaults(), value.span);
                 Predicate::any(fields.iter().filter_map(|typed| self.value(typed, value).ok()).collect::<Vec<_>>())
             }
         }
@@ -126,7 +147,7 @@ impl Lowering<'_> {
         if value.is_star() {
             return self.fields.exists(&name);
         }
-        let fields = self.fields.matching(&name);
+        let fields = self.counted(self.fields.matching(&name), field.span);
         let single = fields.len() == 1;
         let mut found = Vec::new();
         for typed in fields {
@@ -174,7 +195,7 @@ impl Lowering<'_> {
             let (low, high) = if above { (end, None) } else { (None, end) };
             typed.range(low, high, now)
         };
-        let fields = self.fields.matching(&name);
+        let fields = self.counted(self.fields.matching(&name), field.span);
         let single = fields.len() == 1;
         let mut found = Vec::new();
         for typed in fields {

@@ -26,7 +26,7 @@ use crate::{
     Lowered,
     elasticsearch::{
         field::Typed,
-        names::Fields,
+        names::{Fields, TestCount},
         now,
         search::{End, Misfit, described},
     },
@@ -46,7 +46,8 @@ pub fn condition(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -
         return Condition { predicate: Predicate::Constant(false), reasons: Vec::new(), diagnostics, failed: true };
     }
     let fields = Fields { schemas, taxonomy: options.taxonomy };
-    let mut lowering = Lowering { file, options, fields, reasons: Vec::new(), diagnostics };
+    let mut lowering =
+        Lowering { file, options, fields, reasons: Vec::new(), diagnostics, tests: TestCount::default() };
     let predicate = lowering.clauses(&query, true);
     let failed = lowering.diagnostics.iter().any(|d| d.level == Level::Error);
     Condition { predicate, reasons: lowering.reasons, diagnostics: lowering.diagnostics, failed }
@@ -66,6 +67,7 @@ struct Lowering<'a> {
     fields: Fields<'a>,
     reasons: Vec<SupportReason>,
     diagnostics: Vec<Diagnostic>,
+    tests: TestCount,
 }
 
 /// What is asked of one field.
@@ -91,6 +93,7 @@ impl Lowering<'_> {
         let occurs = self.occurs(&query.clauses);
         let (mut must, mut should) = (Vec::new(), Vec::new());
         let mut positive = false;
+        let any_must = occurs.contains(&Occur::Must);
         for (clause, occur) in query.clauses.iter().zip(occurs) {
             let predicate = self.node(&clause.node);
             positive |= occur != Occur::MustNot;
@@ -107,15 +110,11 @@ impl Lowering<'_> {
             return Predicate::Constant(false);
         }
         // With a must among them the others only count for the score; those that must not are no must.
-        let only_negative = must.len() == query.clauses.len() - should.len() && !self.any_must(&query.clauses);
+        let only_negative = must.len() == query.clauses.len() - should.len() && !any_must;
         if !should.is_empty() && only_negative {
             must.push(Predicate::any(should));
         }
         Predicate::all(must)
-    }
-
-    fn any_must(&self, clauses: &[Clause]) -> bool {
-        self.occurs(clauses).contains(&Occur::Must)
     }
 
     /// What the words between and the signs before clauses make of each.
@@ -145,6 +144,7 @@ impl Lowering<'_> {
 
     fn node(&mut self, node: &Node) -> Predicate {
         match node {
+            _ if self.tests.is_spent() => Predicate::Constant(false),
             Node::Error => Predicate::Constant(false),
             Node::Group(query) => self.clauses(query, false),
             Node::Leaf { field, leaf, span } => self.leaf(field.as_ref(), leaf, *span),
@@ -262,6 +262,10 @@ impl Lowering<'_> {
                 names.iter().flat_map(|name| self.fields.matching(name)).collect()
             }
         };
+        if let Err(reason) = self.tests.add(fields.len()) {
+            self.reason(reason, span);
+            return Predicate::Constant(false);
+        }
         let single = fields.len() == 1;
         let mut found = Vec::new();
         for typed in fields {
