@@ -158,28 +158,25 @@ impl Scanner {
         let mut active = Vec::new();
         for (number, (field, cache)) in state.program.fields.iter().zip(&mut state.values).enumerate() {
             let start = Instant::now();
-            if field.binding.is_everything() {
+            let mut take = |column: Column| {
+                let (looked_at, known) = cache.counts();
+                let (sets, bytes) = cache.sets(&field.matcher, &column, &mut self.found);
+                self.remembered += bytes;
+                self.stats.values += cache.counts().0 - looked_at;
+                self.stats.values_known += cache.counts().1 - known;
+                active.extend(ActiveField::new(number as u32, column, sets));
+            };
+            let normalised = if field.binding.is_everything() {
                 // The tests that a row passes are those that any of its columns passes, so each column is a field of
                 // its own here: signatures join what they find.
-                for column in batch.leaves() {
-                    let (looked_at, known) = cache.counts();
-                    let (sets, bytes) = cache.sets(&field.matcher, &column, &mut self.found);
-                    self.remembered += bytes;
-                    self.stats.values += cache.counts().0 - looked_at;
-                    self.stats.values_known += cache.counts().1 - known;
-                    active.extend(ActiveField::new(number as u32, column, sets));
-                }
-                self.stats.index_nanos += nanos(start);
-                continue;
-            }
-            let column = field.binding.column(batch);
-            let normalised = Instant::now();
-            let (looked_at, known) = cache.counts();
-            let (sets, bytes) = cache.sets(&field.matcher, &column, &mut self.found);
-            self.remembered += bytes;
-            self.stats.values += cache.counts().0 - looked_at;
-            self.stats.values_known += cache.counts().1 - known;
-            active.extend(ActiveField::new(number as u32, column, sets));
+                batch.leaves().for_each(take);
+                start
+            } else {
+                let column = field.binding.column(batch);
+                let normalised = Instant::now();
+                take(column);
+                normalised
+            };
             self.stats.normalise_nanos += (normalised - start).as_nanos() as u64;
             self.stats.index_nanos += nanos(normalised);
         }

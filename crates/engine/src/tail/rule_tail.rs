@@ -358,15 +358,7 @@ fn take_correlated(
             return;
         };
         let mut share = |tuples: Vec<Vec<Value>>| -> Vec<KeyTuple> {
-            let share = |tuple: Vec<Value>| match known.get(tuple.as_slice()) {
-                Some(shared) => Arc::clone(shared),
-                None => {
-                    let tuple = KeyTuple::from(tuple);
-                    known.insert(Arc::clone(&tuple));
-                    tuple
-                }
-            };
-            tuples.into_iter().map(share).collect()
+            tuples.into_iter().map(|tuple| shared(known, tuple)).collect()
         };
         let read = |read: &CorrelationRead| {
             let keys = share(field_tuples(&read.keys, hand, taken));
@@ -377,6 +369,16 @@ fn take_correlated(
         let read: Vec<Read> = reads.iter().map(read).collect();
         hits.push(CorrelationHit { place: place.clone(), leaf, read, event: hand.id() });
     }
+}
+
+/// The tuple as it is held once for all hits.
+fn shared(known: &mut FxHashSet<KeyTuple>, tuple: Vec<Value>) -> KeyTuple {
+    if let Some(shared) = known.get(tuple.as_slice()) {
+        return Arc::clone(shared);
+    }
+    let tuple = KeyTuple::from(tuple);
+    known.insert(Arc::clone(&tuple));
+    tuple
 }
 
 /// The combinations of the fields' values as text, none if one is missing.
@@ -414,12 +416,7 @@ impl StepHits {
             };
             let event = shown.then(|| hand.id());
             for key in keys {
-                let known = self.keys.get(key.as_slice()).map(Arc::clone);
-                let key = known.unwrap_or_else(|| {
-                    let key: KeyTuple = key.into();
-                    self.keys.insert(Arc::clone(&key));
-                    key
-                });
+                let key = shared(&mut self.keys, key);
                 taken.bytes += size_of::<StepHit<Option<EventId>>>() as u64;
                 self.hits.push(StepHit { place: place.clone(), step: number, key, event });
             }
