@@ -21,7 +21,7 @@ use crate::{
     arguments::{AlertFormat, Hunt, Route, SplunkMode},
     config::Config,
     outcome::{Outcome, count, tell_input},
-    risk::{self, Ledger},
+    risk::{self, RunRisk},
     rules,
     scan::Plan,
     simulate::{self, RunLog},
@@ -53,17 +53,16 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let rule_set = compile(runnable, &schemas, arguments.route);
     let site = Arc::new(risk::site(&arguments.risk, &config)?);
     let incidents = arguments.risk.incidents || config.risk.incidents;
-    let ledger = Ledger::new(&rule_set, Arc::clone(&site), incidents, &schemas);
-    let out = open(arguments, &schemas, site, &ledger)?;
+    let run_risk = RunRisk::new(&rule_set, Arc::clone(&site), incidents, &schemas);
+    let out = open(arguments, &schemas, site, &run_risk)?;
     let settings = settings(arguments, &span, rules::tables(&pack.knowledge));
     let mut run_log = RunLog::open(arguments.ledger.as_deref(), &rule_set)?;
     let mut indicators = Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings));
     simulate::read_indicators(&arguments.indicators, &mut indicators)?;
     let swept = sweep(plan, (&rule_set, &settings), &span, &out, (indicators, &mut run_log));
     let log_failed = run_log.close(&swept.scan.tails.runs);
-    let (added_up, risk_faults) = ledger.finish(&schemas, &settings, arguments.route);
+    let (added_up, risk_faults) = run_risk.finish(&settings, arguments.route);
     out.write(&added_up);
-    risk_faults.iter().for_each(|fault| eprintln!("error: {fault}"));
     let swept = Swept { alerts: out.count.load(Ordering::Relaxed), ..swept };
     let failed = out.close();
     swept.record(&mut stats);
@@ -91,7 +90,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     Ok(match () {
         () if swept.report.events == 0 => Outcome::NothingRan,
         () if arguments.fail_on_alert && swept.alerts > 0 => Outcome::Alerts,
-        () => Outcome::of(rule_faults || input_faults || tail_faults || !risk_faults.is_empty()),
+        () => Outcome::of(rule_faults || input_faults || tail_faults || risk_faults),
     })
 }
 
@@ -285,7 +284,7 @@ type Sink<'s> = (Writer<'s, Box<dyn Write + Send>>, Option<io::Error>);
 /// Where all threads' alerts go.
 struct Output<'s> {
     writer: Mutex<Sink<'s>>,
-    ledger: &'s Ledger<'s>,
+    run_risk: &'s RunRisk<'s>,
     count: AtomicU64,
     nanos: AtomicU64,
 }
@@ -294,7 +293,7 @@ fn open<'s>(
     arguments: &Hunt,
     schemas: &'s Schemas,
     site: Arc<Site>,
-    ledger: &'s Ledger<'s>,
+    run_risk: &'s RunRisk<'s>,
 ) -> Result<Output<'s>, String> {
     let to_terminal = arguments.output.is_none() && io::stdout().is_terminal();
     let out: Box<dyn Write + Send> = match &arguments.output {
@@ -323,7 +322,7 @@ fn open<'s>(
         ..lurcher_outputs::Settings::default()
     };
     let writer = Writer::new(out, format, settings, schemas);
-    Ok(Output { writer: Mutex::new((writer, None)), ledger, count: AtomicU64::new(0), nanos: AtomicU64::new(0) })
+    Ok(Output { writer: Mutex::new((writer, None)), run_risk, count: AtomicU64::new(0), nanos: AtomicU64::new(0) })
 }
 
 /// How many columns the terminal has; 110 where there is none.
@@ -336,9 +335,14 @@ pub(crate) fn width() -> usize {
 }
 
 impl Output<'_> {
+    /// Writes what rules found, and adds it to the risk of the run.
+    fn take(&self, alerts: &[Alert]) {
+        self.run_risk.take(alerts);
+        self.write(alerts);
+    }
+
     fn write(&self, alerts: &[Alert]) {
         let start = std::time::Instant::now();
-        self.ledger.take(alerts);
         let mut guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let (writer, failed) = &mut *guard;
         for alert in alerts {
@@ -369,7 +373,7 @@ impl Pending<'_, '_> {
     }
 
     fn write(&mut self) {
-        self.out.write(&self.kept);
+        self.out.take(&self.kept);
         self.kept.clear();
     }
 }

@@ -96,8 +96,8 @@ fn list(path: &Path, kind: ObjectType, names: &[&str], directory: &mut Directory
 }
 
 /// The risk index of a run.
-pub(crate) struct Ledger<'s> {
-    schemas: &'s Schemas,
+pub(crate) struct RunRisk<'s> {
+    schemas: &'s Arc<Schemas>,
     site: Arc<Site>,
     incidents: bool,
     /// The rules that read the risk index.
@@ -112,20 +112,20 @@ struct Known {
     events: Vec<serde_json::Value>,
 }
 
-impl<'s> Ledger<'s> {
+impl<'s> RunRisk<'s> {
     /// An empty one, for a run of these rules.
-    pub(crate) fn new(rules: &RuleSet, site: Arc<Site>, incidents: bool, schemas: &'s Schemas) -> Self {
+    pub(crate) fn new(rules: &RuleSet, site: Arc<Site>, incidents: bool, schemas: &'s Arc<Schemas>) -> Self {
         let shape = shape();
         let reads = |number: usize, rule: &Rule| {
-            let plan = rules.plan(number as u32, &shape);
-            names_risk(rule) && plan.values().any(|plan| !matches!(plan, FilterPlan::Never | FilterPlan::NotRouted))
+            let live = |plan: &FilterPlan| !matches!(plan, FilterPlan::Never | FilterPlan::NotRouted);
+            names_risk(rule) && rules.plan(number as u32, &shape).values().any(live)
         };
         let readers = rules.rules().iter().enumerate().filter(|(number, rule)| reads(*number, rule));
         Self {
             schemas,
             incidents,
             readers: readers.map(|(_, rule)| Arc::clone(rule)).collect(),
-            known: Mutex::new(Known { index: RiskIndex::new(Site::clone(&site)), events: Vec::new() }),
+            known: Mutex::new(Known { index: RiskIndex::new(Arc::clone(&site)), events: Vec::new() }),
             site,
         }
     }
@@ -146,33 +146,31 @@ impl<'s> Ledger<'s> {
         }
     }
 
-    /// When all alerts are there: what is found in them.
-    pub(crate) fn finish(
-        &self,
-        schemas: &Arc<Schemas>,
-        settings: &Arc<Settings>,
-        route: Route,
-    ) -> (Vec<Alert>, Vec<String>) {
+    /// When all alerts are there: what is found in them, and whether something went wrong, which has been told.
+    pub(crate) fn finish(&self, settings: &Arc<Settings>, route: Route) -> (Vec<Alert>, bool) {
         let mut known = std::mem::take(&mut *self.known.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut faults = Vec::new();
+        let mut faults = false;
         let mut alerts = Vec::new();
         if !self.readers.is_empty() && !known.events.is_empty() {
             match batch(&mut known.events) {
                 Ok(batch) => {
-                    let rules = hunt::compile(self.readers.clone(), schemas, route);
+                    let rules = hunt::compile(self.readers.clone(), self.schemas, route);
                     let mut scanner = Scanner::new(Arc::clone(&rules), Arc::clone(settings));
                     scanner.scan(&batch, &mut alerts);
                     let stats: ScanStats = Scanner::finish(vec![scanner], &mut alerts);
-                    hunt::tell_tails(&rules, &stats);
+                    faults = hunt::tell_tails(&rules, &stats);
                 }
-                Err(error) => faults.push(format!("the risk index of this run cannot be read: {error}")),
+                Err(error) => {
+                    eprintln!("error: the risk index of this run cannot be read: {error}");
+                    faults = true;
+                }
             }
         }
         if self.incidents {
             if known.index.undated() > 0 {
                 eprintln!("warning: {} alerts carry no time and count for no risk incident", known.index.undated());
             }
-            alerts.extend(known.index.incidents(&IncidentRule::defaults(), schemas));
+            alerts.extend(known.index.incidents(&IncidentRule::defaults(), self.schemas));
         }
         // A rule that also found something of its own in the input is the same rule, not a second alert.
         let mut seen = HashSet::new();

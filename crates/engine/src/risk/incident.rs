@@ -107,14 +107,14 @@ impl IncidentRule {
 /// The risk events of a run.
 #[derive(Debug, Default)]
 pub struct RiskIndex {
-    site: Site,
+    site: Arc<Site>,
     objects: BTreeMap<(ObjectType, String), Vec<RiskEvent>>,
     undated: u64,
 }
 
 impl RiskIndex {
     /// An empty one.
-    pub fn new(site: Site) -> Self {
+    pub fn new(site: Arc<Site>) -> Self {
         Self { site, ..Self::default() }
     }
 
@@ -351,7 +351,7 @@ mod tests {
     }
 
     fn incidents(site: Site, alerts: &[Alert]) -> Vec<String> {
-        let mut index = RiskIndex::new(site);
+        let mut index = RiskIndex::new(Arc::new(site));
         for alert in alerts {
             index.take(alert);
         }
