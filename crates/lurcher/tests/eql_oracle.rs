@@ -14,22 +14,10 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{hunt, root, shared};
+use support::{cells, file_name, hunt, oracle_data, root};
 
 /// Rule, file, member of an archive, numbers of the events in the order of the sequence.
 type Hit = [String; 4];
-
-fn data() -> Option<PathBuf> {
-    let Some(data) = shared("data") else {
-        eprintln!("skipped: ../shared/data is absent");
-        return None;
-    };
-    if cfg!(debug_assertions) && std::env::var_os("LURCHER_SLOW_TESTS").is_none() {
-        eprintln!("skipped: slow without optimisation; set LURCHER_SLOW_TESTS to run it");
-        return None;
-    }
-    Some(data)
-}
 
 fn sweep(data: &Path, threads: &str) -> Vec<Value> {
     let at = |path: &str| data.join(path).to_string_lossy().into_owned();
@@ -38,33 +26,15 @@ fn sweep(data: &Path, threads: &str) -> Vec<Value> {
     hunt(&[&[events.as_str(), &cases, "-r", &rules], &choice[..]].concat()).1
 }
 
-/// The cells of a line of CSV.
-fn cells(line: &str) -> Vec<String> {
-    let mut cells = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(String::new()),
-            other => cells.last_mut().unwrap().push(other),
-        }
-    }
-    cells
-}
-
-fn file_name(path: &str) -> String {
-    path.rsplit(['/', '\\']).next().unwrap().to_owned()
-}
-
 fn hit(alert: &Value, data: &Path) -> Hit {
     let events = alert["events"].as_array().unwrap();
     let (file, member) = {
         let path = events[0]["file"].as_str().unwrap();
-        path.split_once('!').map_or((path, String::new()), |(file, member)| (file, file_name(member)))
+        path.split_once('!').map_or((path, ""), |(file, member)| (file, file_name(member)))
     };
     let file = Path::new(file).strip_prefix(data).unwrap().to_string_lossy().into_owned();
     // A member that is only the name of the decompressed file says nothing more than the file itself.
-    let member = if file_name(file.trim_end_matches(".gz")) == member { String::new() } else { member };
+    let member = if file_name(file.trim_end_matches(".gz")) == member { "" } else { member }.to_owned();
     let records: Vec<&str> = events.iter().map(|event| event["record"].as_str().unwrap()).collect();
     [alert["rule"]["id"].as_str().unwrap().to_owned(), file, member, records.join("|")]
 }
@@ -81,7 +51,7 @@ fn wanted(data: &Path) -> BTreeSet<Hit> {
     let hits = text.lines().skip(1).map(|line| {
         let cells = cells(line);
         let records: Vec<&str> = cells[4].split('|').map(|record| record.trim_start_matches(['r', 'L'])).collect();
-        [cells[0].clone(), cells[2].clone(), file_name(&cells[3]), records.join("|")]
+        [cells[0].clone(), cells[2].clone(), file_name(&cells[3]).to_owned(), records.join("|")]
     });
     hits.collect()
 }
@@ -103,7 +73,7 @@ fn explained() -> BTreeMap<String, (usize, usize)> {
 
 #[test]
 fn every_difference_from_the_oracle_is_explained_and_threads_do_not_matter() {
-    let Some(data) = data() else { return };
+    let Some(data) = oracle_data() else { return };
     let alerts = sweep(&data, "2");
     let rules = fs::read_to_string(data.join("oracle/eql_rules.csv")).unwrap();
     let rules: BTreeSet<String> = rules.lines().skip(1).map(|line| cells(line).swap_remove(0)).collect();

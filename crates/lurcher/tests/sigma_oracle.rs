@@ -15,29 +15,13 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{hunt, lurcher, root, shared};
+use support::{file_name, hunt, lurcher, oracle_data, root, shared};
 
 /// Rules with hits that the oracle does not have, how many, and the heading in docs/sigma-oracle.md that says why.
 const EXPLAINED: [(&str, usize, &str); 1] = [("ab4561b1-6c7e-48a7-ad08-087cfb9ce8f1", 13, "guid-braces")];
 
 /// Rule, file, member of an archive, number of the event.
 type Hit = (String, String, String, String);
-
-fn data() -> Option<PathBuf> {
-    let Some(data) = shared("data") else {
-        eprintln!("skipped: ../shared/data is absent");
-        return None;
-    };
-    if cfg!(debug_assertions) && std::env::var_os("LURCHER_SLOW_TESTS").is_none() {
-        eprintln!("skipped: slow without optimisation; set LURCHER_SLOW_TESTS to run it");
-        return None;
-    }
-    Some(data)
-}
-
-fn file_name(path: &str) -> &str {
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
-}
 
 /// The hits of an alert. The oracle numbers events of EVTX by their own `EventRecordID`, which a record that was exported
 /// again does not have in its header.
@@ -72,7 +56,7 @@ fn wanted(data: &Path) -> BTreeMap<Hit, String> {
 
 #[test]
 fn every_hit_on_which_engines_agree_is_found_and_no_other_but_what_is_explained() {
-    let Some(data) = data() else { return };
+    let Some(data) = oracle_data() else { return };
     let at = |path: &str| data.join(path).to_string_lossy().into_owned();
     let (events, cases, rules) = (at("events"), at("sigma_regression"), at("rules/sigma"));
     let choice = ["--route", "strict", "--quiet", "--max-evidence", "1000000"];
@@ -115,8 +99,8 @@ fn every_regression_case_fires() {
         }
     }
     let checked = String::from_utf8(lurcher(&["check", &rules, "--format", "json"]).stdout).unwrap();
-    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].as_str().map(str::to_owned);
-    let known: std::collections::BTreeSet<String> = checked.lines().filter_map(id).collect();
+    let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].as_str().map(str::to_owned);
+    let known: BTreeSet<String> = checked.lines().filter_map(id).collect();
     let mut infos = Vec::new();
     collect(&data.join("sigma_regression"), &mut infos);
     let mut silent = Vec::new();

@@ -15,50 +15,20 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{hunt, root, shared};
+use support::{cells, file_name, hunt, oracle_data, root};
 
 /// Rule, file, member of an archive, record.
 type Hit = [String; 4];
-
-fn data() -> Option<PathBuf> {
-    let Some(data) = shared("data") else {
-        eprintln!("skipped: ../shared/data is absent");
-        return None;
-    };
-    if cfg!(debug_assertions) && std::env::var_os("LURCHER_SLOW_TESTS").is_none() {
-        eprintln!("skipped: slow without optimisation; set LURCHER_SLOW_TESTS to run it");
-        return None;
-    }
-    Some(data)
-}
-
-/// The cells of a line of CSV.
-fn cells(line: &str) -> Vec<String> {
-    let mut cells = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(String::new()),
-            other => cells.last_mut().unwrap().push(other),
-        }
-    }
-    cells
-}
-
-fn file_name(path: &str) -> String {
-    path.rsplit(['/', '\\']).next().unwrap().to_owned()
-}
 
 fn hits(alert: &Value, data: &Path) -> Vec<Hit> {
     let rule = alert["rule"]["id"].as_str().unwrap();
     let hit = |event: &Value| {
         let path = event["file"].as_str().unwrap();
-        let (file, member) = path.split_once('!').map_or((path, String::new()), |(file, m)| (file, file_name(m)));
+        let (file, member) = path.split_once('!').map_or((path, ""), |(file, m)| (file, file_name(m)));
         let file = Path::new(file).strip_prefix(data).unwrap().to_string_lossy().into_owned();
         let file = file.strip_suffix(".gz").map_or(file.clone(), str::to_owned);
         // A member that is only the name of the decompressed file says nothing more than the file itself.
-        let member = if file_name(&file) == member { String::new() } else { member };
+        let member = if file_name(&file) == member { "" } else { member }.to_owned();
         [rule.to_owned(), file, member, event["record"].as_str().unwrap().to_owned()]
     };
     alert["events"].as_array().unwrap().iter().map(hit).collect()
@@ -83,7 +53,7 @@ fn explained() -> BTreeMap<String, usize> {
 #[test]
 #[ignore = "the whole content at once needs more than 16 GiB; run it with --ignored on a large machine"]
 fn what_is_beyond_dispute_is_found_and_nothing_is_found_where_nothing_is() {
-    let Some(data) = data() else { return };
+    let Some(data) = oracle_data() else { return };
     let at = |path: &str| data.join(path).to_string_lossy().into_owned();
     let (events, cases, rules) = (at("events"), at("sigma_regression"), at("rules/escu"));
     let arguments = [events.as_str(), &cases, "-r", &rules, "--language", "spl", "--route", "any", "--quiet"];
@@ -92,7 +62,8 @@ fn what_is_beyond_dispute_is_found_and_nothing_is_found_where_nothing_is() {
     let mut differences: BTreeMap<String, usize> = BTreeMap::new();
     for row in column(&data.join("oracle/spl_hits.csv"), |cells| cells[5] == "high") {
         let file = row[2].strip_suffix(".gz").unwrap_or(&row[2]).to_owned();
-        let hit = [row[0].clone(), file, file_name(&row[3]), row[4].trim_start_matches(['r', 'L']).to_owned()];
+        let hit =
+            [row[0].clone(), file, file_name(&row[3]).to_owned(), row[4].trim_start_matches(['r', 'L']).to_owned()];
         if !got.contains(&hit) {
             *differences.entry(row[0].clone()).or_default() += 1;
         }

@@ -25,6 +25,38 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
+/// The data for sweeps over real telemetry; none where it is absent, or where a sweep would take too long.
+pub(crate) fn oracle_data() -> Option<PathBuf> {
+    let Some(data) = shared("data") else {
+        eprintln!("skipped: ../shared/data is absent");
+        return None;
+    };
+    if cfg!(debug_assertions) && std::env::var_os("LURCHER_SLOW_TESTS").is_none() {
+        eprintln!("skipped: slow without optimisation; set LURCHER_SLOW_TESTS to run it");
+        return None;
+    }
+    Some(data)
+}
+
+/// The cells of a line of CSV.
+pub(crate) fn cells(line: &str) -> Vec<String> {
+    let mut cells = vec![String::new()];
+    let mut quoted = false;
+    for character in line.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ',' if !quoted => cells.push(String::new()),
+            other => cells.last_mut().unwrap().push(other),
+        }
+    }
+    cells
+}
+
+/// What stands behind the last separator of a path.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
 /// Runs `lurcher` in an empty folder of its own, so that no settings of the machine's matter.
 pub(crate) fn lurcher(arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
