@@ -284,26 +284,27 @@ pub(crate) struct Rules {
     pub(crate) selection: Selection,
 }
 
-/// Which of the rules. Several values of one flag: any of them; several flags: all of them.
+/// Which of the rules. Several values of one flag (repeated, or with commas where no name holds one): any of them;
+/// several flags: all of them.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Selection {
     /// Only rules of this vendor: elastic, splunk, sigma.
-    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Choosing rules")]
     pub(crate) vendor: Vec<String>,
-    /// Only rules in this language: eql, spl2 …
-    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    /// Only rules in this language: eql, spl2 … (here and below, several with commas: any of them).
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Choosing rules")]
     pub(crate) language: Vec<String>,
     /// Only rules of at least this severity: informational, low, medium, high, critical.
     #[arg(long, value_name = "LEVEL", help_heading = "Choosing rules")]
     pub(crate) severity: Option<String>,
     /// Only rules of this status: production, experimental, deprecated …
-    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Choosing rules")]
     pub(crate) status: Vec<String>,
     /// Only rules for this ATT&CK technique (T1059 also means T1059.001).
-    #[arg(long, value_name = "ID", help_heading = "Choosing rules")]
+    #[arg(long, value_name = "ID", value_delimiter = ',', help_heading = "Choosing rules")]
     pub(crate) technique: Vec<String>,
     /// Only rules for this ATT&CK tactic, by id or name.
-    #[arg(long, value_name = "TACTIC", help_heading = "Choosing rules")]
+    #[arg(long, value_name = "TACTIC", value_delimiter = ',', help_heading = "Choosing rules")]
     pub(crate) tactic: Vec<String>,
     /// Only rules of this analytic story.
     #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
@@ -312,7 +313,7 @@ pub(crate) struct Selection {
     #[arg(long, value_name = "TAG", help_heading = "Choosing rules")]
     pub(crate) tag: Vec<String>,
     /// Only rules for this platform: windows, linux …
-    #[arg(long, value_name = "NAME", help_heading = "Choosing rules")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Choosing rules")]
     pub(crate) platform: Vec<String>,
     /// Only rules whose id or name matches (`*` is a wildcard).
     #[arg(long, value_name = "PATTERN", help_heading = "Choosing rules")]
