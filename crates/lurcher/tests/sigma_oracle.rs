@@ -23,7 +23,8 @@ const EXPLAINED: [(&str, usize, &str); 1] = [("ab4561b1-6c7e-48a7-ad08-087cfb9ce
 /// Rule, file, member of an archive, number of the event.
 type Hit = (String, String, String, String);
 
-/// The hits of an alert.
+/// The hits of an alert. The oracle numbers events of EVTX by their own `EventRecordID`, which a record that was exported
+/// again does not have in its header.
 fn hits(alert: &Value, data: &Path) -> Vec<Hit> {
     let rule = alert["rule"]["id"].as_str().unwrap();
     let hit = |event: &Value| {
@@ -31,7 +32,9 @@ fn hits(alert: &Value, data: &Path) -> Vec<Hit> {
         let (file, member) = path.split_once('!').unwrap_or((path, ""));
         let file = Path::new(file).strip_prefix(data).unwrap().to_string_lossy().trim_end_matches(".gz").to_owned();
         let member = if file_name(member) == file_name(&file) { "" } else { file_name(member) };
-        (rule.to_owned(), file, member.to_owned(), event["record"].as_str().unwrap().to_owned())
+        let own = event["doc"]["EventRecordID"].as_str().filter(|_| path.contains(".evtx"));
+        let record = own.unwrap_or_else(|| event["record"].as_str().unwrap());
+        (rule.to_owned(), file, member.to_owned(), record.to_owned())
     };
     alert["events"].as_array().unwrap().iter().map(hit).collect()
 }

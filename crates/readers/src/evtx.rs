@@ -101,7 +101,7 @@ impl Reader<'_> {
                 }
             };
             let (text, _) = lossy(&xml);
-            if let Err(message) = self.xml_event(&text, Place { ordinal, record: id }) {
+            if let Err(message) = self.evtx_event(&text, Place { ordinal, record: id }) {
                 self.problem("evtx-record", format!("{}, record {id}", place(number)), message);
             }
         }

@@ -91,8 +91,7 @@ impl<'s> Reader<'s> {
         }
     }
 
-    /// Reads one XML event, or one record of an EVTX file rendered as XML; its record is its `EventRecordID`, if it
-    /// has one. The number in the header of an EVTX record may be another: exporting a log again numbers them anew.
+    /// Reads one XML event; its record is its `EventRecordID`, if it has one.
     pub(crate) fn xml_event(&mut self, text: &str, place: Place) -> Result<(), String> {
         self.start_event();
         let event = xml::event(text, &mut self.desk)?;
@@ -100,6 +99,14 @@ impl<'s> Reader<'s> {
         event.finish(&self.desk, &mut self.rows, Place { ordinal: place.ordinal, record });
         self.count("windows");
         Ok(())
+    }
+
+    /// Reads one record of an EVTX file, rendered as XML; its record is the identifier in the record's header. That
+    /// names one record of one file: a log that was exported again has new ones there, and keeps in `EventRecordID`,
+    /// which the event shows, those of the log that it came from.
+    pub(crate) fn evtx_event(&mut self, text: &str, place: Place) -> Result<(), String> {
+        self.start_event();
+        self.xml_wrapped(text, place)
     }
 
     /// Reads an XML event that was found in a document; its record is the document's. The text of the event at hand
