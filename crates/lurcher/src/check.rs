@@ -90,5 +90,10 @@ fn text(out: &mut impl Write, pack: &Pack, checks: &[&CheckRecord], verbose: boo
             figures.0, figures.1, figures.2, figures.3
         )?;
     }
-    writeln!(out, "{} in {}", count(checks.len() as u64, "rule"), count(pack.files as u64, "file"))
+    write!(out, "{} in {}", count(checks.len() as u64, "rule"), count(pack.files as u64, "file"))?;
+    let others: Vec<String> = pack.skipped.iter().map(|(what, found)| format!("{found} {what}")).collect();
+    match others.as_slice() {
+        [] => writeln!(out),
+        others => writeln!(out, "; no rules: {}", others.join(", ")),
+    }
 }
