@@ -1,6 +1,5 @@
-//! SPL2 from text to IR: golden lowerings, faulty queries with their diagnostics, published rules, arbitrary text.
+//! SPL2 from text to IR: golden lowerings, faulty queries with their diagnostics, published rules.
 
-mod arbitrary;
 mod corpus;
 mod errors;
 mod golden;
