@@ -121,7 +121,7 @@ impl RelativeTime {
     /// Reads a time modifier: `now`, `-70m@m`, `@d`, `-1d@d+2h`, `@w1`, `-h`, or a fixed time in seconds since 1970.
     pub fn from_modifier(text: &str) -> Option<Self> {
         let text = text.trim();
-        if text.len() > 6 && text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !text.is_empty() {
             return Some(Self { anchor: Some(Timestamp::from_seconds(text.parse().ok()?)), steps: Vec::new() });
         }
         let mut rest = text.strip_prefix("now").unwrap_or(text).trim_start();
@@ -206,7 +206,8 @@ fn date_math_unit(rest: &mut &str) -> Option<TimeUnit> {
 
 fn modifier_unit(word: &str) -> Option<TimeUnit> {
     Some(match word.to_ascii_lowercase().as_str() {
-        "s" | "sec" | "secs" | "second" | "seconds" => TimeUnit::Second,
+        // Seconds go without saying.
+        "" | "s" | "sec" | "secs" | "second" | "seconds" => TimeUnit::Second,
         "m" | "min" | "mins" | "minute" | "minutes" => TimeUnit::Minute,
         "h" | "hr" | "hrs" | "hour" | "hours" => TimeUnit::Hour,
         "d" | "day" | "days" => TimeUnit::Day,
@@ -348,6 +349,7 @@ mod tests {
         assert_eq!(at("@w0"), "2026-03-01T00:00:00Z");
         assert_eq!(at("@q"), "2026-01-01T00:00:00Z");
         assert_eq!(at("-1mon@mon"), "2026-02-01T00:00:00Z");
+        assert_eq!(at("-90"), "2026-03-04T08:16:12.500Z");
         assert_eq!(at("1767225600"), "2026-01-01T00:00:00Z");
         assert_eq!(RelativeTime::from_modifier("soon"), None);
     }

@@ -2,26 +2,17 @@
 
 use std::fmt::Write;
 
+use jiff::{
+    ToSpan,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 use lurcher_ir::LooseFunction;
-use lurcher_schema::Value;
+use lurcher_schema::{RelativeTime, Timestamp, Value};
 
 use super::{Number, number, numbers::whole, text};
+use crate::eval::time_format::{DAYS, MONTHS};
 
-const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 const DAY: i64 = 86_400;
 /// Years beyond this are no times.
 const MAX_SECONDS: f64 = 253_402_300_799.0;
@@ -34,10 +25,10 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value]) -> Option<Value>
         (F::RelativeTime, [time, modifier]) => written(relative(seconds(time)?, &text(modifier)?)?),
         (F::MonthBucket, [time, months]) => {
             let months = whole(number(months)?).filter(|months| *months > 0)?;
-            let (year, month, _) = civil((seconds(time)? as i64).div_euclid(DAY));
-            let counted = year.checked_mul(12)?.checked_add(month - 1)?;
+            let time = calendar(seconds(time)?)?;
+            let counted = i64::from(time.year()) * 12 + i64::from(time.month()) - 1;
             let start = counted.div_euclid(months).checked_mul(months)?;
-            Some(Value::Int(days(start.div_euclid(12), start.rem_euclid(12) + 1, 1) * DAY))
+            Some(Value::Int(midnight(date(start.div_euclid(12), start.rem_euclid(12) + 1, 1)?)?))
         }
         (F::Duration, [value]) => duration(seconds(value)?).map(Value::text),
         (F::ReadDuration, [value]) => read_duration(&text(value)?),
@@ -56,83 +47,23 @@ fn written(seconds: f64) -> Option<Value> {
     }
 }
 
-/// Days since 1970 of a day of the proleptic Gregorian calendar.
-pub(super) fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year - era * 400;
-    let of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+/// The calendar's reading of seconds since 1970.
+fn calendar(seconds: f64) -> Option<DateTime> {
+    let time = jiff::Timestamp::from_microsecond((seconds * 1e6).round() as i64).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).datetime())
 }
 
-/// Year, month and day of a number of days since 1970.
-fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let of_era = days - era * 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
+fn date(year: i64, month: i64, day: i64) -> Option<Date> {
+    Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?).ok()
 }
 
-/// A time in parts.
-struct Parts {
-    year: i64,
-    month: i64,
-    day: i64,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    micros: i64,
-    /// 0 is Sunday.
-    weekday: i64,
-    of_year: i64,
-    whole: i64,
-}
-
-impl Parts {
-    fn of(seconds: f64) -> Self {
-        let micros = (seconds * 1e6).round() as i64;
-        let whole = micros.div_euclid(1_000_000);
-        let day = whole.div_euclid(DAY);
-        let (year, month, of_month) = civil(day);
-        let of_day = whole.rem_euclid(DAY);
-        Self {
-            year,
-            month,
-            day: of_month,
-            hour: of_day / 3600,
-            minute: of_day / 60 % 60,
-            second: of_day % 60,
-            micros: micros.rem_euclid(1_000_000),
-            weekday: (day + 4).rem_euclid(7),
-            of_year: day - days(year, 1, 1) + 1,
-            whole,
-        }
-    }
-
-    /// Year and number of the ISO week.
-    fn iso_week(&self) -> (i64, i64) {
-        let weekday = if self.weekday == 0 { 7 } else { self.weekday };
-        let week = (self.of_year - weekday + 10) / 7;
-        let weeks_of = |year: i64| {
-            let first = (days(year, 1, 1) + 4).rem_euclid(7);
-            let leap = days(year + 1, 1, 1) - days(year, 1, 1) == 366;
-            if first == 4 || (leap && first == 3) { 53 } else { 52 }
-        };
-        match week {
-            0 => (self.year - 1, weeks_of(self.year - 1)),
-            53 if weeks_of(self.year) < 53 => (self.year + 1, 1),
-            week => (self.year, week),
-        }
-    }
+/// The beginning of a day in seconds since 1970.
+fn midnight(date: Date) -> Option<i64> {
+    Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 fn format_time(seconds: f64, format: &str) -> Option<String> {
-    let parts = Parts::of(seconds);
+    let time = calendar(seconds)?;
     let mut out = String::new();
     let mut letters = format.chars().peekable();
     while let Some(c) = letters.next() {
@@ -150,88 +81,91 @@ fn format_time(seconds: f64, format: &str) -> Option<String> {
             out.push('%');
             break;
         };
-        letter_of(letter, width, plain, &parts, &mut out);
+        letter_of(letter, width, plain, time, &mut out);
     }
     Some(out)
 }
 
-fn letter_of(letter: char, width: Option<usize>, plain: bool, parts: &Parts, out: &mut String) {
-    let name = |names: &[&'static str], at: i64| names.get(at as usize).copied().unwrap_or("");
-    let twelve = if parts.hour % 12 == 0 { 12 } else { parts.hour % 12 };
+fn letter_of(letter: char, width: Option<usize>, plain: bool, time: DateTime, out: &mut String) {
+    let (week, of_year) = (time.date().iso_week_date(), i64::from(time.date().day_of_year()));
+    let (monday_first, sunday_first) = (time.weekday().to_monday_zero_offset(), time.weekday().to_sunday_zero_offset());
+    let day = DAYS[monday_first.unsigned_abs() as usize];
+    let month = MONTHS[time.month().unsigned_abs() as usize - 1];
+    let twelve = (time.hour() + 11) % 12 + 1;
     let mut padded = |number: i64, digits: usize| {
         // Writing to a string cannot fail.
         let _ = if plain { write!(out, "{number}") } else { write!(out, "{number:0digits$}") };
     };
     match letter {
-        'Y' => padded(parts.year, 4),
-        'y' => padded(parts.year.rem_euclid(100), 2),
-        'C' => padded(parts.year.div_euclid(100), 2),
-        'm' => padded(parts.month, 2),
-        'd' => padded(parts.day, 2),
-        'H' => padded(parts.hour, 2),
-        'I' => padded(twelve, 2),
-        'M' => padded(parts.minute, 2),
-        'S' => padded(parts.second, 2),
-        'j' => padded(parts.of_year, 3),
-        'V' => padded(parts.iso_week().1, 2),
-        'G' => padded(parts.iso_week().0, 4),
-        'U' => padded((parts.of_year + 6 - parts.weekday) / 7, 2),
-        'W' => padded((parts.of_year + 6 - (parts.weekday + 6) % 7) / 7, 2),
-        'w' => padded(parts.weekday, 1),
-        'u' => padded(if parts.weekday == 0 { 7 } else { parts.weekday }, 1),
-        's' => padded(parts.whole, 1),
-        'e' => {
-            let _ = write!(out, "{:2}", parts.day);
-        }
-        'k' => {
-            let _ = write!(out, "{:2}", parts.hour);
-        }
-        'l' => {
-            let _ = write!(out, "{twelve:2}");
-        }
-        'A' => out.push_str(name(&DAYS, parts.weekday)),
-        'a' => out.push_str(name(&DAYS, parts.weekday).get(..3).unwrap_or("")),
-        'B' => out.push_str(name(&MONTHS, parts.month - 1)),
-        'b' | 'h' => out.push_str(name(&MONTHS, parts.month - 1).get(..3).unwrap_or("")),
-        'p' => out.push_str(if parts.hour < 12 { "AM" } else { "PM" }),
+        'Y' => padded(time.year().into(), 4),
+        'y' => padded(time.year().rem_euclid(100).into(), 2),
+        'C' => padded(time.year().div_euclid(100).into(), 2),
+        'm' => padded(time.month().into(), 2),
+        'd' => padded(time.day().into(), 2),
+        'H' => padded(time.hour().into(), 2),
+        'I' => padded(twelve.into(), 2),
+        'M' => padded(time.minute().into(), 2),
+        'S' => padded(time.second().into(), 2),
+        'j' => padded(of_year, 3),
+        'V' => padded(week.week().into(), 2),
+        'G' => padded(week.year().into(), 4),
+        'U' => padded((of_year + 6 - i64::from(sunday_first)) / 7, 2),
+        'W' => padded((of_year + 6 - i64::from(monday_first)) / 7, 2),
+        'w' => padded(sunday_first.into(), 1),
+        'u' => padded(i64::from(monday_first) + 1, 1),
+        's' => padded(midnight(time.date()).unwrap_or(0) + of_day(time), 1),
+        'e' => spaced(out, time.day()),
+        'k' => spaced(out, time.hour()),
+        'l' => spaced(out, twelve),
+        'A' => out.push_str(day),
+        'a' => out.push_str(&day[..3]),
+        'B' => out.push_str(month),
+        'b' | 'h' => out.push_str(&month[..3]),
+        'p' => out.push_str(if time.hour() < 12 { "AM" } else { "PM" }),
         'f' | 'N' | 'Q' | 'L' => {
             let digits = width.unwrap_or(match letter {
                 'f' => 6,
                 'N' => 9,
                 _ => 3,
             });
-            let digits = digits.min(9);
-            let all = format!("{:06}000", parts.micros);
-            out.push_str(all.get(..digits).unwrap_or(""));
-        }
-        'F' => {
-            let _ = write!(out, "{:04}-{:02}-{:02}", parts.year, parts.month, parts.day);
-        }
-        'D' | 'x' => {
-            let _ = write!(out, "{:02}/{:02}/{:02}", parts.month, parts.day, parts.year.rem_euclid(100));
-        }
-        'T' | 'X' => {
-            let _ = write!(out, "{:02}:{:02}:{:02}", parts.hour, parts.minute, parts.second);
-        }
-        'R' => {
-            let _ = write!(out, "{:02}:{:02}", parts.hour, parts.minute);
-        }
-        'c' => {
-            let (day, month) = (name(&DAYS, parts.weekday), name(&MONTHS, parts.month - 1));
-            let (day, month) = (day.get(..3).unwrap_or(""), month.get(..3).unwrap_or(""));
-            let Parts { hour, minute, second, year, .. } = parts;
-            let _ = write!(out, "{day} {month} {:2} {hour:02}:{minute:02}:{second:02} {year}", parts.day);
+            let all = format!("{:09}", time.subsec_nanosecond());
+            out.push_str(&all[..digits.min(9)]);
         }
         'z' => out.push_str("+0000"),
         'Z' => out.push_str("UTC"),
         'n' => out.push('\n'),
         't' => out.push('\t'),
         '%' => out.push('%'),
-        other => {
-            out.push('%');
-            out.push(other);
-        }
+        letter => match combined(letter) {
+            Some(letters) => letters.chars().for_each(|c| match c {
+                c if c.is_ascii_alphabetic() => letter_of(c, None, false, time, out),
+                c => out.push(c),
+            }),
+            None => out.extend(['%', letter]),
+        },
     }
+}
+
+/// What a letter stands for that means several others.
+fn combined(letter: char) -> Option<&'static str> {
+    Some(match letter {
+        'F' => "Y-m-d",
+        'D' | 'x' => "m/d/y",
+        'T' | 'X' => "H:M:S",
+        'R' => "H:M",
+        'c' => "a b e H:M:S Y",
+        _ => return None,
+    })
+}
+
+fn spaced(out: &mut String, number: i8) {
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{number:2}");
+}
+
+/// Whole seconds since midnight.
+fn of_day(time: DateTime) -> i64 {
+    i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second())
 }
 
 /// What a format has read so far.
@@ -331,13 +265,18 @@ impl<'t> Reading<'t> {
                 self.whole = Some(whole + fraction.unwrap_or(0.0));
             }
             'z' | 'Z' => self.zone()?,
-            'T' | 'X' => self.all("%H:%M:%S")?,
-            'R' => self.all("%H:%M")?,
-            'F' => self.all("%Y-%m-%d")?,
-            'D' | 'x' => self.all("%m/%d/%y")?,
             '%' => self.rest = self.rest.strip_prefix('%')?,
-            _ => return None,
+            letter => combined(letter)?.chars().try_for_each(|c| match c {
+                c if c.is_ascii_alphabetic() => self.letter(c),
+                c => self.literal(c),
+            })?,
         }
+        Some(())
+    }
+
+    /// A character of the format that stands for itself; blanks stand for any number of them.
+    fn literal(&mut self, c: char) -> Option<()> {
+        self.rest = if c.is_whitespace() { self.rest.trim_start() } else { self.rest.strip_prefix(c)? };
         Some(())
     }
 
@@ -349,8 +288,7 @@ impl<'t> Reading<'t> {
                     while letters.next_if(|c| c.is_ascii_digit() || matches!(c, '-' | '_')).is_some() {}
                     self.letter(letters.next()?)?;
                 }
-                c if c.is_whitespace() => self.rest = self.rest.trim_start(),
-                c => self.rest = self.rest.strip_prefix(c)?,
+                c => self.literal(c)?,
             }
         }
         Some(())
@@ -381,117 +319,22 @@ fn parse_time(text: &str, format: &str) -> Option<f64> {
     if let Some(afternoon) = afternoon {
         hour = hour % 12 + if afternoon { 12 } else { 0 };
     }
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 24 || minute > 59 || second > 60 {
+    if hour > 24 || minute > 59 || second > 60 {
         return None;
     }
-    let day = match of_year {
-        Some(of_year) => days(year, 1, 1) + of_year - 1,
-        None => days(year, month, day),
+    let date = match of_year {
+        Some(of_year) => date(year, 1, 1)?.checked_add((of_year - 1).days()).ok()?,
+        None => date(year, month, day)?,
     };
-    Some((day * DAY + hour * 3600 + minute * 60 + second - offset) as f64 + fraction)
+    Some((midnight(date)? + hour * 3600 + minute * 60 + second - offset) as f64 + fraction)
 }
 
-/// Offsets and cuts, left to right.
+/// A time modifier, or a time, applied to a time.
 fn relative(time: f64, modifier: &str) -> Option<f64> {
     let modifier = modifier.trim();
-    let mut rest = modifier.strip_prefix("now").or_else(|| modifier.strip_prefix("now()")).unwrap_or(modifier);
-    if let Ok(absolute) = rest.parse::<f64>()
-        && !rest.starts_with(['+', '-'])
-    {
-        return Some(absolute);
-    }
-    let mut time = time;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '+' | '-' => {
-                let length = rest.bytes().take_while(u8::is_ascii_digit).count();
-                let amount: i64 = if length == 0 { 1 } else { rest[..length].parse().ok()? };
-                rest = &rest[length..];
-                let unit = take_unit(&mut rest);
-                time = moved(time, if c == '-' { -amount } else { amount }, unit)?;
-            }
-            '@' => {
-                let unit = take_unit(&mut rest);
-                let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-                let weekday = if unit.starts_with('w') { rest[..digits].parse().unwrap_or(0) } else { 0 };
-                if unit == "w" || unit == "q" {
-                    rest = &rest[digits..];
-                }
-                time = cut(time, unit, weekday)?;
-            }
-            c if c.is_whitespace() => {}
-            _ => return None,
-        }
-    }
-    Some(time).filter(|time| time.abs() <= MAX_SECONDS)
-}
-
-fn take_unit<'t>(rest: &mut &'t str) -> &'t str {
-    let length = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let (unit, behind) = rest.split_at(length);
-    *rest = behind;
-    match unit {
-        "s" | "sec" | "secs" | "second" | "seconds" | "" => "s",
-        "m" | "min" | "mins" | "minute" | "minutes" => "m",
-        "h" | "hr" | "hrs" | "hour" | "hours" => "h",
-        "d" | "day" | "days" => "d",
-        "w" | "week" | "weeks" => "w",
-        "mon" | "month" | "months" => "mon",
-        "q" | "qtr" | "qtrs" | "quarter" | "quarters" => "q",
-        "y" | "yr" | "yrs" | "year" | "years" => "y",
-        other => other,
-    }
-}
-
-fn moved(time: f64, amount: i64, unit: &str) -> Option<f64> {
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => DAY,
-        "w" => 7 * DAY,
-        "mon" | "q" | "y" => {
-            let months = amount.checked_mul(if unit == "mon" {
-                1
-            } else if unit == "q" {
-                3
-            } else {
-                12
-            })?;
-            let day = time.div_euclid(DAY as f64) as i64;
-            let (year, month, of_month) = civil(day);
-            let counted = year.checked_mul(12)?.checked_add(month - 1)?.checked_add(months)?;
-            let (year, month) = (counted.div_euclid(12), counted.rem_euclid(12) + 1);
-            if !(-9999..=9999).contains(&year) {
-                return None;
-            }
-            let last = days(year + i64::from(month == 12), month % 12 + 1, 1) - days(year, month, 1);
-            return Some((days(year, month, of_month.min(last)) * DAY) as f64 + time.rem_euclid(DAY as f64));
-        }
-        _ => return None,
-    };
-    Some(time + amount as f64 * seconds as f64)
-}
-
-fn cut(time: f64, unit: &str, weekday: i64) -> Option<f64> {
-    let day = time.div_euclid(DAY as f64) as i64;
-    let floor = |size: f64| (time / size).floor() * size;
-    let (year, month, _) = civil(day);
-    Some(match unit {
-        "s" => time.floor(),
-        "m" => floor(60.0),
-        "h" => floor(3600.0),
-        "d" => (day * DAY) as f64,
-        "w" => {
-            let since = (day + 4 - weekday % 7).rem_euclid(7);
-            ((day - since) * DAY) as f64
-        }
-        "mon" => (days(year, month, 1) * DAY) as f64,
-        "q" => (days(year, (month - 1) / 3 * 3 + 1, 1) * DAY) as f64,
-        "y" => (days(year, 1, 1) * DAY) as f64,
-        _ => return None,
-    })
+    let modifier = modifier.strip_prefix("now()").unwrap_or(modifier);
+    let moved = RelativeTime::from_modifier(modifier)?.at(Timestamp::from_seconds(time)).0 as f64 / 1e6;
+    Some(moved).filter(|time| time.abs() <= MAX_SECONDS)
 }
 
 fn duration(seconds: f64) -> Option<String> {
