@@ -148,25 +148,34 @@ impl Lowerer<'_> {
 
     /// What is no field but says where and when to search.
     fn modifier(&mut self, field: &Name, operator: Operator, value: &Name, names: &Names) -> Option<Condition> {
-        if names.base != Base::Event || operator != Operator::Equal || names.column(&field.text).is_some() {
+        if names.base != Base::Event || names.column(&field.text).is_some() {
             return None;
         }
-        match field.text.as_ref() {
-            "earliest" | "latest" | "_index_earliest" | "_index_latest" | "starttime" | "endtime" | "timeformat" => {
+        match (field.text.as_ref(), operator) {
+            (
+                "earliest" | "latest" | "_index_earliest" | "_index_latest" | "starttime" | "endtime" | "timeformat",
+                Operator::Equal,
+            ) => {
                 let message = "the times in the search are not looked at; the hunt's own (`--from`, `--to`) hold";
                 self.approximate("time-range", message, field.span.to(value.span));
                 Some(Condition::Constant(true))
             }
+            ("index", Operator::Equal | Operator::NotEqual) if of_splunk_itself(&value.text) => {
+                let same = Condition::Holds(same_text(&names.get(&field.text), &value.text));
+                Some(if operator == Operator::Equal { same } else { same.negate() })
+            }
             // Which index events lie in is the site's own affair; only where events say so, it is asked.
-            "index" | "splunk_server" | "splunk_server_group" => {
+            ("index" | "splunk_server" | "splunk_server_group", Operator::Equal | Operator::NotEqual) => {
                 let subject = names.get(&field.text);
                 let unknown = Condition::Holds(not_null(subject.clone())).negate();
                 let message = "events do not say in which index they lie; those that do not are taken to lie in it";
-                self.approximate("index", message, field.span.to(value.span));
                 if value.text.as_ref() == "*" {
-                    return Some(Condition::Constant(true));
+                    return Some(Condition::Constant(operator == Operator::Equal));
                 }
-                Some(Condition::Any(vec![unknown, Condition::Holds(same_text(&subject, &value.text))]))
+                self.approximate("index", message, field.span.to(value.span));
+                let same = Condition::Holds(same_text(&subject, &value.text));
+                let said = if operator == Operator::Equal { same } else { same.negate() };
+                Some(Condition::Any(vec![unknown, said]))
             }
             _ => None,
         }
@@ -200,6 +209,26 @@ impl Lowerer<'_> {
             )),
         }
     }
+}
+
+/// Whether an index is one that Splunk, or Enterprise Security, fills by itself: no source's events lie there, so an
+/// event that does not say where it lies does not lie in it.
+///
+/// Source: the `indexes.conf` that Splunk and Enterprise Security are shipped with, as their manuals list them.
+fn of_splunk_itself(index: &str) -> bool {
+    const FILLED: [&str; 10] = [
+        "risk",
+        "notable",
+        "notable_summary",
+        "summary",
+        "threat_activity",
+        "cim_summary",
+        "cim_modactions",
+        "endpoint_summary",
+        "gia_summary",
+        "sequenced_events",
+    ];
+    index.starts_with('_') || FILLED.iter().any(|name| index.eq_ignore_ascii_case(name))
 }
 
 /// Whether any value of it is this text, `*` standing for any.
