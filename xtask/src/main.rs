@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod corpus;
+mod coverage;
 mod dependencies;
 mod tidy;
 
@@ -19,6 +20,7 @@ const USAGE: &str = "usage: cargo xtask TASK
   dependencies        direction of the crates, licences of what they use
   corpus FOLDER [--events N] [--seed N] [--spacing N] [--pace N]
                       office background with attacks planted at known places, as event XML and flat JSON
+  coverage            which endpoint detections fire on which recorded attack: docs/spl-coverage.md
   bench [--events N] [--quick]
                       times the release binary and appends to bench/runs/
 ";
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         "tidy" => tidy::run(),
         "dependencies" => dependencies::run(),
         "corpus" => corpus::run(rest),
+        "coverage" => coverage::run(rest),
         "bench" => bench::run(rest),
         _ => Err(USAGE.to_owned()),
     };

@@ -64,11 +64,12 @@ impl Lookups {
     pub(crate) fn define(&mut self, tree: &Node) {
         let text = |name: &str| tree.text(name).trim().to_owned();
         let matches = text("match_type");
+        // A kind may be said once for several columns, and again for each.
         let columns_of = |kind: &str| -> Vec<Arc<str>> {
-            let upper = matches.to_uppercase();
-            let Some(at) = upper.find(&format!("{kind}(")) else { return Vec::new() };
-            let inside = matches[at + kind.len() + 1..].split(')').next().unwrap_or_default();
-            inside.split(',').map(|column| column.trim().into()).filter(|c: &Arc<str>| !c.is_empty()).collect()
+            let said = matches.split(')').filter_map(|part| part.split_once('('));
+            let own = said.filter(|(name, _)| name.trim_start_matches([',', ' ']).trim().eq_ignore_ascii_case(kind));
+            let columns = own.flat_map(|(_, columns)| columns.split(','));
+            columns.map(|column| column.trim().into()).filter(|c: &Arc<str>| !c.is_empty()).collect()
         };
         // Newer content lists fields and wildcards itself.
         let listed = |name: &str| -> Vec<Arc<str>> {
@@ -222,11 +223,25 @@ fn records(text: &str) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::Data;
 
     #[test]
     fn tables_are_read_with_their_quotes() {
         let found = records("a,b\r\n\"x, \"\"y\"\"\",2\n\n3\n");
         assert_eq!(found, [vec!["a", "b"], vec!["x, \"y\"", "2"], vec![""], vec!["3"]]);
+    }
+
+    #[test]
+    fn each_column_may_be_told_how_it_matches_by_itself() {
+        let span = lurcher_diagnostics::Span::new(0, 0);
+        let text = |text: &str| Node { span, data: Data::Text(text.to_owned()) };
+        let members = [("name", "places"), ("match_type", "WILDCARD(name), WILDCARD(path,note),CIDR(net)")];
+        let members = members.map(|(name, value)| (name.to_owned(), text(value)));
+        let mut lookups = Lookups::default();
+        lookups.define(&Node { span, data: Data::Map(members.to_vec()) });
+        let definition = &lookups.definitions["places"];
+        assert_eq!(definition.wildcard, [Arc::from("name"), "path".into(), "note".into()]);
+        assert_eq!(definition.cidr, [Arc::from("net")]);
     }
 
     #[test]

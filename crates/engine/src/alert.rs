@@ -194,6 +194,14 @@ impl Alert {
     }
 }
 
+impl Alert {
+    /// Whether it says nothing of anyone: its rule names users and systems, no event went into it, and none of those is
+    /// filled in. Such is the one row that an aggregation without keys makes of no events.
+    pub(crate) fn is_of_nothing(&self) -> bool {
+        self.event_count == 0 && self.entities.is_empty() && !self.rule.meta.entities.is_empty()
+    }
+}
+
 fn default_message(name: &str, events: u64) -> String {
     match events {
         1 => format!("{name}: one event matched."),

@@ -251,6 +251,8 @@ impl Swept {
         stats.set("collected", self.scan.tails.collected);
         stats.set("tail_bytes", self.scan.tails.held);
         stats.set("spilled", self.scan.tails.spilled);
+        stats.set("rows_spilled_bytes", self.scan.tails.rows_spilled);
+        stats.set("rows_dropped", self.scan.tails.dropped.iter().map(|(_, rows)| rows).sum::<u64>());
         stats.set("problems", self.report.problems.iter().map(|problem| problem.count).sum::<u64>());
         stats.set("skipped", self.report.skipped.len());
     }
@@ -269,13 +271,17 @@ pub(crate) fn tell_tails(rules: &RuleSet, scan: &ScanStats) -> bool {
             eprintln!("warning: {}: {} {why}", name(*rule), count(*events, "event"));
         }
     }
+    for (rule, rows) in &tails.dropped {
+        let rows = count(*rows, "row");
+        eprintln!("error: {}: the earliest {rows} were dropped, since there was no room for all", name(*rule));
+    }
     for (rule, message) in &tails.failed {
         eprintln!("error: {}: {message}", name(*rule));
     }
     if tails.unreadable > 0 {
         eprintln!("error: {} could not be read back from temporary files", count(tails.unreadable, "event"));
     }
-    !tails.failed.is_empty() || tails.unreadable > 0
+    !tails.failed.is_empty() || !tails.dropped.is_empty() || tails.unreadable > 0
 }
 
 /// The writer, and what went wrong with it first.

@@ -51,7 +51,6 @@ fn explained() -> BTreeMap<String, usize> {
 }
 
 #[test]
-#[ignore = "the whole content at once needs more than 16 GiB; run it with --ignored on a large machine"]
 fn what_is_beyond_dispute_is_found_and_nothing_is_found_where_nothing_is() {
     let Some(data) = oracle_data() else { return };
     let at = |path: &str| data.join(path).to_string_lossy().into_owned();

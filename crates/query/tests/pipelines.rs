@@ -8,7 +8,8 @@ use std::{
 
 use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Branch, Case, Dedup, Expr, FieldRef, Function, Input, Pipeline, Predicate, Rule,
+    Aggregate, AggregateColumn, Aggregation, Branch, Case, Dedup, Expr, FieldRef, Function, GroupBy, Input, Pipeline,
+    Predicate, Rule,
     RuleBody, RuleMeta, Sink, SortKey, Stage, Support, Tail, Test, Window, WindowSpan,
 };
 use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
@@ -157,4 +158,59 @@ fn evidence_is_cut_and_its_number_told() {
     let total = AggregateColumn::new("n", Aggregate::Count, []);
     let all = Stage::Window(Window { keys: Vec::new(), aggregates: vec![total], span: None });
     assert_eq!(run_with(vec![all], false, 2), [r#"[0, 1] of 7 {"n":7}"#]);
+}
+
+/// Many log-ons of some users, in two files that two threads read, with so much room for what is kept.
+fn run_in_room(stages: Vec<Stage>, room: u64) -> (Vec<String>, lurcher_engine::TailStats) {
+    let rules = Compiler::new(Arc::clone(&SCHEMAS)).route(Route::Any).add(rule(stages)).build();
+    let relational = Some(lurcher_query::relational());
+    let settings = Arc::new(Settings { relational, tail_budget: room, ..Settings::default() });
+    let mut alerts: Vec<Alert> = Vec::new();
+    let mut scanners = Vec::new();
+    for half in 0..2 {
+        let mut scanner = Scanner::new(Arc::clone(&rules), Arc::clone(&settings));
+        for part in 0..4 {
+            let name = format!("logons {half} {part}");
+            let mut builder = BatchBuilder::new(Shape::new([("dialect", "unknown")]), Origin::new(name));
+            for number in 0..500 {
+                let user = format!("user{}", (number * 7 + half) % 40);
+                let host = format!("host{}", number % 3);
+                let fields = [("host", host.as_str()), ("user", user.as_str()), ("success", "no")];
+                let fields = fields.map(|(name, value)| (name, RawField::Text(value)));
+                let time = Timestamp::from_millis((number * 8 + part * 2 + half) * 1000);
+                builder.push(number as u64, number as u64, Some(time), fields);
+            }
+            scanner.scan(&builder.finish().unwrap_or_else(|e| panic!("{e}")), &mut alerts);
+        }
+        scanners.push(scanner);
+    }
+    let stats = Scanner::finish(scanners, &mut alerts).tails;
+    assert_eq!(stats.failed, []);
+    let show = |alert: &Alert| format!("{} {} {}", alert.id, alert.event_count, alert.values.to_json());
+    (alerts.iter().map(show).collect(), stats)
+}
+
+#[test]
+fn rows_beyond_the_budget_go_to_a_file_and_groups_are_the_same() {
+    let counted = AggregateColumn::new("logons", Aggregate::Count, []);
+    let hosts = AggregateColumn::new("hosts", Aggregate::VALUES, [field("host")]);
+    let by = GroupBy { keys: vec![("user".into(), field("user"))], ..GroupBy::nothing() };
+    let group = Stage::Aggregate(Aggregation { by, aggregates: vec![counted, hosts], each: Vec::new() });
+    let (expected, stats) = run_in_room(vec![group.clone()], 256 << 20);
+    assert_eq!((expected.len(), stats.rows_spilled), (40, 0));
+    let (found, stats) = run_in_room(vec![group], 100_000);
+    assert!(stats.rows_spilled > 100_000, "{stats:?}");
+    assert_eq!(found, expected);
+    assert_eq!(stats.dropped, []);
+}
+
+#[test]
+fn rows_that_there_is_no_room_for_are_counted_and_the_latest_stay() {
+    let keep = vec![Stage::Project(vec![("user".into(), field("user"))]), Stage::Tail(3)];
+    let (expected, stats) = run_in_room(keep.clone(), 256 << 20);
+    assert_eq!((expected.len(), stats.dropped), (3, Vec::new()));
+    let (found, stats) = run_in_room(keep, 100_000);
+    assert_eq!(found, expected);
+    let dropped: u64 = stats.dropped.iter().map(|(_, rows)| rows).sum();
+    assert!((1_000..4_000).contains(&dropped), "{dropped} of 4,000");
 }

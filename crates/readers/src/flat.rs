@@ -88,6 +88,8 @@ struct Beside<'a> {
     resolved_user: bool,
     source_name: bool,
     execution: bool,
+    /// The time that Sysmon itself puts into the data of every event.
+    sysmon_time: bool,
     times: [Raw<'a>; 4],
 }
 
@@ -111,13 +113,19 @@ pub(crate) fn flat<'a>(desk: &mut Desk, document: Document<'a>) -> WindowsEvent<
             "SourceName" | "Provider_Name" => beside.source_name = true,
             "AccountType" => beside.resolved_user = beside.nxlog,
             "ExecutionProcessID" => beside.execution = true,
+            "UtcTime" => beside.sysmon_time = true,
             _ => {}
         }
     }
+    let mut message = None;
     for (key, member) in document.members {
         let name = place(desk, key);
         match member {
             Member::Null => {}
+            Member::Plain(value) if name == names::MESSAGE => {
+                message = Some(value);
+                event.system(desk, name, value);
+            }
             member @ (Member::Plain(_) | Member::Nested(_)) if name == BESIDE => {
                 by_neighbours(desk, &mut event, &mut beside, key, member);
             }
@@ -133,8 +141,42 @@ pub(crate) fn flat<'a>(desk: &mut Desk, document: Document<'a>) -> WindowsEvent<
             }
         }
     }
+    if let Some(message) = message.filter(|_| beside.nxlog && !beside.sysmon_time) {
+        from_message(desk, &mut event, message);
+    }
     time(desk, &mut event, &beside);
     event
+}
+
+/// `NXLog` leaves the data of an event out where one of its values is too long for it; the message still tells it, a
+/// line `Name: value` for each. Of Sysmon's events it is known when that is so, since all carry their time in the data.
+fn from_message<'a>(desk: &mut Desk, event: &mut WindowsEvent<'a>, message: Raw<'a>) {
+    let text = message.text(&desk.scratch);
+    if !text.contains("\nUtcTime:") {
+        return;
+    }
+    let text = text.to_owned();
+    let mut fields: Vec<(&str, String)> = Vec::new();
+    for line in text.lines().skip(1) {
+        let named = line.split_once(':').filter(|(name, rest)| {
+            name.starts_with(|c: char| c.is_ascii_uppercase())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric())
+                && (rest.is_empty() || rest.starts_with(' '))
+        });
+        match (named, fields.last_mut()) {
+            (Some((name, rest)), _) => fields.push((name, rest.strip_prefix(' ').unwrap_or(rest).to_owned())),
+            (None, Some((_, value))) => {
+                value.push_str("\r\n");
+                value.push_str(line);
+            }
+            (None, None) => {}
+        }
+    }
+    for (name, value) in fields.iter().filter(|(name, value)| *name != "EventType" && !value.is_empty()) {
+        let name = desk.names.child(names::EVENT_DATA, name);
+        let value = desk.keep(value);
+        event.put(desk, name, value);
+    }
 }
 
 fn by_neighbours<'a>(

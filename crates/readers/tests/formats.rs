@@ -82,6 +82,18 @@ fn fields(event: &Event) -> Vec<String> {
 }
 
 #[test]
+fn data_that_the_shipper_left_out_is_read_from_the_message() {
+    let record = r#"{"@timestamp":"2026-01-02T03:04:06.500Z","EventID":20,"Channel":"Microsoft-Windows-Sysmon/Operational","SourceName":"Microsoft-Windows-Sysmon","Hostname":"PC1","RecordNumber":78,"SourceModuleType":"im_msvistalog","EventType":"WmiConsumerEvent","Message":"WmiEventConsumer activity detected:\r\nRuleName: -\r\nEventType: WmiConsumerEvent\r\nUtcTime: 2026-01-02 03:04:05.123\r\nOperation: Created\r\nUser: CORP\\ann\r\nDestination: \"if x\r\n  y = 1\r\nend if\""}"#;
+    let event = one(record);
+    let text = |name: &str| event.raw.get(name).map(ToString::to_string).unwrap_or_default();
+    assert_eq!(text("EventData.User"), "CORP\\ann");
+    assert_eq!(text("EventData.Operation"), "Created");
+    assert_eq!(text("EventData.Destination"), "\"if x\r\n  y = 1\r\nend if\"");
+    let told = record.replace("\"EventID\":20", "\"UtcTime\":\"2026-01-02 03:04:05.123\",\"EventID\":20");
+    assert_eq!(one(told).raw.get("EventData.User"), None, "data that is there is not read a second time");
+}
+
+#[test]
 fn an_event_is_the_same_in_every_form() {
     let event = one(XML);
     assert_eq!(

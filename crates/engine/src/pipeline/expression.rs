@@ -166,6 +166,16 @@ impl Captured {
         Self { plan: Arc::clone(plan), values: values.into() }
     }
 
+    /// As it was captured before.
+    pub(super) fn with(plan: &Arc<Captures>, values: Vec<Value>) -> Self {
+        Self { plan: Arc::clone(plan), values: values.into() }
+    }
+
+    /// What was captured, in order.
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
     /// The result of an expression; none if it was not captured.
     fn result(&self, key: u64) -> Option<Value> {
         let place = self.plan.keys.iter().position(|own| *own == key)?;

@@ -3,17 +3,19 @@
 //! Which rows are one group is found by the relational engine; here keys and arguments are computed, keys of several values
 //! are spread, and rows are made of groups.
 
-use std::sync::Arc;
+use std::{hash::BuildHasher, sync::Arc};
 
 use lurcher_ir::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, ColumnPattern, Expr, GroupBy, ListKeys, NullKeys, Window,
 };
 use lurcher_schema::{Object, Timestamp, Value};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::{
     Accumulator, AggregateCall, Grouping, Relation, RelationalError, Windows,
-    expression::StageExpr,
+    Gathered,
+    expression::{Captures, StageExpr},
+    pile::{Pile, Texts},
     plan::named,
     row::{PipelineRow, RowPlace},
     stateful::{Seat, events_of},
@@ -219,6 +221,55 @@ impl AggregationPlan {
         rows: &[PipelineRow],
         seat: &mut Seat<'_>,
     ) -> Result<Vec<PipelineRow>, RelationalError> {
+        let made = self.made(rows, seat, &|_| true)?;
+        Ok(made.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// Whether a group depends on no rows but its own: no windows, and aggregates that are written out.
+    pub(super) fn falls_into_parts(&self) -> bool {
+        !self.is_window && self.each.is_empty() && !self.by.keys.is_empty()
+    }
+
+    /// As [`Self::aggregate`], of more rows than there is room for: part by part, each of those groups whose keys fall
+    /// to it.
+    pub(super) fn aggregate_in_parts(
+        &self,
+        pile: &Pile,
+        captures: &Arc<Captures>,
+        seat: &mut Seat<'_>,
+    ) -> Result<Vec<PipelineRow>, RelationalError> {
+        // Keys are not spread evenly, and what is computed of rows takes room too.
+        let parts = 2 * pile.bytes() / seat.room.max(1) + 1;
+        let part_of = |keys: &[Value]| FxBuildHasher.hash_one(keys) % parts;
+        let mut made: Vec<(Vec<Value>, PipelineRow)> = Vec::new();
+        let mut texts = Texts::default();
+        for part in 0..parts {
+            let mut rows: Vec<PipelineRow> = Vec::new();
+            let (fields, now, room) = (seat.fields, seat.now, seat.room);
+            pile.each(captures, seat.stores, &mut texts, &mut |row, stores| {
+                let mut own = Seat { fields, stores, relational: None, now, gathered: Gathered::default(), capped: 0, room, dropped: 0 };
+                let values: Vec<Value> = self.by.keys.iter().map(|(_, key)| own.value(&row, key)).collect();
+                if self.by.tuples(&values, &mut own.capped).iter().any(|keys| part_of(keys) == part) {
+                    rows.push(row);
+                }
+            });
+            rows.sort_by(PipelineRow::compare);
+            made.extend(self.made(&rows, seat, &|keys| part_of(keys) == part)?);
+        }
+        made.sort_by(|(a, _), (b, _)| compare_keys(a, b));
+        for (position, (_, row)) in made.iter_mut().enumerate() {
+            (row.place.rank, row.place.position) = (position as u64, position as u64);
+        }
+        Ok(made.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The rows of the groups whose keys are wanted, and their keys.
+    fn made(
+        &self,
+        rows: &[PipelineRow],
+        seat: &mut Seat<'_>,
+        wanted: &dyn Fn(&[Value]) -> bool,
+    ) -> Result<Vec<(Vec<Value>, PipelineRow)>, RelationalError> {
         let more = self.written_out(rows);
         let plans: Vec<&AggregatePlan> = self.aggregates.iter().chain(&more).collect();
         let mut groups = self.groups(rows, &plans, seat)?;
@@ -227,28 +278,33 @@ impl AggregationPlan {
             let aggregates = of_none.collect();
             groups.push(Group { keys: Vec::new(), rows: Vec::new(), aggregates, window_start: None });
         }
-        let size = self.span.as_ref().map(|(_, windows)| windows.size);
+        groups.retain(|group| wanted(&group.keys));
         let made = groups.into_iter().enumerate().map(|(position, group)| {
-            let mut columns: Object = self.by.keys.iter().map(|(name, _)| Arc::clone(name)).zip(group.keys).collect();
-            for (plan, value) in plans.iter().zip(group.aggregates) {
-                columns.insert(Arc::clone(&plan.name), value);
-            }
-            let end = group.window_start.zip(size).map(|(start, size)| start.saturating_add(size));
-            if let (Some(start), Some(end)) = (group.window_start, end) {
-                columns.insert("window_start", Value::Int(start));
-                columns.insert("window_end", Value::Int(end));
-            }
-            let last = group.rows.iter().filter_map(|row| rows.get(*row)?.place.time).max();
-            let place = RowPlace {
-                rank: if self.is_window() { 0 } else { position as u64 },
-                time: end.map(Timestamp::from_millis).or(last),
-                tiebreaker: Value::Null,
-                reference: None,
-                position: position as u64,
-            };
-            PipelineRow { place, columns, own: None, captured: None, merged: events_of(rows, &group.rows) }
+            (group.keys.clone(), self.row(position as u64, group, &plans, rows))
         });
         Ok(made.collect())
+    }
+
+    fn row(&self, position: u64, group: Group, plans: &[&AggregatePlan], rows: &[PipelineRow]) -> PipelineRow {
+        let size = self.span.as_ref().map(|(_, windows)| windows.size);
+        let mut columns: Object = self.by.keys.iter().map(|(name, _)| Arc::clone(name)).zip(group.keys).collect();
+        for (plan, value) in plans.iter().zip(group.aggregates) {
+            columns.insert(Arc::clone(&plan.name), value);
+        }
+        let end = group.window_start.zip(size).map(|(start, size)| start.saturating_add(size));
+        if let (Some(start), Some(end)) = (group.window_start, end) {
+            columns.insert("window_start", Value::Int(start));
+            columns.insert("window_end", Value::Int(end));
+        }
+        let last = group.rows.iter().filter_map(|row| rows.get(*row)?.place.time).max();
+        let place = RowPlace {
+            rank: if self.is_window() { 0 } else { position },
+            time: end.map(Timestamp::from_millis).or(last),
+            tiebreaker: Value::Null,
+            reference: None,
+            position,
+        };
+        PipelineRow { place, columns, own: None, captured: None, merged: events_of(rows, &group.rows) }
     }
 
     /// The rows with the aggregates of their groups.

@@ -13,6 +13,7 @@ mod expression;
 mod grouping;
 mod joining;
 mod lookup;
+mod pile;
 mod plan;
 mod relational;
 mod reshape;
@@ -33,6 +34,7 @@ pub use self::{
 pub(crate) use self::{
     expression::FieldExpr,
     joining::Gathered,
+    pile::Pile,
     plan::PipelinePlan,
     row::{PipelineRow, RowPlace, RowSource},
 };
@@ -47,7 +49,7 @@ use crate::tail::EventId;
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
     /// For each branch the rows before its present stage of that kind.
-    pub(crate) collected: Vec<Vec<PipelineRow>>,
+    pub(crate) collected: Vec<Pile>,
     /// Rows that came to a sink of alerts.
     pub(crate) matches: Vec<PipelineRow>,
     /// About how many bytes have been collected since this was last read.
@@ -56,7 +58,7 @@ pub(crate) struct Flow {
 
 impl Flow {
     pub(crate) fn new(plan: &PipelinePlan) -> Self {
-        Self { collected: plan.branches.iter().map(|_| Vec::new()).collect(), matches: Vec::new(), bytes: 0 }
+        Self { collected: plan.branches.iter().map(|_| Pile::default()).collect(), matches: Vec::new(), bytes: 0 }
     }
 }
 
@@ -101,7 +103,7 @@ impl PipelinePlan {
                     row.own = row.own.or_else(|| source.keep());
                     if let Some(collected) = flow.collected.get_mut(branch) {
                         flow.bytes += row.size();
-                        collected.push(row);
+                        collected.rows.push(row);
                     }
                     return;
                 }
@@ -126,13 +128,25 @@ impl PipelinePlan {
         for (branch, plan) in self.branches.iter().enumerate() {
             let take = |flow: &mut Flow| flow.collected.get_mut(branch).map(std::mem::take).unwrap_or_default();
             self.give(branch, seat, flow);
-            let mut rows = take(flow);
+            let mut waiting = take(flow);
+            let in_parts = plan.stages.iter().position(StagePlan::needs_all_rows).filter(|_| seat.is_too_much(&waiting));
+            let mut rows = match in_parts {
+                Some(_) => Vec::new(),
+                None => waiting.take(&plan.captures, seat.stores),
+            };
             rows.sort_by(PipelineRow::compare);
             for (at, stage) in plan.stages.iter().enumerate() {
-                if !stage.needs_all_rows() || (rows.is_empty() && !stage.makes_rows()) {
+                let parts = in_parts == Some(at);
+                if !stage.needs_all_rows() || (rows.is_empty() && !parts && !stage.makes_rows()) {
                     continue;
                 }
-                match (Finisher { branch, stage, seat }).apply(rows) {
+                let done = if parts {
+                    let pile = std::mem::take(&mut waiting);
+                    Finisher { branch, stage, seat }.apply_in_parts(pile, &plan.captures)
+                } else {
+                    Finisher { branch, stage, seat }.apply(rows)
+                };
+                match done {
                     Ok(changed) => rows = changed,
                     Err(error) => {
                         errors.push(error);
@@ -144,7 +158,7 @@ impl PipelinePlan {
                     let mut source = seat.source(&row);
                     self.run(branch, at + 1, row, &mut source, now, flow);
                 }
-                rows = take(flow);
+                rows = take(flow).take(&plan.captures, seat.stores);
             }
         }
         errors

@@ -100,6 +100,26 @@ impl Pile {
         }
     }
 
+    /// The rows that are last in order, at most so many, and how many there are beside them.
+    pub(super) fn latest(&self, most: usize, captures: &Arc<Captures>, stores: &mut Stores) -> (Vec<PipelineRow>, usize) {
+        let mut kept: Vec<PipelineRow> = Vec::new();
+        let mut dropped = 0;
+        let mut cut = |kept: &mut Vec<PipelineRow>| {
+            kept.sort_by(|a, b| b.compare(a));
+            dropped += kept.len().saturating_sub(most);
+            kept.truncate(most);
+        };
+        self.each(captures, stores, &mut Texts::default(), &mut |row, _| {
+            kept.push(row);
+            // Half as many again, so that rows are not sorted anew for each.
+            if kept.len() > most + most / 2 + 1 {
+                cut(&mut kept);
+            }
+        });
+        cut(&mut kept);
+        (kept, dropped)
+    }
+
     /// All rows; nothing is left.
     pub(super) fn take(&mut self, captures: &Arc<Captures>, stores: &mut Stores) -> Vec<PipelineRow> {
         let mut rows = std::mem::take(&mut self.rows);

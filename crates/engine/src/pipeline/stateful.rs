@@ -7,8 +7,9 @@ use lurcher_schema::{Event, Taxonomy, Timestamp, Value};
 
 use super::{
     ColumnOrder, Gathered, Relation, Relational, RelationalError, distinct_events,
-    expression::{Captured, FieldExpr, StageExpr},
+    expression::{Captured, Captures, FieldExpr, StageExpr},
     joining,
+    pile::Pile,
     plan::{AnomalyPlan, SortPlan, StagePlan},
     reshape,
     row::{PipelineRow, RowSource},
@@ -29,6 +30,10 @@ pub(crate) struct Seat<'a> {
     pub(crate) gathered: Gathered,
     /// Rows of which some combinations of keys were left out because there were too many.
     pub(crate) capped: u64,
+    /// About how many bytes of rows may be in memory at once.
+    pub(crate) room: u64,
+    /// Rows that were dropped because there was no room for them.
+    pub(crate) dropped: u64,
 }
 
 impl Seat<'_> {
@@ -45,6 +50,11 @@ impl Seat<'_> {
 
     pub(super) fn column(&mut self, rows: &[PipelineRow], expr: &StageExpr) -> Vec<Value> {
         rows.iter().map(|row| self.value(row, expr)).collect()
+    }
+
+    /// Whether there is no room for all rows of a pile at once.
+    pub(super) fn is_too_much(&self, pile: &Pile) -> bool {
+        pile.bytes() > self.room
     }
 
     /// The rows of an earlier branch.
@@ -112,6 +122,26 @@ pub(super) struct Finisher<'a, 's> {
 }
 
 impl Finisher<'_, '_> {
+    /// As [`Finisher::apply`], of more rows than there is room for. Groups are made part by part, each part of those groups
+    /// whose keys fall to it; any other stage sees the rows that come last in time, and the others are counted as dropped.
+    pub(super) fn apply_in_parts(
+        self,
+        pile: Pile,
+        captures: &Arc<Captures>,
+    ) -> Result<Vec<PipelineRow>, RelationalError> {
+        match self.stage {
+            StagePlan::Aggregate(plan) if plan.falls_into_parts() => plan.aggregate_in_parts(&pile, captures, self.seat),
+            _ => {
+                let seat = self.seat;
+                let most = (pile.len() as u64).saturating_mul(seat.room) / pile.bytes().max(1);
+                let (mut rows, dropped) = pile.latest(most as usize, captures, seat.stores);
+                seat.dropped += dropped as u64;
+                rows.sort_by(PipelineRow::compare);
+                Finisher { seat, ..self }.apply(rows)
+            }
+        }
+    }
+
     pub(super) fn apply(self, mut rows: Vec<PipelineRow>) -> Result<Vec<PipelineRow>, RelationalError> {
         let count = |count: &u64| usize::try_from(*count).unwrap_or(usize::MAX);
         let seat = self.seat;

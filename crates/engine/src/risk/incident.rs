@@ -276,6 +276,9 @@ fn incident(rule: &IncidentRule, published: &Arc<Rule>, events: &[RiskEvent], sc
     let total = Totals::of(events);
     let mut rule_of_incident = Rule::clone(published);
     rule_of_incident.meta.threats = threats(events);
+    // It is about its object; whom else the events name is not at risk because of it.
+    let kind = events.last().map_or("", |event| event.kind.name());
+    rule_of_incident.meta.entities.retain(|entity| entity.field == kind);
     rule_of_incident.meta.stories = total.stories.iter().map(|story| (*story).to_owned()).collect();
     let evidence: BTreeMap<_, _> = events
         .iter()

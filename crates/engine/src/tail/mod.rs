@@ -25,7 +25,7 @@ use lurcher_schema::{Event, EventBatch, EventRef, Taxonomy, Timestamp, Value};
 pub(crate) use self::{
     fields::{Fields, Known},
     found::{RawDetail, RawMatch, RawPairing},
-    store::{EventId, EventStore},
+    store::{EventId, EventStore, Extent},
 };
 use self::{
     replay::Replay,
@@ -46,6 +46,9 @@ pub struct Hit {
     pub filter: u32,
 }
 
+/// Rows go to the file when they take this part of the budget: sooner, there would be a multitude of small blocks.
+const ROWS_SHARE: u64 = 4;
+
 /// Collects the hits of all rules whose tail needs more than one event at a time. One per thread.
 #[derive(Debug)]
 pub struct Collector {
@@ -55,6 +58,8 @@ pub struct Collector {
     store: EventStore,
     tails: BTreeMap<u32, RuleTail>,
     ready: Vec<Alert>,
+    /// About how many bytes of rows are in memory.
+    rows: u64,
     /// The first and last time of the events that were scanned, where that matters.
     seen: Option<Span>,
     stats: TailStats,
@@ -69,6 +74,7 @@ impl Collector {
             store: EventStore::new(settings.tail_budget / threads),
             tails: BTreeMap::new(),
             ready: Vec::new(),
+            rows: 0,
             seen: None,
             stats: TailStats::default(),
             rules,
@@ -103,10 +109,24 @@ impl Collector {
             add(&mut self.stats.undated, hit.rule, counts.undated);
             add(&mut self.stats.capped, hit.rule, counts.capped);
             bytes += counts.bytes;
+            self.rows += counts.rows;
         }
         if bytes > 0 {
             self.store.reserve(bytes);
         }
+        if self.store.is_full() && self.rows > self.store.budget() / ROWS_SHARE && self.settings.simulation.is_none() {
+            self.send_rows_away();
+        }
+    }
+
+    /// Sends the rows that wait to the file.
+    fn send_rows_away(&mut self) {
+        for tail in self.tails.values_mut() {
+            let freed = tail.send_rows_away(&mut self.store);
+            self.store.release(freed);
+            self.stats.rows_spilled += freed;
+        }
+        self.rows = 0;
     }
 
     /// Sends the alerts that are ready. To be called now and then while scanning, so that they do not pile up.
@@ -164,6 +184,7 @@ impl Collector {
             } else {
                 let finished = tail.finish(rule, &mut share);
                 add(&mut stats.capped, number, finished.capped);
+                add(&mut stats.dropped, number, finished.dropped);
                 replay::at_once(rule, &rules, finished.matches, &mut share, sink);
                 finished.errors
             };
@@ -212,13 +233,16 @@ fn add(counts: &mut Vec<(u32, u64)>, rule: u32, count: u64) {
 pub struct TailStats {
     /// Hits that were collected.
     pub collected: u64,
-    /// About how many bytes of rows and hits were held in memory beside the events. They count against the budget, so
-    /// that events make room for them, but do not go to a file themselves.
+    /// About how many bytes of rows and hits were held in memory at the end, beside the events. They count against the
+    /// budget: events make room for them, and rows go to the file themselves.
     pub held: u64,
     /// Hits that were dropped because the event has no time that can be read, and the rule needs one, by rule index.
     pub undated: Vec<(u32, u64)>,
     /// Hits of which some combinations of join keys were dropped because there were too many, by rule index.
     pub capped: Vec<(u32, u64)>,
+    /// Rows that were dropped because there was no room for them, by rule index: the earliest of a pipeline whose first
+    /// stage over all rows is not an aggregation by keys.
+    pub dropped: Vec<(u32, u64)>,
     /// Stages that failed, by rule index, and why; their rows are lost.
     pub failed: Vec<(u32, String)>,
     /// What each rule's runs on the virtual clock came to; none without such a clock, and none of rules without a
@@ -226,6 +250,8 @@ pub struct TailStats {
     pub runs: Vec<RunSummary>,
     /// Events that went to the temporary file.
     pub spilled: u64,
+    /// About how many bytes of rows went to it, as they lie in memory.
+    pub rows_spilled: u64,
     /// Events that could not be read back from it; alerts are without them.
     pub unreadable: u64,
 }
@@ -235,8 +261,10 @@ impl TailStats {
         self.collected += other.collected;
         self.held += other.held;
         self.spilled += other.spilled;
+        self.rows_spilled += other.rows_spilled;
         self.unreadable += other.unreadable;
         other.undated.into_iter().for_each(|(rule, count)| add(&mut self.undated, rule, count));
+        other.dropped.into_iter().for_each(|(rule, count)| add(&mut self.dropped, rule, count));
         other.capped.into_iter().for_each(|(rule, count)| add(&mut self.capped, rule, count));
         self.failed.extend(other.failed);
     }
@@ -297,6 +325,27 @@ impl RowSource for Hand<'_> {
 pub(crate) struct Stores(Vec<EventStore>, u64);
 
 impl Stores {
+    /// Of these.
+    #[cfg(test)]
+    pub(crate) fn of(stores: Vec<EventStore>) -> Self {
+        Self(stores, 0)
+    }
+
+    /// What a store's file holds there; none if it cannot be read back.
+    pub(crate) fn read_block(&mut self, store: u32, extent: Extent) -> Option<Vec<u8>> {
+        self.0.get_mut(store as usize)?.read_block(extent)
+    }
+
+    /// The name of a kept event.
+    pub(crate) fn reference(&self, id: EventId) -> Option<lurcher_schema::EventRef> {
+        self.0.get(id.store as usize)?.reference(id)
+    }
+
+    /// Counts rows that could not be read back.
+    pub(crate) fn lose(&mut self, rows: usize) {
+        self.1 += rows as u64;
+    }
+
     pub(crate) fn get(&mut self, id: EventId) -> Option<Event> {
         let event = self.0.get_mut(id.store as usize).and_then(|store| store.get(id));
         self.1 += u64::from(event.is_none());

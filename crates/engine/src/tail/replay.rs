@@ -190,6 +190,10 @@ impl Record {
             }
             let raised = tail.reminder(&found);
             let mut alert = share.alert(replay.rule, replay.rules, found);
+            if alert.is_of_nothing() {
+                self.seen.insert(key);
+                continue;
+            }
             alert.detected = Some(entry.time);
             if self.ids.contains(&alert.id) {
                 self.seen.insert(key);
@@ -245,7 +249,10 @@ pub(super) fn at_once(
 ) {
     if rule.meta.suppression.is_none() {
         for found in matches {
-            sink.alert(share.alert(rule, rules, found));
+            let alert = share.alert(rule, rules, found);
+            if !alert.is_of_nothing() {
+                sink.alert(alert);
+            }
         }
         return;
     }
@@ -253,7 +260,9 @@ pub(super) fn at_once(
     for found in matches {
         let alert = share.alert(rule, rules, found);
         let now = alert.time;
-        suppressor.offer(alert, now);
+        if !alert.is_of_nothing() {
+            suppressor.offer(alert, now);
+        }
     }
     suppressor.finish().into_iter().for_each(|alert| sink.alert(alert));
 }

@@ -10,7 +10,7 @@ use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashSet;
 
 use super::{
-    EventId, Fields, Hand, RawMatch, Stores, apply_limits, arrival::Arrivals, fields::read_time, terms_tail::TermsTail,
+    EventId, EventStore, Fields, Hand, RawMatch, Stores, apply_limits, arrival::Arrivals, fields::read_time, terms_tail::TermsTail,
 };
 use crate::{
     Settings,
@@ -88,6 +88,8 @@ pub(super) struct Taken {
     pub(super) capped: u64,
     /// About how much memory what was kept takes, the event aside.
     pub(super) bytes: u64,
+    /// How much of that rows take, which can be sent away.
+    pub(super) rows: u64,
 }
 
 /// What a tail found.
@@ -96,6 +98,8 @@ pub(super) struct Finished {
     pub(super) matches: Vec<RawMatch>,
     pub(super) errors: Vec<String>,
     pub(super) capped: u64,
+    /// Rows that there was no room for.
+    pub(super) dropped: u64,
 }
 
 /// What all tails share when they finish.
@@ -168,7 +172,8 @@ impl RuleTail {
             Kind::Pipeline { plan, flow } => {
                 let place = self.order.row_place(hand);
                 plan.enter(filter, &place, hand, now, flow);
-                taken.bytes += std::mem::take(&mut flow.bytes);
+                taken.rows = std::mem::take(&mut flow.bytes);
+                taken.bytes += taken.rows;
                 match &mut self.direct {
                     Some(direct) => {
                         let kept = flow.matches.drain(..).map(|row| (row.place, hand.id(), row.columns));
@@ -179,6 +184,17 @@ impl RuleTail {
             }
         }
         taken
+    }
+
+    /// Sends the rows that wait to a store's file. Returns how many bytes of memory that frees.
+    pub(super) fn send_rows_away(&mut self, store: &mut EventStore) -> u64 {
+        match &mut self.kind {
+            Kind::Pipeline { flow, .. } => {
+                let full = flow.collected.iter_mut().filter(|pile| !pile.rows.is_empty());
+                full.map(|pile| pile.send_away(store)).sum()
+            }
+            _ => 0,
+        }
     }
 
     /// Says that the events were kept by this store.
@@ -192,7 +208,7 @@ impl RuleTail {
             }
             Kind::Correlation { hits, .. } => hits.iter_mut().for_each(|hit| hit.event.store = store),
             Kind::Pipeline { flow, .. } => {
-                flow.collected.iter_mut().flatten().for_each(|row| row.set_store(store));
+                flow.collected.iter_mut().for_each(|pile| pile.set_store(store));
             }
             Kind::Terms(terms) => terms.events().for_each(|id| id.store = store),
         }
@@ -210,8 +226,8 @@ impl RuleTail {
             ) => hits.hits.extend(more.hits),
             (Kind::Correlation { hits, .. }, Kind::Correlation { hits: more, .. }) => hits.extend(more),
             (Kind::Pipeline { flow, .. }, Kind::Pipeline { flow: more, .. }) => {
-                for (rows, more) in flow.collected.iter_mut().zip(more.collected) {
-                    rows.extend(more);
+                for (pile, more) in flow.collected.iter_mut().zip(more.collected) {
+                    pile.merge(more);
                 }
             }
             (Kind::Terms(terms), Kind::Terms(more)) => terms.merge(more),
@@ -322,9 +338,11 @@ pub(super) fn rows(
         now,
         gathered: Gathered::default(),
         capped: 0,
+        room: share.settings.tail_budget,
+        dropped: 0,
     };
     let errors = plan.finish(&mut flow, &mut seat);
-    let capped = seat.capped;
+    let (capped, dropped) = (seat.capped, seat.dropped);
     let errors = errors.into_iter().map(|error| format!("{}: {error}", rule.meta.name)).collect();
     let matches = flow.matches.into_iter().map(|row| RawMatch {
         events: row.events().iter().copied().map(Some).collect(),
@@ -332,7 +350,7 @@ pub(super) fn rows(
         values: row.columns,
         ..RawMatch::default()
     });
-    Finished { matches: matches.collect(), errors, capped }
+    Finished { matches: matches.collect(), errors, capped, dropped }
 }
 
 /// Keeps what a correlation reads of an event that passed one of its filters.

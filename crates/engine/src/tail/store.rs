@@ -39,6 +39,13 @@ pub(crate) struct EventStore {
     spilled: u64,
 }
 
+/// Where in a store's file something lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    at: u64,
+    length: usize,
+}
+
 /// A kept event: what rules are ordered by, and where its fields are.
 #[derive(Debug)]
 struct Kept {
@@ -51,7 +58,7 @@ struct Kept {
 #[derive(Debug)]
 enum Place {
     Memory(Box<[u8]>),
-    File { at: u64, length: usize },
+    File(Extent),
 }
 
 #[derive(Debug)]
@@ -137,6 +144,42 @@ impl EventStore {
         }
     }
 
+    /// Says that so many bytes of rows left memory.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        self.held = self.held.saturating_sub(bytes);
+        self.reserved = self.reserved.saturating_sub(bytes);
+    }
+
+    /// How many bytes it may hold.
+    pub(crate) fn budget(&self) -> u64 {
+        self.budget
+    }
+
+    /// Whether more is held than there is room for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.held > self.budget
+    }
+
+    /// Writes bytes to the file; none if that cannot be done.
+    pub(crate) fn write_block(&mut self, bytes: &[u8]) -> Option<Extent> {
+        self.scratch.clear();
+        self.scratch.extend_from_slice(bytes);
+        match self.write()? {
+            Place::File(extent) => Some(extent),
+            Place::Memory(_) => None,
+        }
+    }
+
+    /// What was written there; none if it cannot be read back.
+    pub(crate) fn read_block(&mut self, extent: Extent) -> Option<Vec<u8>> {
+        self.spill.as_mut()?.read(extent)
+    }
+
+    /// The name of a kept event.
+    pub(crate) fn reference(&self, id: EventId) -> Option<EventRef> {
+        self.kept.get(id.index as usize).map(|kept| kept.reference.clone())
+    }
+
     /// About how many bytes rows and hits take.
     pub(crate) fn reserved(&self) -> u64 {
         self.reserved
@@ -162,7 +205,7 @@ impl EventStore {
         let spill = self.spill.as_mut()?;
         let begin = spill.buffer.len();
         spill.buffer.extend_from_slice(&self.scratch);
-        let place = Place::File { at: spill.end + begin as u64, length: self.scratch.len() };
+        let place = Place::File(Extent { at: spill.end + begin as u64, length: self.scratch.len() });
         if spill.buffer.len() > BUFFER && spill.flush().is_err() {
             spill.buffer.truncate(begin);
             return None;
@@ -175,7 +218,7 @@ impl EventStore {
         let kept = self.kept.get(id.index as usize)?;
         let raw = match &kept.fields {
             Place::Memory(bytes) => read_fields(bytes, &self.names)?,
-            Place::File { at, length } => read_fields(&self.spill.as_mut()?.read(*at, *length)?, &self.names)?,
+            Place::File(extent) => read_fields(&self.spill.as_mut()?.read(*extent)?, &self.names)?,
         };
         Some(Event { shape: Arc::clone(&kept.shape), reference: kept.reference.clone(), time: kept.time, raw })
     }
@@ -190,7 +233,7 @@ impl Spill {
         Ok(())
     }
 
-    fn read(&mut self, at: u64, length: usize) -> Option<Vec<u8>> {
+    fn read(&mut self, Extent { at, length }: Extent) -> Option<Vec<u8>> {
         if let Some(begin) = at.checked_sub(self.end) {
             return self.buffer.get(begin as usize..begin as usize + length).map(<[u8]>::to_vec);
         }

@@ -26,8 +26,8 @@ impl RuleTail {
             Kind::Sample { steps, hits, .. } => hits.hits.sort_by(|a, b| compare_hits(steps.len(), a, b)),
             Kind::Correlation { hits, .. } => hits.sort_by(|a, b| a.place.cmp(&b.place)),
             Kind::Pipeline { flow, .. } => {
-                for rows in &mut flow.collected {
-                    rows.sort_by(|a, b| a.place.compare_times(&b.place));
+                for pile in &mut flow.collected {
+                    pile.rows.sort_by(|a, b| a.place.compare_times(&b.place));
                 }
             }
             Kind::Terms(terms) => terms.prepare(),
@@ -48,7 +48,7 @@ impl RuleTail {
             Kind::Correlation { hits, .. } => {
                 hits.iter().for_each(|hit| visit(Some(hit.place.time), arrival(Some(&hit.place.reference))));
             }
-            Kind::Pipeline { flow, .. } => flow.collected.iter().flatten().for_each(|row| place(&row.place)),
+            Kind::Pipeline { flow, .. } => flow.collected.iter().flat_map(|pile| &pile.rows).for_each(|row| place(&row.place)),
             Kind::Terms(terms) => terms.places().for_each(place),
         }
     }
@@ -103,8 +103,8 @@ impl RuleTail {
             Kind::Pipeline { plan, flow } => {
                 let mut part = Flow::new(plan);
                 for (own, all) in part.collected.iter_mut().zip(&flow.collected) {
-                    let rows = slice(all, window, |row| row.place.time).iter();
-                    own.extend(rows.filter(|row| inside(&row.place)).cloned());
+                    let rows = slice(&all.rows, window, |row| row.place.time).iter();
+                    own.rows.extend(rows.filter(|row| inside(&row.place)).cloned());
                 }
                 let finished = rows(plan, part, rule, now, share);
                 found.extend(finished.matches);
