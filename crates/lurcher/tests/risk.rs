@@ -55,6 +55,11 @@ fn detections_of_one_day_on_one_host_are_one_incident() {
     assert_eq!(host["values"]["risk_score"], 147, "3 × 49");
     assert_eq!(host["values"]["normalized_risk_object"], "fin-01");
     assert_eq!(host["techniques"], json!(["T1197", "T1105"]));
+    assert_eq!(
+        host["entities"],
+        json!([{"field": "system", "value": "fin-01", "type": "system", "role": "victim"}]),
+        "the user whose downloads they are has an incident of their own"
+    );
     let records: Vec<&str> = host["events"].as_array().unwrap().iter().map(|e| e["record"].as_str().unwrap()).collect();
     assert_eq!(records, ["1", "2", "3"], "the events that contributed, in order");
     let contributing = host["values"]["contributing_alerts"].as_array().unwrap();
@@ -97,4 +102,82 @@ fn the_table_shows_the_incident_with_its_events() {
     let table = hunt(&[&downloads(folder.path())]);
     assert!(table.contains("Risk Threshold Exceeded for Object Over 24 Hour Period"), "{table}");
     assert!(table.contains("system fin-01: risk score 147 from 3 risk events of 1 rules"), "{table}");
+}
+
+const DOWNLOAD: &str = "name: Download by BITS
+id: 3b1f4c1e-7d2a-4b7e-9a53-0d6d3b0a1c01
+version: 1
+type: TYPE
+search: '| tstats count min(_time) as firstTime from datamodel=Endpoint.Processes where Processes.process_name=bitsadmin.exe by Processes.dest Processes.user Processes.process | `drop_dm_object_name(Processes)`'
+tags:
+  analytic_story: [Odd Downloads]
+  impact: 70
+  confidence: 70
+  message: $user$ downloaded on $dest$
+  mitre_attack_id: [T1197]
+  observable:
+  - {name: dest, type: Hostname, role: [Victim]}
+";
+
+const CORRELATION: &str = "name: Odd Downloads Add Up
+id: 3b1f4c1e-7d2a-4b7e-9a53-0d6d3b0a1c02
+version: 1
+type: Correlation
+search: '| tstats sum(All_Risk.calculated_risk_score) as risk_score, count as risk_event_count, dc(source) as source_count from datamodel=Risk.All_Risk where All_Risk.analyticstories IN (\"*Odd Downloads*\") by All_Risk.risk_object All_Risk.risk_object_type All_Risk.annotations.mitre_attack.mitre_tactic | `drop_dm_object_name(All_Risk)` | where risk_event_count >= 3'
+tags:
+  analytic_story: [Odd Downloads]
+  message: odd downloads on $risk_object$
+  observable:
+  - {name: risk_object, type: Hostname, role: [Victim]}
+";
+
+/// Hunts with rules of these texts.
+fn hunt_with(folder: &Path, rules: &[(&str, String)], arguments: &[&str]) -> Vec<Value> {
+    let events = downloads(folder);
+    let own = folder.join("rules");
+    fs::create_dir_all(&own).unwrap();
+    for (name, text) in rules {
+        fs::write(own.join(name), text).unwrap();
+    }
+    let own = own.to_string_lossy();
+    let output = lurcher(&[&["hunt", &events, "-r", &own, "--format", "jsonl"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    lines(&String::from_utf8_lossy(&output.stdout))
+}
+
+#[test]
+fn a_correlation_search_sees_the_risk_events_of_the_same_hunt() {
+    let folder = tempfile::tempdir().unwrap();
+    let hunt = |kind: &str| {
+        let rules =
+            [("download.yml", DOWNLOAD.replace("TYPE", kind)), ("correlation.yml", CORRELATION.to_owned())];
+        let alerts = hunt_with(folder.path(), &rules, &[]);
+        let correlations: Vec<Value> =
+            alerts.iter().filter(|alert| alert["rule"]["name"] == "Odd Downloads Add Up").cloned().collect();
+        (alerts.len() - correlations.len(), correlations)
+    };
+    for kind in ["TTP", "Anomaly"] {
+        let (detections, correlations) = hunt(kind);
+        // What BITS is used for stands under two tactics; a search by tactic makes a row of each.
+        assert_eq!(detections, 4, "{kind}");
+        assert!(!correlations.is_empty(), "{kind}");
+        assert!(correlations.iter().all(|c| c["values"]["risk_object"] == "fin-01" || c["values"]["risk_object"] == "FIN-01"));
+    }
+    let (detections, correlations) = hunt("Hunting");
+    assert_eq!((detections, correlations.len()), (4, 0), "hunting searches add no risk");
+}
+
+#[test]
+fn alerts_whose_fields_have_fired_within_the_period_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let throttled = DOWNLOAD.replace("TYPE", "TTP") + "  throttling:\n    fields: [user]\n    period: 36000s\n";
+    for (arguments, expected) in [(&[][..], [(1, 2), (3, 0)]), (&["--simulate"], [(1, 2), (3, 0)])] {
+        let alerts = hunt_with(folder.path(), &[("download.yml", throttled.clone())], arguments);
+        let came: Vec<(u64, u64)> = alerts
+            .iter()
+            .map(|alert| (alert["events"][0]["record"].as_str().unwrap().parse().unwrap(), alert["suppressed"].as_u64().unwrap()))
+            .collect();
+        // At 1 and at 20 o'clock; those of 9 o'clock lie within ten hours of the first.
+        assert_eq!(came, expected, "{arguments:?}");
+    }
 }

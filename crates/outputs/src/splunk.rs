@@ -130,6 +130,8 @@ pub struct Common {
 /// The events of an alert, at a site.
 pub fn documents(alert: &Alert, schemas: &Schemas, edition: SplunkEdition, site: &Site) -> Vec<Json> {
     let (notable, risk) = match (alert.kind, edition) {
+        // People look at what a hunting search finds where it runs; it writes to neither index.
+        _ if alert.rule.meta.kind.eq_ignore_ascii_case("hunting") => (false, false),
         (AlertKind::Finding, SplunkEdition::Seven) => (true, true),
         (AlertKind::Finding, SplunkEdition::Eight) => (true, false),
         (AlertKind::Risk | AlertKind::BuildingBlock, _) => (false, true),

@@ -212,6 +212,11 @@ fn splunk_makes_risk_events_and_notables() {
     assert_eq!(count(single(), SplunkEdition::Seven), (1, 1));
     assert_eq!(count(single(), SplunkEdition::Eight), (0, 1));
     assert_eq!(count(Alert { kind: AlertKind::Risk, ..single() }, SplunkEdition::Eight), (1, 0));
+    let mut hunting = single();
+    let mut rule = Rule::clone(&hunting.rule);
+    rule.meta.kind = "Hunting".into();
+    hunting.rule = Arc::new(rule);
+    assert_eq!(count(hunting, SplunkEdition::Seven), (0, 0));
 }
 
 #[test]
