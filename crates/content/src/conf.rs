@@ -37,6 +37,17 @@ pub(crate) enum Knowledge {
     Macro(Macro),
     /// A lookup's definition, as the tree of its YAML.
     Lookup(Node),
+    /// An event type: its name and its search.
+    Eventtype(String, String),
+    /// What bears which tags: a field and its value, and tags that are on (or off).
+    Tags {
+        /// The field.
+        field: String,
+        /// Its value.
+        value: String,
+        /// Tags, and whether they are enabled.
+        tags: Vec<(String, bool)>,
+    },
 }
 
 /// Whether a text is a `.conf` file that holds searches, macros or lookups: stanzas, and a setting that only they have.
@@ -48,7 +59,12 @@ pub(crate) fn is_conf(text: &str) -> bool {
         let key = line.split_once('=').map_or("", |(key, _)| key.trim());
         matches!(key, "search" | "definition" | "filename" | "collection" | "iseval")
     };
-    stanza(first) && lines.any(telling)
+    let tagging = |line: &str| {
+        let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+        value.eq_ignore_ascii_case("enabled") || value.eq_ignore_ascii_case("disabled")
+    };
+    let tagged = first.contains('=');
+    stanza(first) && lines.any(|line| telling(line) || (tagged && tagging(line)))
 }
 
 /// The stanzas of a file; `[default]` and what stands before the first head are left out.
@@ -125,7 +141,30 @@ impl Stanza {
         if self.get("filename").is_some() || self.get("collection").is_some() {
             return Some(Knowledge::Lookup(self.lookup()));
         }
-        self.get("search").is_some().then(|| Knowledge::Search(self.detection()))
+        if let Some(tags) = self.tagging() {
+            return Some(tags);
+        }
+        self.get("search")?;
+        // An event type has nothing that a saved search has not; the file's name tells it.
+        if file.name().rsplit(['/', '\\']).next().is_some_and(|name| name.eq_ignore_ascii_case("eventtypes.conf")) {
+            let search = self.text("search");
+            return (!self.flag("disabled")).then(|| Knowledge::Eventtype(self.name.clone(), search));
+        }
+        Some(Knowledge::Search(self.detection()))
+    }
+
+    /// `[field=value]` with tags that are `enabled` or `disabled`.
+    fn tagging(&self) -> Option<Knowledge> {
+        let (field, value) = self.name.split_once('=')?;
+        let state = |node: &Node| match node.scalar()?.trim().to_ascii_lowercase().as_str() {
+            "enabled" => Some(true),
+            "disabled" => Some(false),
+            _ => None,
+        };
+        let tags: Option<Vec<(String, bool)>> =
+            self.settings.iter().map(|(tag, node)| Some((tag.clone(), state(node)?))).collect();
+        let tags = tags.filter(|tags| !tags.is_empty())?;
+        Some(Knowledge::Tags { field: field.trim().to_owned(), value: unescaped(value.trim()), tags })
     }
 
     /// `[name(2)]`: the number of arguments belongs to the head, their names to `args`.
@@ -276,6 +315,24 @@ impl Stanza {
         let members = times.iter().filter_map(|(key, to)| Some(((*to).to_owned(), self.get(key)?.clone()))).collect();
         self.node(Data::Map(vec![("scheduling".to_owned(), self.node(Data::Map(members)))]))
     }
+}
+
+/// Values in the heads of `tags.conf` are written as in addresses: `%3A` is a colon.
+fn unescaped(value: &str) -> String {
+    let mut out: Vec<u8> = Vec::with_capacity(value.len());
+    let mut bytes = value.bytes();
+    while let Some(byte) = bytes.next() {
+        let ahead = bytes.clone();
+        let hex: Vec<u32> = ahead.take(2).filter_map(|b| char::from(b).to_digit(16)).collect();
+        match (byte, hex.as_slice()) {
+            (b'%', [high, low]) => {
+                out.push((high * 16 + low) as u8);
+                bytes.nth(1);
+            }
+            (byte, _) => out.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// `ESCU - Name - Rule` is how the content update calls the stanza of the detection `Name`.

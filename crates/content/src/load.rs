@@ -165,6 +165,10 @@ impl Pack {
         read.macros.into_iter().for_each(|found| knowledge.macros.insert(found));
         read.lookups.iter().for_each(|tree| knowledge.lookups.define(tree));
         read.tables.into_iter().for_each(|path| knowledge.lookups.add_file(path));
+        read.eventtypes.into_iter().for_each(|(name, search)| knowledge.insert_eventtype(name, search));
+        for (field, value, tag, on) in &read.tags {
+            knowledge.insert_tag(field, value, tag, *on);
+        }
         for kind in read.skipped {
             *self.skipped.entry(kind).or_default() += 1;
         }
@@ -225,6 +229,9 @@ struct Read {
     exceptions: Exceptions,
     lookups: Vec<crate::node::Node>,
     tables: Vec<PathBuf>,
+    eventtypes: Vec<(String, String)>,
+    /// Field, value, tag, and whether the tag is on.
+    tags: Vec<(String, String, String, bool)>,
     tests: Vec<TestCase>,
     skipped: Vec<&'static str>,
     problem: Option<Problem>,
@@ -303,7 +310,8 @@ fn read(found: &Found, tests: bool) -> Read {
         return Read { diagnostics, tests, ..Read::default() };
     }
     let read = parse(&file, kind);
-    let holds_something = !read.drafts.is_empty() || !read.macros.is_empty() || read.exceptions.len() > 0;
+    let knows = !read.macros.is_empty() || !read.eventtypes.is_empty() || !read.tags.is_empty() || !read.lookups.is_empty();
+    let holds_something = !read.drafts.is_empty() || knows || read.exceptions.len() > 0;
     if found.named && !holds_something && read.problem.is_none() {
         let what = read.skipped.first().copied().unwrap_or("other");
         return problem(match what {
@@ -363,6 +371,10 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
                     Conf::Search(tree) => read.drafts.push(splunk::draft(file, &tree)),
                     Conf::Macro(found) => read.macros.push(found),
                     Conf::Lookup(tree) => read.lookups.push(tree),
+                    Conf::Eventtype(name, search) => read.eventtypes.push((name, search)),
+                    Conf::Tags { field, value, tags } => {
+                        read.tags.extend(tags.into_iter().map(|(tag, on)| (field.clone(), value.clone(), tag, on)));
+                    }
                 }
             }
         }

@@ -22,6 +22,8 @@ pub enum ListFunction {
         /// Greatest first.
         descending: bool,
     },
+    /// The values from the last to the first.
+    Reversed,
     /// Each value once, at its first place.
     Distinct,
     /// How many values; null of none.

@@ -44,7 +44,7 @@ pub enum LooseFunction {
     Printf,
     /// `(text, characters)`: without any of these characters at the sides.
     Trimmed(Sides),
-    /// The name of the type: `Number`, `String`, `Boolean`, `Null`. Never null.
+    /// The name of the type: `Number`, `String`, `Boolean`, `Invalid` (null). Never null.
     TypeName,
     /// Whether it is a number. False of null.
     IsNumber,
@@ -223,14 +223,28 @@ pub enum JsonOperation {
     Set,
     /// `(document, path, …)`: the document without what stands there.
     Delete,
+    /// As [`Self::Set`], the paths being exact names of members.
+    SetExact,
     /// `(document, path, value, …)`: the document with a value put behind the array that stands there.
     Append,
+    /// As [`Self::Append`]; of a value that is an array its elements, each for itself.
+    Extend,
+    /// `(document)`: its members as an array of objects of `key` and `value`.
+    Entries,
+    /// `(value)`: the value as JSON text; a text that is an array or an object is one.
+    Write,
+    /// `(value)`: whether it is a JSON object. False of null.
+    IsObject,
+    /// `(value)`: whether it is a JSON array. False of null.
+    IsArray,
     /// `(document)`: whether it is JSON. False of null.
     Valid,
     /// `(document)`: how many elements or members.
     Length,
     /// `(document)`: the values of an array as a list.
     ToList,
-    /// `(list)`: a JSON array of its values.
+    /// `(list)`: a JSON array of its values, as texts.
     FromList,
+    /// `(list)`: a JSON array of its values; a text that is JSON goes in as what it is.
+    FromTypedList,
 }

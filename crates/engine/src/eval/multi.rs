@@ -62,6 +62,10 @@ fn of_one(function: &ListFunction, mut values: Vec<Value>) -> Option<Value> {
             values.sort_by(|a, b| if *descending { compare(b, a) } else { compare(a, b) });
             small(values)
         }
+        L::Reversed => {
+            values.reverse();
+            small(values)
+        }
         L::Distinct => small(distinct(values)),
         L::Count => (!values.is_empty()).then_some(Value::Int(values.len() as i64)),
         L::First => values.into_iter().next(),

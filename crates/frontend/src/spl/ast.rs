@@ -180,6 +180,23 @@ pub(super) enum CommandKind {
         field: Name,
         settings: Settings,
     },
+    /// `accum`, `delta`, `autoregress`.
+    Series {
+        field: Name,
+        alias: Option<Name>,
+        settings: Settings,
+    },
+    Trendline(Vec<Trend>),
+    /// `set`.
+    Set {
+        operation: Name,
+        searches: Box<[Pipeline; 2]>,
+    },
+    /// A command that takes fields and options only.
+    Plain {
+        fields: Vec<Name>,
+        settings: Settings,
+    },
     /// Known, and without a say in what is found: `noop`, `collect`, `sendalert` …
     Nothing,
     /// Known, and not run.
@@ -364,6 +381,14 @@ pub(super) struct LookupCommand {
     pub(super) keys: Vec<(Name, Name)>,
     /// `OUTPUT` or `OUTPUTNEW` (true), the table's columns and the row's fields; `None`: all others.
     pub(super) outputs: Option<(bool, Vec<(Name, Name)>)>,
+}
+
+/// `sma5(field) AS alias`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Trend {
+    pub(super) function: Name,
+    pub(super) field: Name,
+    pub(super) alias: Option<Name>,
 }
 
 /// What begins or ends a transaction.

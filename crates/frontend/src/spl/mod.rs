@@ -45,6 +45,18 @@ pub trait Knowledge: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The searches of the event types whose name fits a pattern (`*` is any text; case does not count).
+    fn find_eventtypes(&self, pattern: &str) -> Vec<String> {
+        let _ = pattern;
+        Vec::new()
+    }
+
+    /// The fields and values that bear a tag; case does not count.
+    fn tagged(&self, tag: &str) -> Vec<(String, String)> {
+        let _ = tag;
+        Vec::new()
+    }
+
     /// A lookup, by the name of its definition or of its file.
     fn find_lookup(&self, name: &str) -> Option<Lookup> {
         let _ = name;

@@ -265,7 +265,24 @@ fn json(operation: JsonOperation, values: &[Value]) -> Option<Value> {
             let items = values.first()?.elements().map(|item| Value::text(item.to_string()));
             Some(Value::text(Value::list(items).to_json().to_string()))
         }
+        O::FromTypedList => {
+            let items = values.first()?.elements().map(|item| match item {
+                Value::Text(text) => parsed(text).map_or_else(|| item.clone(), |json| Value::from_json(&json)),
+                other => other.clone(),
+            });
+            Some(Value::text(Value::list(items).to_json().to_string()))
+        }
+        O::Write => Some(Value::text(embedded(values.first()?).to_json().to_string())),
         O::Valid => Some(Value::Bool(document(values.first()?).is_some())),
+        O::IsObject => Some(Value::Bool(document(values.first()?).is_some_and(|json| json.is_object()))),
+        O::IsArray => Some(Value::Bool(document(values.first()?).is_some_and(|json| json.is_array()))),
+        O::Entries => match document(values.first()?)? {
+            Json::Object(members) => {
+                let entry = |(key, value): (&String, &Json)| serde_json::json!({ "key": key, "value": value });
+                Some(Value::text(members.iter().map(entry).collect::<Json>().to_string()))
+            }
+            _ => None,
+        },
         O::Keys => match document(values.first()?)? {
             Json::Object(members) => {
                 Some(Value::text(members.keys().map(|key| Json::from(key.as_str())).collect::<Json>().to_string()))
@@ -282,7 +299,7 @@ fn json(operation: JsonOperation, values: &[Value]) -> Option<Value> {
             other => Some(shown(&other)),
         },
         O::Extract | O::ExtractExact => extract(operation == O::ExtractExact, values),
-        O::Set | O::Append | O::Delete => change(operation, values),
+        O::Set | O::SetExact | O::Append | O::Extend | O::Delete => change(operation, values),
     }
 }
 
@@ -327,13 +344,25 @@ fn change(operation: JsonOperation, values: &[Value]) -> Option<Value> {
     let mut document = document(first)?;
     let size = if operation == JsonOperation::Delete { 1 } else { 2 };
     for pair in rest.chunks(size) {
-        let steps = steps(&text(pair.first()?)?);
+        let path = text(pair.first()?)?;
+        let steps = match operation {
+            JsonOperation::SetExact => vec![Step::Member(path.to_string())],
+            _ => steps(&path),
+        };
         let value = pair.get(1).map(|value| embedded(value).to_json());
         if steps.len() <= MAX_DEPTH {
             change_at(&mut document, &steps, operation, value.as_ref());
         }
     }
     Some(shown(&document))
+}
+
+/// One value behind the others; of an array, where it is to be taken apart, each of its elements.
+fn put_behind(items: &mut Vec<Json>, value: &Json, operation: JsonOperation) {
+    match value {
+        Json::Array(further) if operation == JsonOperation::Extend => items.extend(further.iter().cloned()),
+        value => items.push(value.clone()),
+    }
 }
 
 fn change_at(json: &mut Json, steps: &[Step], operation: JsonOperation, value: Option<&Json>) {
@@ -345,9 +374,9 @@ fn change_at(json: &mut Json, steps: &[Step], operation: JsonOperation, value: O
                     (JsonOperation::Delete, _) => {
                         members.remove(name);
                     }
-                    (JsonOperation::Append, Some(value)) => {
+                    (JsonOperation::Append | JsonOperation::Extend, Some(value)) => {
                         if let Some(Json::Array(items)) = members.get_mut(name) {
-                            items.push(value.clone());
+                            put_behind(items, value, operation);
                         }
                     }
                     (_, Some(value)) => {

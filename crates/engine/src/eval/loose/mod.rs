@@ -85,7 +85,7 @@ fn text(value: &Value) -> Option<std::sync::Arc<str>> {
 
 fn type_name(value: &Value) -> &'static str {
     match value {
-        Value::Null => "Null",
+        Value::Null => "Invalid",
         Value::Bool(_) => "Boolean",
         value if number(value).is_some() => "Number",
         _ => "String",

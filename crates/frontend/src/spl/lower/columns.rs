@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{ColumnPattern, Dedup, Expand, Expr, Function, LooseFunction, SortKey, Stage};
+use lurcher_ir::{Calculation, ColumnPattern, Dedup, Expand, Expr, Function, LooseFunction, SortKey, Stage};
 use lurcher_schema::Value;
 
 use super::{
@@ -65,8 +65,14 @@ impl Lowerer<'_> {
         let has = |name: &str| rows.names.base == Base::Event || rows.names.column(name).is_some();
         let internal: Vec<Name> =
             internal.filter(|name| has(name)).map(|name| Name { text: (*name).into(), span, quoted: false }).collect();
+        let keeps_raw = rows.names.base == Base::Event && internal.iter().any(|name| name.text.as_ref() == "_raw");
         let all: Vec<Name> = names.iter().cloned().chain(internal).collect();
-        self.table(&all, rows)
+        let mut rows = self.table(&all, rows);
+        if keeps_raw && rows.names.column("_raw").is_some() {
+            // What the source keeps; nothing is made up for a field that nobody has named.
+            rows.names.set(&"_raw".into(), Expr::Field(lurcher_ir::FieldRef::new(lurcher_schema::Taxonomy::Cim, "_raw")));
+        }
+        rows
     }
 
     pub(super) fn rename(&mut self, pairs: &[(Name, Name)], mut rows: Rows) -> Rows {
@@ -124,17 +130,35 @@ impl Lowerer<'_> {
         mut rows: Rows,
     ) -> Result<Rows, Said> {
         let value = self.name(&field.text, field.span, &rows.names);
-        let Some(span) = setting(settings, "span") else {
-            let message = "`bin` without `span`: its intervals depend on all values";
-            return Err(self.unsupported("bins", message, field.span));
+        let bucket = match setting(settings, "span") {
+            Some(span) if span.text.contains("log") => {
+                return Err(self.unsupported("bins", "`bin` by a logarithmic span", span.span));
+            }
+            Some(span)
+                if is_time(&field.text)
+                    || seconds(&span.text).is_none_or(|_| span.text.ends_with(char::is_alphabetic)) =>
+            {
+                match setting(settings, "aligntime") {
+                    Some(align) if !align.is("earliest") => {
+                        let shift = loose(
+                            LooseFunction::RelativeTime,
+                            [Expr::Literal(Value::Int(0)), Expr::Literal(Value::Text(Arc::clone(&align.text)))],
+                        );
+                        let moved = super::eval::calculate(Calculation::Subtract, [value, shift.clone()]);
+                        loose(LooseFunction::Add, [span_of(self, span, moved)?, shift])
+                    }
+                    _ => span_of(self, span, value)?,
+                }
+            }
+            Some(span) => loose(LooseFunction::BucketRange, [value, super::terms::literal(&span.text)]),
+            None => {
+                rows.names.set(&field.text, value);
+                let time = is_time(&field.text);
+                let length = self.interval(&field.text, time, settings, field.span, &mut rows);
+                let function = if time { LooseFunction::Bucket } else { LooseFunction::BucketRange };
+                loose(function, [rows.names.get(&field.text), length])
+            }
         };
-        let bucket =
-            if is_time(&field.text) || seconds(&span.text).is_none_or(|_| span.text.ends_with(char::is_alphabetic)) {
-                span_of(self, span, value)?
-            } else {
-                let size = super::terms::literal(&span.text);
-                loose(LooseFunction::BucketRange, [value, size])
-            };
         let name = alias.unwrap_or(field);
         self.assign(&mut rows, &name.text, bucket);
         Ok(rows)
@@ -150,13 +174,28 @@ impl Lowerer<'_> {
     ) -> Result<Rows, Said> {
         let mut rows = if sort.is_empty() { rows } else { self.sort(Some(0), sort, rows) };
         rows.order();
-        let keys: Vec<Expr> = fields.iter().map(|name| self.name(&name.text, name.span, &rows.names)).collect();
+        let mut keys: Vec<Expr> = fields.iter().map(|name| self.name(&name.text, name.span, &rows.names)).collect();
         if keys.is_empty() {
             return Ok(rows);
         }
+        if is_on(settings, "keepevents", false) {
+            return Ok(self.without_repeats(count, fields, rows));
+        }
+        let mut place = None;
         if is_on(settings, "keepempty", false) {
-            let message = "rows without one of the fields count as duplicates of each other";
-            self.approximate("dedup-keepempty", message, fields.first().map_or(Span::default(), |f| f.span));
+            // A row without one of the fields is like no other: it has its place for a key.
+            rows.make_columns();
+            let name = self.parts.fresh_name("place");
+            let counted = lurcher_ir::AggregateColumn::new(Arc::clone(&name), lurcher_ir::Aggregate::Count, []);
+            rows.stages.push(Stage::Running(super::series::running(vec![counted], None, true)));
+            keys = fields.iter().map(|name| rows.names.get(&name.text)).collect();
+            let missing = keys.iter().map(|key| Expr::call(Function::IsNull, [key.clone()]));
+            let missing = Expr::Call(Function::Or, missing.collect());
+            keys.push(Expr::call(
+                Function::If,
+                [missing, Expr::Column(Arc::clone(&name)), Expr::Literal(Value::Int(0))],
+            ));
+            place = Some(ColumnPattern::Named(name));
         } else {
             let parts = keys.iter().map(|key| Condition::Holds(not_null(key.clone())));
             let condition = Condition::All(parts.collect());
@@ -164,7 +203,35 @@ impl Lowerer<'_> {
         }
         let consecutive = is_on(settings, "consecutive", false);
         rows.stages.push(Stage::Dedup(Dedup { keys, keep: count, consecutive }));
+        rows.stages.extend(place.map(|place| Stage::Drop(vec![place])));
         Ok(rows)
+    }
+
+    /// `dedup keepevents=t`: every row stays; the fields go from those beyond the first ones.
+    fn without_repeats(&mut self, count: u64, fields: &[Name], mut rows: Rows) -> Rows {
+        for field in fields {
+            let value = self.name(&field.text, field.span, &rows.names);
+            rows.names.set(&field.text, value);
+        }
+        rows.make_columns();
+        let name = self.parts.fresh_name("place");
+        let counted = lurcher_ir::AggregateColumn::new(Arc::clone(&name), lurcher_ir::Aggregate::Count, []);
+        let by = lurcher_ir::GroupBy {
+            keys: fields.iter().map(|field| (Arc::clone(&field.text), Expr::Column(Arc::clone(&field.text)))).collect(),
+            nulls: lurcher_ir::NullKeys::Drop,
+            lists: lurcher_ir::ListKeys::Whole,
+        };
+        rows.stages.push(Stage::Running(lurcher_ir::Running { by, ..super::series::running(vec![counted], None, true) }));
+        let most = Expr::Literal(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
+        let beyond = Expr::call(Function::Less, [most, Expr::Column(Arc::clone(&name))]);
+        let kept = fields.iter().map(|field| {
+            let value = Expr::Column(Arc::clone(&field.text));
+            let kept = Expr::call(Function::If, [beyond.clone(), Expr::Literal(Value::Null), value]);
+            (Arc::clone(&field.text), kept)
+        });
+        rows.stages.push(Stage::Eval(kept.collect()));
+        rows.stages.push(Stage::Drop(vec![ColumnPattern::Named(name)]));
+        rows
     }
 
     pub(super) fn sort(&mut self, limit: Option<u64>, keys: &[ast::SortKey], mut rows: Rows) -> Rows {
@@ -175,7 +242,9 @@ impl Lowerer<'_> {
             let (expr, loose_key) = match order.as_deref() {
                 Some("str") => (Expr::call(Function::ToText, [value]), false),
                 Some("num") => (loose(LooseFunction::Number, [value]), true),
-                _ => (value, true),
+                // Addresses by their four numbers.
+                Some("ip") | Some("auto") | None => (address_order(value), true),
+                Some(_) => (value, true),
             };
             SortKey { expr, descending: key.descending, nulls_first: false, loose: loose_key }
         });
@@ -394,6 +463,17 @@ impl Lowerer<'_> {
                 .report(Diagnostic::error("spl-expected", "an expression expected").at(span, "this cannot be read"))),
         }
     }
+}
+
+/// An IPv4 address as digits that sort as it does; anything else as itself.
+fn address_order(value: Expr) -> Expr {
+    let address = lurcher_ir::Regex { pattern: r"^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$".into() };
+    let parts = Expr::call(Function::Split, [value.clone(), Expr::Literal(Value::text("."))]);
+    let part = |at: i64| Expr::call(Function::Index, [parts.clone(), Expr::Literal(Value::Int(at))]);
+    let format = Expr::Literal(Value::text("%03d%03d%03d%03d"));
+    let digits = loose(LooseFunction::Printf, [format, part(0), part(1), part(2), part(3)]);
+    let is_address = Expr::call(Function::Matches(address), [Expr::call(Function::ToText, [value.clone()])]);
+    Expr::call(Function::If, [is_address, digits, value])
 }
 
 fn rename_columns(names: &mut Names, pattern: &ColumnPattern, target: &ColumnPattern) {

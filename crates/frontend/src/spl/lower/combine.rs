@@ -96,6 +96,11 @@ impl Lowerer<'_> {
         for search in searches {
             all.push(self.pipeline(search, None)?);
         }
+        self.union_rows(all)
+    }
+
+    /// All rows, those of events in order of their times.
+    pub(super) fn union_rows(&mut self, all: Vec<Rows>) -> Result<Rows, Said> {
         let mut united: Option<Rows> = None;
         for rows in all {
             let ordered = rows.ordered;

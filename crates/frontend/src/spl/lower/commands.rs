@@ -9,7 +9,7 @@ use super::{
     rows::{Names, Rows, Source},
     terms::Condition,
 };
-use crate::spl::ast::{Command, CommandKind};
+use crate::spl::ast::{Command, CommandKind, Name, Settings};
 
 /// Commands of the machine-learning toolkit and others that judge by a model.
 const MODELS: [&str; 12] = [
@@ -77,6 +77,17 @@ impl Lowerer<'_> {
             }
             CommandKind::Union(searches) => self.union(searches, None),
             CommandKind::NotRun => Err(self.not_run(command)),
+            CommandKind::Set { operation, searches } => self.set(operation, searches),
+            CommandKind::Plain { fields, settings } => match command.name.text.to_ascii_lowercase().as_str() {
+                "metadata" => Ok(self.metadata(settings, command.span)),
+                "eventcount" => Ok(self.eventcount(settings, command.span)),
+                "gentimes" => self.gentimes(settings, command.span),
+                "inputcsv" => match fields.first() {
+                    Some(name) => self.inputlookup(name, None),
+                    None => Err(self.unsupported("command", "`inputcsv` without the name of a file", command.span)),
+                },
+                _ => self.command(command, Some(Rows::events(Predicate::Constant(true))), true),
+            },
             // Everything else reads events: all of them.
             _ => self.command(command, Some(Rows::events(Predicate::Constant(true))), true),
         }
@@ -125,13 +136,46 @@ impl Lowerer<'_> {
             CommandKind::Mvexpand { field, settings } => Ok(self.mvexpand(field, settings, rows)),
             CommandKind::Mvcombine { field, settings } => Ok(self.mvcombine(field, settings, rows)),
             CommandKind::Nomv(field) => Ok(self.nomv(field, rows)),
-            CommandKind::Addtotals { settings, fields } => Ok(self.addtotals(settings, fields, rows)),
+            CommandKind::Addtotals { settings, fields } => {
+                let rows = self.addtotals(settings, fields, rows);
+                let wanted = Self::wants_column_totals(settings);
+                Ok(if wanted { self.column_totals(settings, fields, command.span, rows) } else { rows })
+            }
+            CommandKind::Series { field, alias, settings } => {
+                self.series(&command.name, field, alias.as_ref(), settings, rows)
+            }
+            CommandKind::Trendline(trends) => self.trendline(trends, rows),
+            CommandKind::Plain { fields, settings } => self.plain(command, fields, settings, rows),
             CommandKind::Replace { pairs, fields } => self.replace(pairs, fields, rows),
             CommandKind::Foreach { fields, settings, template } => self.foreach(fields, settings, template, rows),
             // How a field is shown says nothing about what is found. The expression is read for its faults.
             CommandKind::Fieldformat(_, expr) => self.expression(expr, &rows.names).map(|_| rows),
             kind => self.combining(command, kind, rows),
         }
+    }
+
+    /// Commands that take fields and options only.
+    fn plain(&mut self, command: &Command, fields: &[Name], settings: &Settings, rows: Rows) -> Result<Rows, Said> {
+        Ok(match command.name.text.to_ascii_lowercase().as_str() {
+            "uniq" => self.uniq(rows),
+            "strcat" => self.strcat(fields, settings, rows),
+            "untable" => return self.untable(fields, command.span, rows),
+            "xyseries" | "maketable" => return self.xyseries(fields, settings, command.span, rows),
+            "transpose" => self.transpose(fields, settings, rows),
+            "addcoltotals" => self.column_totals(settings, fields, command.span, rows),
+            "makecontinuous" => self.makecontinuous(fields, settings, command.span, rows),
+            "fieldsummary" => self.fieldsummary(fields, settings, rows),
+            "rangemap" => return self.rangemap(settings, command.span, rows),
+            "reltime" => self.reltime(rows),
+            "setfields" => self.setfields(settings, rows),
+            "xpath" => return self.xpath(fields, settings, command.span, rows),
+            "metadata" | "eventcount" | "gentimes" | "inputcsv" => {
+                let own = self.source(command)?;
+                self.append_rows(rows, own)
+            }
+            // `require` and its kin let rows through.
+            _ => rows,
+        })
     }
 
     /// Commands that bring other rows in.

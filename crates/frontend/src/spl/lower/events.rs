@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{Case, Expr, FieldRef, Predicate, Semi, Stage, Test};
+use lurcher_ir::{Case, Expr, FieldRef, Function, JsonOperation, LooseFunction, Predicate, Semi, Stage, Test};
 use lurcher_schema::{Taxonomy, Value};
 
 use super::{
     Lowerer, Said, models,
-    rows::{Names, Rows},
+    rows::{Names, Rows, loose},
     stats::setting,
     terms::{Condition, not_null},
 };
@@ -25,8 +25,34 @@ impl Lowerer<'_> {
         let condition = self.term(&plain, &rows.names)?;
         self.keep(&mut rows, condition);
         for part in nested {
-            rows = self.filter_by_search(part, rows)?;
+            rows = match part {
+                Part::Search(search) => self.filter_by_search(search, rows)?,
+                Part::Either(parts) => self.filter_by_either(parts, rows)?,
+            };
         }
+        Ok(rows)
+    }
+
+    /// Keeps rows that fit one of several terms, some of which hold searches in brackets: those of each, once.
+    fn filter_by_either(&mut self, parts: &[Term], mut rows: Rows) -> Result<Rows, Said> {
+        let place = self.parts.fresh_name("place");
+        let counted = lurcher_ir::AggregateColumn::new(Arc::clone(&place), lurcher_ir::Aggregate::Count, []);
+        rows.make_columns();
+        rows.stages.push(Stage::Running(super::series::running(vec![counted], None, true)));
+        rows.names.set(&place, Expr::Column(Arc::clone(&place)));
+        let ordered = rows.ordered;
+        let (branch, names) = self.park(rows);
+        let (nested, plain): (Vec<&Term>, Vec<&Term>) = parts.iter().partition(|part| holds_search(part));
+        let plain = (!plain.is_empty()).then(|| Term::Or(plain.into_iter().cloned().collect()));
+        let mut all = Vec::new();
+        for part in plain.iter().chain(nested) {
+            let input = Rows { ordered, ..Rows::of(super::rows::Source::Branch(branch), names.clone()) };
+            all.push(self.search(part, input)?);
+        }
+        let mut rows = self.union_rows(all)?;
+        rows.stages.push(Stage::Dedup(lurcher_ir::Dedup::first([Expr::Column(Arc::clone(&place))])));
+        rows.stages.push(Stage::Drop(vec![lurcher_ir::ColumnPattern::Named(Arc::clone(&place))]));
+        rows.names.columns.retain(|(name, _)| *name != place);
         Ok(rows)
     }
 
@@ -43,6 +69,14 @@ impl Lowerer<'_> {
                 let names = found.names().into_iter().filter(|name| !name.starts_with('_'));
                 names.map(|name| (Arc::clone(&name), rows.names.get(&name))).collect()
             }
+        };
+        let columns = match (columns.as_slice(), part.field) {
+            // `return $field`: words that the event must hold.
+            ([(name, _)], None) if name.starts_with("phrase~") => {
+                let event = loose(LooseFunction::Json(JsonOperation::Write), [Expr::Event(Taxonomy::Cim)]);
+                vec![(Arc::clone(name), event)]
+            }
+            _ => columns,
         };
         if !found.closed() || columns.is_empty() {
             let message = "the columns of a search in brackets must be known: end it with `fields` or `table`";
@@ -74,12 +108,22 @@ impl Lowerer<'_> {
     ) -> Result<Rows, Said> {
         rows.order();
         let mut columns: Vec<(Arc<str>, Expr)> = Vec::new();
+        if let [ReturnField::Value(field)] = fields {
+            let message = "a value that `return $field` writes is looked for anywhere in the event's text, also within words";
+            self.approximate("subsearch", message, field.span);
+            let any = || Expr::Literal(Value::text("*"));
+            let value = self.name(&field.text, field.span, &rows.names);
+            columns.push((self.parts.fresh_name("phrase"), Expr::call(Function::Concat, [any(), value, any()])));
+        }
         for field in fields {
+            if fields.len() == 1 && !columns.is_empty() {
+                break;
+            }
             let (alias, field) = match field {
                 ReturnField::Named(field) => (Arc::clone(&field.text), field),
                 ReturnField::Alias(alias, field) => (Arc::clone(&alias.text), field),
                 ReturnField::Value(field) => {
-                    let message = "`return $field` writes terms of its own";
+                    let message = "`return` of several `$field`s writes terms of its own";
                     return Err(self.unsupported("subsearch", message, field.span));
                 }
             };
@@ -193,15 +237,38 @@ impl Lowerer<'_> {
             }
             return Err(self.report(diagnostic));
         };
-        let member = Test::equals_text(&found.member, Case::Sensitive);
-        let filter = Predicate::test(FieldRef::new(Taxonomy::Cim, "_datamodels"), member);
-        let mut rows = Rows::events(filter);
+        let models = FieldRef::new(Taxonomy::Cim, "_datamodels");
+        let filter = Predicate::test(models.clone(), Test::equals_text(&found.member, Case::Sensitive));
+        let mut rows = Rows::events(Predicate::Constant(true));
         rows.names.objects = found.objects.into_iter().map(Arc::from).collect();
+        rows.names.calculated =
+            found.calculated.into_iter().map(|(field, value)| (Arc::from(field), Arc::from(value))).collect();
+        let said = Predicate::test(models, Test::Exists).negate();
+        let filter = match self.tags_of_site(found.tags, name, &rows.names)? {
+            // Where the source of an event says nothing, the site's own tags do.
+            Some(tags) => Predicate::any([filter, Predicate::all([said, tags])]),
+            None => filter,
+        };
+        rows.inputs = vec![super::rows::Source::Events(filter)];
         for condition in found.conditions {
             let condition: Condition = self.term_of_text(condition, name.span, &rows.names)?;
             self.keep(&mut rows, condition);
         }
         Ok(rows)
+    }
+}
+
+impl Lowerer<'_> {
+    /// That an event bears all these tags, by the site's event types and tags; none if the site has none of one.
+    fn tags_of_site(&mut self, tags: &str, name: &Name, names: &Names) -> Result<Option<Predicate>, Said> {
+        let mut all = Vec::new();
+        for tag in tags.split_whitespace() {
+            if self.options.knowledge.tagged(tag).is_empty() {
+                return Ok(None);
+            }
+            all.push(self.term_of_text(&format!("tag={tag}"), name.span, names)?.into_predicate(self.schemas));
+        }
+        Ok((!all.is_empty()).then(|| Predicate::all(all)))
     }
 }
 
@@ -213,18 +280,33 @@ struct Nested<'t> {
     negated: bool,
 }
 
-/// Terms without the searches in brackets that must hold beside all else, and those.
-fn split(term: &Term) -> (Term, Vec<Nested<'_>>) {
+/// A part of terms that must hold beside all else.
+enum Part<'t> {
+    /// A search in brackets.
+    Search(Nested<'t>),
+    /// One of these, some of which hold searches in brackets.
+    Either(&'t [Term]),
+}
+
+/// Whether a search in brackets stands in a term.
+fn holds_search(term: &Term) -> bool {
     match term {
-        Term::Search(search) => (Term::All, vec![Nested { search, field: None, negated: false }]),
-        Term::Values { field, negated, search } => {
-            (Term::All, vec![Nested { search, field: Some(field), negated: *negated }])
-        }
+        Term::Search(_) | Term::Values { .. } => true,
+        Term::And(parts) | Term::Or(parts) => parts.iter().any(holds_search),
+        Term::Not(inner) => holds_search(inner),
+        _ => false,
+    }
+}
+
+/// Terms without the searches in brackets that must hold beside all else, and those.
+fn split(term: &Term) -> (Term, Vec<Part<'_>>) {
+    let nested = |search, field, negated| (Term::All, vec![Part::Search(Nested { search, field, negated })]);
+    match term {
+        Term::Search(search) => nested(search, None, false),
+        Term::Values { field, negated, search } => nested(search, Some(field), *negated),
         Term::Not(inner) => match inner.as_ref() {
-            Term::Search(search) => (Term::All, vec![Nested { search, field: None, negated: true }]),
-            Term::Values { field, negated, search } => {
-                (Term::All, vec![Nested { search, field: Some(field), negated: !negated }])
-            }
+            Term::Search(search) => nested(search, None, true),
+            Term::Values { field, negated, search } => nested(search, Some(field), !negated),
             _ => (term.clone(), Vec::new()),
         },
         Term::And(parts) => {
@@ -236,6 +318,7 @@ fn split(term: &Term) -> (Term, Vec<Nested<'_>>) {
             }
             (Term::And(plain), nested)
         }
+        Term::Or(parts) if holds_search(term) => (Term::All, vec![Part::Either(parts)]),
         _ => (term.clone(), Vec::new()),
     }
 }

@@ -25,14 +25,14 @@ const MANY: usize = usize::MAX;
 
 /// The functions, with the least and the greatest number of arguments.
 #[rustfmt::skip]
-const FUNCTIONS: [(&str, usize, usize); 127] = [
+const FUNCTIONS: [(&str, usize, usize); 129] = [
     ("abs", 1, 1), ("acos", 1, 1), ("acosh", 1, 1), ("asin", 1, 1), ("asinh", 1, 1), ("atan", 1, 1), ("atan2", 2, 2),
     ("atanh", 1, 1), ("avg", 1, MANY), ("bit_and", 2, MANY), ("bit_not", 1, 2), ("bit_or", 2, MANY),
     ("bit_shift_left", 2, 2), ("bit_shift_right", 2, 2), ("bit_xor", 2, MANY), ("case", 2, MANY), ("ceil", 1, 1),
     ("ceiling", 1, 1), ("cidrmatch", 2, 2), ("coalesce", 1, MANY), ("commands", 1, 1), ("cos", 1, 1), ("cosh", 1, 1),
     ("exact", 1, 1), ("exp", 1, 1), ("false", 0, 0), ("floor", 1, 1), ("hypot", 2, 2), ("if", 3, 3), ("in", 2, MANY),
     ("ipmask", 2, 2), ("isarray", 1, 1), ("isbool", 1, 1), ("isdouble", 1, 1), ("isint", 1, 1), ("isnotnull", 1, 1),
-    ("isnull", 1, 1), ("isnum", 1, 1), ("isobject", 1, 1), ("isstr", 1, 1), ("json", 1, 1), ("json_append", 3, MANY),
+    ("isnull", 1, 1), ("isnum", 1, 1), ("ismv", 1, 1), ("isobject", 1, 1), ("isstr", 1, 1), ("json", 1, 1), ("json_append", 3, MANY),
     ("json_array", 0, MANY), ("json_array_to_mv", 1, 2), ("json_delete", 2, MANY), ("json_entries", 1, 1),
     ("json_extend", 3, MANY), ("json_extract", 1, MANY), ("json_extract_exact", 1, MANY), ("json_has_key_exact", 2, 2),
     ("json_keys", 1, 1), ("json_object", 0, MANY), ("json_set", 3, MANY), ("json_set_exact", 3, MANY),
@@ -45,7 +45,7 @@ const FUNCTIONS: [(&str, usize, usize); 127] = [
     ("searchmatch", 1, 1), ("sha1", 1, 1), ("sha256", 1, 1), ("sha512", 1, 1), ("sigfig", 1, 1), ("sin", 1, 1),
     ("sinh", 1, 1), ("spath", 2, 2), ("split", 2, 2), ("sqrt", 1, 1), ("strftime", 2, 2), ("strptime", 2, 2),
     ("substr", 2, 3), ("sum", 1, MANY), ("tan", 1, 1), ("tanh", 1, 1), ("time", 0, 0), ("toarray", 1, 1),
-    ("tobool", 1, 1), ("todouble", 1, 1), ("toint", 1, 1), ("tomv", 1, 1), ("tonumber", 1, 2), ("toobject", 1, 1),
+    ("tobool", 1, 1), ("todouble", 1, 1), ("toint", 1, 1), ("tojson", 1, 1), ("tomv", 1, 1), ("tonumber", 1, 2), ("toobject", 1, 1),
     ("tostring", 1, 2), ("trim", 1, 2), ("true", 0, 0), ("typeof", 1, 1), ("upper", 1, 1), ("urldecode", 1, 1),
     ("urlencode", 1, 1), ("validate", 2, MANY), ("xor", 2, 2), ("not", 1, 1), ("and", 2, 2), ("or", 2, 2),
     ("map", 2, 2),
@@ -114,7 +114,28 @@ impl Lowerer<'_> {
                 ExprKind::Text(terms) => self.term_of_text(terms, text.span, names)?.into_expr(),
                 _ => return Err(self.unsupported("dynamic-pattern", "a `searchmatch` that is computed", text.span)),
             },
-            ("lookup" | "commands" | "random" | "map", _) => {
+            ("random", _) => {
+                let message = "`random` is made from the row's own values, the same in every run";
+                self.approximate("random", message, span);
+                random(names)
+            }
+            ("commands", [search]) => match &search.kind {
+                ExprKind::Text(search) => commands(search),
+                _ => return Err(self.unsupported("dynamic-pattern", "a `commands` that is computed", search.span)),
+            },
+            // `"1m"` as the step of a range is so many seconds.
+            ("mvrange", [start, end, step]) => {
+                let mut parts = self.expressions(&[start.clone(), end.clone()], names)?;
+                parts.push(match &step.kind {
+                    ExprKind::Text(text) => match super::columns::seconds(text) {
+                        Some(seconds) if seconds.fract() == 0.0 => Expr::Literal(Value::Int(seconds as i64)),
+                        _ => return Err(self.unsupported("function", "a step of `mvrange` that is no span", step.span)),
+                    },
+                    _ => self.expression(step, names)?,
+                });
+                return Ok(lists("mvrange", &parts));
+            }
+            ("lookup" | "map", _) => {
                 return Err(self.unsupported("function", format!("the function `{name}` is not run"), span));
             }
             _ => return Ok(None),
@@ -283,7 +304,7 @@ fn texts(name: &str, values: &[Expr]) -> Option<Expr> {
         ("strptime", _) => loose(L::ParseTime, all()),
         ("relative_time", _) => loose(L::RelativeTime, all()),
         ("now" | "time", _) => now(),
-        ("tostring", [value]) => each(Function::ToText, [value.clone()]),
+        ("tostring", [value]) => written_out(value),
         ("tostring", [value, Expr::Literal(Value::Text(form))]) => {
             let function = match form.as_ref() {
                 "hex" => L::Written(NumberForm::Hexadecimal),
@@ -314,6 +335,7 @@ fn lists(name: &str, values: &[Expr]) -> Option<Expr> {
         }
         ("mvcount", _) => list(ListFunction::Count),
         ("mvdedup", _) => list(ListFunction::Distinct),
+        ("mvreverse", _) => list(ListFunction::Reversed),
         ("mvsort", _) => list(ListFunction::Sorted { descending: false }),
         ("mvzip", _) => list(ListFunction::Zipped),
         ("mvjoin", _) => Some(Expr::call(Function::Join, values.iter().cloned())),
@@ -367,6 +389,11 @@ fn information(name: &str, values: &[Expr]) -> Option<Expr> {
             Expr::call(Function::Equal(Case::Sensitive), [kind, Expr::Literal(Value::text("Boolean"))])
         }
         ("typeof", _) => loose(L::TypeName, all()),
+        ("ismv", _) => {
+            let count = Expr::call(Function::List(ListFunction::Count), all());
+            let count = Expr::call(Function::Coalesce, [count, Expr::Literal(Value::Int(0))]);
+            Expr::call(Function::Less, [Expr::Literal(Value::Int(1)), count])
+        }
         ("tobool", [value]) => Expr::call(Function::Text(TextFunction::ToBoolean), [value.clone()]),
         ("not", _) => Expr::call(Function::Not, all()),
         ("and", _) => Expr::call(Function::And, all()),
@@ -384,17 +411,68 @@ fn documents(name: &str, values: &[Expr]) -> Option<Expr> {
         "json" | "toobject" | "toarray" | "json_extract" => J::Extract,
         "json_extract_exact" => J::ExtractExact,
         "json_keys" => J::Keys,
-        "json_set" | "json_set_exact" => J::Set,
+        "json_set" => J::Set,
+        "json_set_exact" => J::SetExact,
         "json_delete" => J::Delete,
-        "json_append" | "json_extend" => J::Append,
-        "json_valid" | "isobject" | "isarray" => J::Valid,
+        "json_append" => J::Append,
+        "json_extend" => J::Extend,
+        "json_entries" => J::Entries,
+        "json_valid" => J::Valid,
+        "isobject" => J::IsObject,
+        "isarray" => J::IsArray,
+        "tojson" => J::Write,
         "json_array_to_mv" => return Some(loose(L::Json(J::ToList), values.first().cloned())),
-        "mv_to_json_array" => return Some(loose(L::Json(J::FromList), values.first().cloned())),
+        "mv_to_json_array" => {
+            let typed = matches!(values.get(1), Some(Expr::Literal(Value::Bool(true))));
+            let operation = if typed { J::FromTypedList } else { J::FromList };
+            return Some(loose(L::Json(operation), values.first().cloned()));
+        }
         "json_has_key_exact" => return Some(not_null(loose(L::Json(J::ExtractExact), all()))),
         "spath" => return Some(loose(L::PathValue, all())),
         _ => return None,
     };
     Some(loose(L::Json(operation), all()))
+}
+
+/// A value as text; a truth is `True` or `False`.
+fn written_out(value: &Expr) -> Expr {
+    let plain = each(Function::ToText, [value.clone()]);
+    let word = |truth: &str| Expr::Literal(Value::text(truth));
+    match value {
+        Expr::Literal(Value::Bool(truth)) => word(if *truth { "True" } else { "False" }),
+        // Only what is computed can be a truth: fields hold texts and numbers.
+        Expr::Call(..) => {
+            let kind = loose(L::TypeName, [value.clone()]);
+            let is_truth = Expr::call(Function::Equal(Case::Sensitive), [kind, word("Boolean")]);
+            let truth = Expr::call(Function::If, [value.clone(), word("True"), word("False")]);
+            Expr::call(Function::If, [is_truth, truth, plain])
+        }
+        _ => plain,
+    }
+}
+
+/// A number from 0 to 2^31 - 1, made from the row's values.
+fn random(names: &Names) -> Expr {
+    let mut parts: Vec<Expr> = names.columns.iter().map(|(_, expr)| each(Function::ToText, [expr.clone()])).collect();
+    parts.push(each(Function::ToText, [names.get("_time")]));
+    if names.base == super::rows::Base::Event {
+        parts.push(loose(L::Json(J::Write), [Expr::Event(lurcher_schema::Taxonomy::Cim)]));
+    }
+    let texts = parts.into_iter().map(|part| Expr::call(Function::Join, [part, Expr::Literal(Value::text(","))]));
+    let all = Expr::call(Function::ConcatLenient, texts);
+    let digest = each(Function::Text(TextFunction::Digest(DigestAlgorithm::Md5)), [all]);
+    let number = |n: i64| Expr::Literal(Value::Int(n));
+    let digits = Expr::call(Function::Substring, [digest, number(1), number(8)]);
+    let wide = each(Function::ToNumber, [digits, number(16)]);
+    calculate(C::Modulo, [wide, number(1 << 31)])
+}
+
+/// The names of a search's commands, as a list.
+fn commands(search: &str) -> Expr {
+    let file = lurcher_diagnostics::SourceFile::new("commands", search);
+    let (pipeline, _) = crate::spl::parser::search(&file, 0);
+    let names = pipeline.commands.iter().map(|command| Expr::Literal(Value::Text(Arc::clone(&command.name.text))));
+    Expr::call(Function::List(ListFunction::Values), [Expr::List(names.collect())])
 }
 
 /// The time of the run, in whole seconds.

@@ -7,11 +7,14 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Level, SourceFile, Span};
-use lurcher_ir::{ColumnPattern, Expr, ForEachColumn, Stage};
+use lurcher_ir::{
+    ColumnPattern, Expr, ForEachColumn, Function, JsonOperation, ListFunction, LooseFunction, Stage,
+};
+use lurcher_schema::Value;
 
 use super::{
     Lowerer, Said,
-    rows::{Names, Rows},
+    rows::{Names, Rows, loose},
     stats::setting,
 };
 use crate::spl::{
@@ -22,6 +25,10 @@ use crate::spl::{
 /// The names of the columns that stand for a field and its name, in a template over unknown fields.
 const VALUE: &str = "foreach_value";
 const NAME: &str = "foreach_name";
+/// The name of the column that stands for a value, in a template over the values of one field.
+const ITEM: &str = "foreach_item";
+/// At most so many values of one field are gone through.
+const MAX_VALUES: i64 = 64;
 /// How deep templates may be nested.
 const MAX_TEMPLATES: u32 = 8;
 /// At most so many fields are written out.
@@ -35,9 +42,8 @@ impl Lowerer<'_> {
         template: &Name,
         mut rows: Rows,
     ) -> Result<Rows, Said> {
-        if setting(settings, "mode").is_some_and(|mode| !mode.is("multifield")) {
-            let message = "`foreach` over the values of one field";
-            return Err(self.unsupported("foreach", message, template.span));
+        if let Some(mode) = setting(settings, "mode").filter(|mode| !mode.is("multifield")) {
+            return self.foreach_value(mode.is("json_array"), fields, template, rows);
         }
         let patterned = fields.iter().any(|field| field.text.contains('*'));
         if patterned && !rows.names.closed() {
@@ -64,6 +70,45 @@ impl Lowerer<'_> {
             }
             rows = self.template(&text, template.span, rows)?;
         }
+        Ok(rows)
+    }
+
+    /// `mode=multivalue` and `mode=json_array`: the template's assignments for each value of a field, one after the other.
+    fn foreach_value(&mut self, json: bool, fields: &[Name], template: &Name, mut rows: Rows) -> Result<Rows, Said> {
+        let Some(field) = fields.first() else {
+            let message = "`foreach` over the values of no field";
+            return Err(self.unsupported("foreach", message, template.span));
+        };
+        let message = format!("only the first {MAX_VALUES} values of the field are taken");
+        self.approximate("foreach", message, field.span);
+        let mut list = self.name(&field.text, field.span, &rows.names);
+        if json {
+            list = loose(LooseFunction::Json(JsonOperation::ToList), [list]);
+        }
+        let all: Arc<str> = self.parts.fresh_name("all");
+        rows.names.set(&all, Expr::call(Function::List(ListFunction::Values), [list]));
+        rows.make_columns();
+        for at in 0..MAX_VALUES {
+            let item: Arc<str> = ITEM.into();
+            let value = Expr::call(Function::Index, [Expr::Column(Arc::clone(&all)), Expr::Literal(Value::Int(at))]);
+            rows.names.set(&item, value);
+            rows.make_columns();
+            let text = template.text.replace("'<<ITEM>>'", ITEM).replace("<<ITEM>>", ITEM).replace("<<ITER>>", &at.to_string());
+            let before = rows.names.clone();
+            rows = self.template(&text, template.span, rows)?;
+            // Beyond the last value nothing changes.
+            let there = super::terms::not_null(Expr::Column(item));
+            for name in rows.names.names() {
+                let new = rows.names.get(&name);
+                let old = before.get(&name);
+                if new != old {
+                    rows.names.set(&name, Expr::call(Function::If, [there.clone(), new, old]));
+                }
+            }
+            rows.make_columns();
+        }
+        rows.stages.push(Stage::Drop([all.as_ref(), ITEM].map(ColumnPattern::from).to_vec()));
+        rows.names.columns.retain(|(name, _)| name.as_ref() != ITEM && *name != all);
         Ok(rows)
     }
 

@@ -61,12 +61,14 @@ pub(super) struct Names {
     pub(super) unfolded: Vec<Unfolded>,
     /// Data sets whose names may stand before a field's, with a dot.
     pub(super) objects: Vec<Arc<str>>,
+    /// Fields of the event that are something where it has none, as data models have it.
+    pub(super) calculated: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Names {
     pub(super) fn new(base: Base) -> Self {
         let (columns, hidden, gone) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Self { columns, base, hidden, gone, unfolded: Vec::new(), objects: Vec::new() }
+        Self { columns, base, hidden, gone, unfolded: Vec::new(), objects: Vec::new(), calculated: Vec::new() }
     }
 
     /// Columns of exactly these names, and nothing else.
@@ -115,7 +117,15 @@ impl Names {
     fn event_field(&self, name: &str) -> Expr {
         let prefixed = self.objects.iter().find_map(|object| name.strip_prefix(object.as_ref())?.strip_prefix('.'));
         let name = prefixed.unwrap_or(name);
-        event_field(name)
+        match self.calculated.iter().find(|(field, _)| field.as_ref() == name) {
+            Some((_, value)) => {
+                let field = event_field(name);
+                let empty = Expr::call(Function::Equal(lurcher_ir::Case::Sensitive), [field.clone(), Expr::Literal(Value::text(""))]);
+                let filled = Expr::call(Function::If, [empty, Expr::Literal(Value::Null), field]);
+                Expr::call(Function::Coalesce, [filled, Expr::Literal(Value::Text(Arc::clone(value)))])
+            }
+            None => event_field(name),
+        }
     }
 
     /// Sets a name, in its place if it is set already.
@@ -172,6 +182,13 @@ pub(super) fn event_field(name: &str) -> Expr {
     if name == "_time" {
         let parts = [field(name), Expr::Literal(Value::Int(1000))];
         return loose(LooseFunction::Calculate(Calculation::Divide), parts);
+    }
+    if name == "_raw" {
+        // The text of an event in JSON is its document; other texts are there where their source keeps them.
+        let windows = Expr::call(Function::IsNull, [field("Channel")]);
+        let json = loose(LooseFunction::Json(lurcher_ir::JsonOperation::Write), [Expr::Event(Taxonomy::Raw)]);
+        let document = Expr::call(Function::If, [windows, json, Expr::Literal(Value::Null)]);
+        return Expr::call(Function::Coalesce, [field(name), document]);
     }
     if name.contains("{}") { field(&name.replace("{}", "")) } else { field(name) }
 }

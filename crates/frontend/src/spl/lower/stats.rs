@@ -9,28 +9,28 @@ use std::{sync::Arc, time::Duration};
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, Collect, CollectOrder, ColumnPattern, Expr, Function,
-    GroupBy, ListKeys, LooseFunction, NullKeys, PercentileMethod, Pivot, Running, SortKey, Stage,
+    GroupBy, ListKeys, NullKeys, PercentileMethod, Running, Stage,
 };
 use lurcher_schema::Value;
 
 use super::{
     Lowerer, Said,
     columns::span_of,
-    rows::{Base, Names, Rows, loose},
+    rows::{Base, Names, Rows},
     terms::not_null,
 };
 use crate::{
-    spl::ast::{self, Argument, Chart, Name, Settings, Stats, Top},
+    spl::ast::{self, Argument, Name, Settings, Stats},
     syntax::closest,
 };
 
 /// The names of aggregates, for "did you mean".
 #[rustfmt::skip]
-const AGGREGATES: [&str; 36] = [
+pub(super) const AGGREGATES: [&str; 39] = [
     "count", "c", "dc", "distinct_count", "estdc", "sum", "sumsq", "avg", "mean", "min", "max", "range", "median", "mode",
     "stdev", "stdevp", "var", "varp", "values", "list", "first", "last", "earliest", "latest", "earliest_time",
     "latest_time", "rate", "perc", "exactperc", "upperperc", "p95", "per_second", "per_minute", "per_hour", "per_day",
-    "sparkline",
+    "sparkline", "rate_avg", "rate_sum", "estdc_error",
 ];
 
 /// The value of an option.
@@ -51,6 +51,26 @@ pub(super) struct Grouped {
     pub(super) aggregation: Aggregation,
     names: Vec<Arc<str>>,
     open: bool,
+    /// What is computed of the aggregates of a group, by name, and the aggregates that are there for that only.
+    derived: (Vec<(Arc<str>, Expr)>, Vec<ColumnPattern>),
+}
+
+impl Grouped {
+    /// The names that are set beside the keys.
+    fn new_names(&self) -> Vec<Arc<str>> {
+        let is_key = |name: &Arc<str>| self.aggregation.by.keys.iter().any(|(key, _)| key == name);
+        self.names.iter().filter(|name| !is_key(name)).cloned().collect()
+    }
+}
+
+/// Computes what is made of aggregates, and drops those that are there for that only.
+fn derive((values, parts): (Vec<(Arc<str>, Expr)>, Vec<ColumnPattern>), rows: &mut Rows) {
+    if !values.is_empty() {
+        rows.stages.push(Stage::Eval(values));
+    }
+    if !parts.is_empty() {
+        rows.stages.push(Stage::Drop(parts));
+    }
 }
 
 impl Lowerer<'_> {
@@ -74,6 +94,7 @@ impl Lowerer<'_> {
             self.keep(rows, condition);
         }
         rows.stages.push(Stage::Aggregate(grouped.aggregation));
+        derive(grouped.derived, rows);
         rows.names = Names::of_columns(grouped.names);
         if grouped.open {
             rows.names = Names::new(Base::Row);
@@ -108,7 +129,16 @@ impl Lowerer<'_> {
             names.push(Arc::clone(&name.text));
         }
         let (mut aggregates, mut each) = (Vec::new(), Vec::new());
+        let mut derived = (Vec::new(), Vec::new());
         for aggregation in &stats.aggregates {
+            if let Some((value, parts)) = self.derived(aggregation, stats, &rows.names)? {
+                let output = self.output_name(aggregation);
+                derived.0.push((Arc::clone(&output), value));
+                derived.1.extend(parts.iter().map(|part| ColumnPattern::Named(Arc::clone(&part.name))));
+                aggregates.extend(parts);
+                names.push(output);
+                continue;
+            }
             if let (true, Some(Argument::Field(field))) = (wild(aggregation), &aggregation.argument) {
                 let (function, _) = self.aggregate_function(&aggregation.function)?;
                 let output = match &aggregation.output {
@@ -127,21 +157,26 @@ impl Lowerer<'_> {
             names.push(Arc::clone(&column.name));
             aggregates.push(column);
         }
-        if aggregates.is_empty() && each.is_empty() {
+        if aggregates.is_empty() && each.is_empty() && derived.0.is_empty() {
             aggregates.push(AggregateColumn::new("count", Aggregate::Count, []));
             names.push("count".into());
         }
         let nulls = if fill.is_some() { NullKeys::Group } else { NullKeys::Drop };
         let by = GroupBy { keys, nulls, lists: ListKeys::Each };
-        Ok(Grouped { aggregation: Aggregation { by, aggregates, each }, names, open })
+        Ok(Grouped { aggregation: Aggregation { by, aggregates, each }, names, open, derived })
     }
 
-    fn aggregate_column(&mut self, aggregation: &ast::Aggregation, names: &Names) -> Result<AggregateColumn, Said> {
-        let function = &aggregation.function;
-        let output: Arc<str> = match &aggregation.output {
+    /// The name of an aggregate's column: its alias, else what is written.
+    pub(super) fn output_name(&self, aggregation: &ast::Aggregation) -> Arc<str> {
+        match &aggregation.output {
             Some(output) => Arc::clone(&output.text),
             None => self.file.slice(aggregation.span).split_whitespace().collect::<Vec<_>>().join(" ").into(),
-        };
+        }
+    }
+
+    pub(super) fn aggregate_column(&mut self, aggregation: &ast::Aggregation, names: &Names) -> Result<AggregateColumn, Said> {
+        let function = &aggregation.function;
+        let output = self.output_name(aggregation);
         let (kind, extra) = self.aggregate_function(function)?;
         let mut column = AggregateColumn::new(output, kind, []);
         column.elements = true;
@@ -208,6 +243,7 @@ impl Lowerer<'_> {
             "last" => Aggregate::Last,
             "earliest" => return Ok((Aggregate::Earliest, Extra::ByTime)),
             "latest" => return Ok((Aggregate::Latest, Extra::ByTime)),
+            // The values of a group are told apart exactly: the estimate has no error.
             "earliest_time" => return Ok((Aggregate::LooseMin, Extra::TimeOf)),
             "latest_time" => return Ok((Aggregate::LooseMax, Extra::TimeOf)),
             other => match percentile(other) {
@@ -235,9 +271,10 @@ impl Lowerer<'_> {
     pub(super) fn eventstats(&mut self, stats: &Stats, mut rows: Rows) -> Result<Rows, Said> {
         let grouped = self.grouped(stats, &mut rows, None)?;
         self.keys_to_columns(&grouped.aggregation.by, &mut rows);
-        let new: Vec<Arc<str>> = grouped.aggregation.aggregates.iter().map(|a| Arc::clone(&a.name)).collect();
+        let new = grouped.new_names();
         self.clear_for(&new, &mut rows);
         rows.stages.push(Stage::Inline(grouped.aggregation));
+        derive(grouped.derived, &mut rows);
         for name in new {
             rows.names.set(&name, Expr::Column(Arc::clone(&name)));
         }
@@ -280,8 +317,8 @@ impl Lowerer<'_> {
                 stats.aggregates.first().map_or(Span::default(), |first| first.span),
             ));
         }
+        let new = grouped.new_names();
         let aggregates = grouped.aggregation.aggregates;
-        let new: Vec<Arc<str>> = aggregates.iter().map(|a| Arc::clone(&a.name)).collect();
         self.clear_for(&new, &mut rows);
         let number = |name: &str| setting(&stats.settings, name).and_then(|value| value.text.parse::<u64>().ok());
         let span = match setting(&stats.settings, "time_window") {
@@ -311,112 +348,10 @@ impl Lowerer<'_> {
             reset_after,
             reset_on_change: is_on(&stats.settings, "reset_on_change", false),
         }));
+        derive(grouped.derived, &mut rows);
         for name in new {
             rows.names.set(&name, Expr::Column(Arc::clone(&name)));
         }
-        Ok(rows)
-    }
-
-    /// `chart` and `timechart`.
-    pub(super) fn chart(&mut self, chart: &Chart, mut rows: Rows, span: Span) -> Result<Rows, Said> {
-        let mut stats = chart.stats.clone();
-        let at = |name: &str| Name { text: name.into(), span, quoted: false };
-        let over = if chart.time { Some(at("_time")) } else { chart.over.clone() };
-        let mut by = stats.by.clone();
-        let first = match over {
-            Some(over) => over,
-            None if by.is_empty() => {
-                return self.stats(&stats, rows);
-            }
-            None => by.remove(0),
-        };
-        if chart.time {
-            let text = setting(&stats.settings, "span").cloned();
-            let bins = at("1d");
-            if text.is_none() && stats.span.is_none() {
-                let message = "without `span` the length of the intervals depends on the time range; here it is a day";
-                self.approximate("bins", message, span);
-            }
-            stats.span = stats.span.take().or(text).or(Some(bins));
-        }
-        let columns = by.first().cloned();
-        stats.by = std::iter::once(first.clone()).chain(columns.clone()).collect();
-        let fill = columns.as_ref().map(|_| ());
-        if fill.is_some()
-            && let Some(column) = &columns
-        {
-            // Rows without the second key are a series of their own.
-            let series =
-                Expr::call(Function::Coalesce, [rows.names.get(&column.text), Expr::Literal(Value::text("NULL"))]);
-            if is_on(&stats.settings, "usenull", true) {
-                self.assign(&mut rows, &column.text, series);
-            }
-        }
-        let mut rows = self.stats(&stats, rows)?;
-        let Some(column) = columns else { return Ok(rows) };
-        let values: Vec<Arc<str>> =
-            rows.names.names().into_iter().filter(|n| *n != first.text && *n != column.text).collect();
-        let limit =
-            setting(&stats.settings, "limit").and_then(|value| value.text.trim_start_matches("top").parse().ok());
-        let most = limit.or(Some(10)).filter(|limit| *limit > 0);
-        rows.stages.push(Stage::Pivot(Pivot {
-            keys: vec![Arc::clone(&first.text)],
-            names: Arc::clone(&column.text),
-            values,
-            separator: ": ".into(),
-            null: None,
-            most,
-            other: is_on(&stats.settings, "useother", true).then(|| "OTHER".into()),
-            missing: Value::Null,
-        }));
-        rows.names = Names::new(Base::Row);
-        rows.names.set(&first.text, Expr::Column(Arc::clone(&first.text)));
-        Ok(rows)
-    }
-
-    /// `top` and `rare`: counts, shares, and the first so many of each group.
-    pub(super) fn top(&mut self, top: &Top, rows: Rows) -> Result<Rows, Said> {
-        let at = top.fields.first().map_or(Span::default(), |field| field.span);
-        let name = |text: &str| Name { text: text.into(), span: at, quoted: false };
-        let text = |option: &str, default: &str| -> Arc<str> {
-            setting(&top.settings, option).map_or_else(|| default.into(), |value| Arc::clone(&value.text))
-        };
-        let (count, percent) = (text("countfield", "count"), text("percentfield", "percent"));
-        let aggregate = |function: &str, argument: Option<Argument>, output: &str| ast::Aggregation {
-            function: name(function),
-            argument,
-            output: Some(name(output)),
-            span: at,
-        };
-        let by: Vec<Name> = top.by.iter().chain(&top.fields).cloned().collect();
-        let stats = Stats { aggregates: vec![aggregate("count", None, &count)], by, ..Stats::default() };
-        let rows = self.stats(&stats, rows)?;
-        let argument = Some(Argument::Field(name(&count)));
-        let total =
-            Stats { aggregates: vec![aggregate("sum", argument, "total~")], by: top.by.clone(), ..Stats::default() };
-        let mut rows = self.eventstats(&total, rows)?;
-        let share = super::eval::calculate(
-            lurcher_ir::Calculation::Divide,
-            [
-                super::eval::calculate(
-                    lurcher_ir::Calculation::Multiply,
-                    [Expr::Column(Arc::clone(&count)), Expr::Literal(Value::Int(100))],
-                ),
-                Expr::Column("total~".into()),
-            ],
-        );
-        rows.stages.push(Stage::Eval(vec![(Arc::clone(&percent), loose(LooseFunction::Number, [share]))]));
-        rows.stages.push(Stage::Sort(vec![SortKey::new(Expr::Column(Arc::clone(&count)), !top.rare)]));
-        let limit = top.limit.unwrap_or(10);
-        if limit > 0 && top.by.is_empty() {
-            rows.stages.push(Stage::Head(limit));
-        } else if limit > 0 {
-            let keys: Vec<Expr> = top.by.iter().map(|name| Expr::Column(Arc::clone(&name.text))).collect();
-            rows.stages.push(Stage::Dedup(lurcher_ir::Dedup { keys, keep: limit, consecutive: false }));
-        }
-        rows.stages.push(Stage::Drop(vec![ColumnPattern::Named("total~".into())]));
-        rows.names.columns.retain(|(name, _)| name.as_ref() != "total~");
-        rows.names.set(&percent, Expr::Column(Arc::clone(&percent)));
         Ok(rows)
     }
 }
@@ -435,7 +370,7 @@ pub(super) fn is_time(name: &str) -> bool {
     name == "_time"
 }
 
-fn percentile(name: &str) -> Option<f64> {
+pub(super) fn percentile(name: &str) -> Option<f64> {
     let digits = ["exactperc", "upperperc", "perc", "p"].iter().find_map(|prefix| name.strip_prefix(prefix))?;
     digits.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent))
 }

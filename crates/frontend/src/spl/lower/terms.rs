@@ -22,6 +22,9 @@ use crate::{
     spl::ast::{Name, Operator, Term},
 };
 
+/// How deep event types and tags may name each other.
+const MAX_KNOWLEDGE: u32 = 8;
+
 /// A condition with two truth values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Condition {
@@ -94,7 +97,7 @@ impl Lowerer<'_> {
             Term::Phrase(text) => self.phrase(text, false, names),
             Term::Token { text, case_sensitive } => self.phrase(text, *case_sensitive, names),
             Term::Search(pipeline) | Term::Values { search: pipeline, .. } => {
-                let message = "a search in brackets within OR";
+                let message = "a search in brackets within `NOT ( … )`";
                 return Err(self.unsupported("subsearch", message, pipeline.span));
             }
         })
@@ -111,7 +114,13 @@ impl Lowerer<'_> {
         let subject = names.get(&field.text);
         let exists = Condition::Holds(not_null(subject.clone()));
         Ok(match operator {
-            Operator::Equal => self.equals(field, &subject, &value.text, names),
+            Operator::Equal => {
+                let same = self.equals(field, &subject, &value.text, names);
+                match self.by_knowledge(field, value, names)? {
+                    known if known.is_empty() => same,
+                    known => Condition::Any(std::iter::once(same).chain(known).collect()),
+                }
+            }
             Operator::NotEqual => {
                 Condition::All(vec![exists, self.equals(field, &subject, &value.text, names).negate()])
             }
@@ -126,6 +135,48 @@ impl Lowerer<'_> {
                 Condition::Holds(any_value(function, sides))
             }
         })
+    }
+
+    /// What event types and tags of the site say: an event type is a search, a tag a set of fields' values.
+    fn by_knowledge(&mut self, field: &Name, value: &Name, names: &Names) -> Result<Vec<Condition>, Said> {
+        let mut found = Vec::new();
+        if names.base != Base::Event || self.nested >= MAX_KNOWLEDGE {
+            return Ok(found);
+        }
+        self.nested += 1;
+        let result = match field.text.as_ref() {
+            "eventtype" => self.eventtypes(&value.text, value.span, names, &mut found),
+            "tag" => self.tagged(None, value, names, &mut found),
+            name => match name.strip_prefix("tag::") {
+                Some(only) => self.tagged(Some(only), value, names, &mut found),
+                None => Ok(()),
+            },
+        };
+        self.nested -= 1;
+        result.map(|()| found)
+    }
+
+    fn eventtypes(&mut self, pattern: &str, span: Span, names: &Names, found: &mut Vec<Condition>) -> Result<(), Said> {
+        for search in self.options.knowledge.find_eventtypes(pattern) {
+            let file = lurcher_diagnostics::SourceFile::new("the search of an event type", search.as_str());
+            let (expansion, faults) = crate::spl::expansion::Expansion::new(&file, self.options.knowledge);
+            let text = expansion.text.text();
+            let text = text.trim().strip_prefix("search ").unwrap_or(text);
+            if faults.is_empty() {
+                found.push(self.term_of_text(text, span, names)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn tagged(&mut self, only: Option<&str>, tag: &Name, names: &Names, found: &mut Vec<Condition>) -> Result<(), Said> {
+        for (field, value) in self.options.knowledge.tagged(&tag.text) {
+            if only.is_none_or(|only| only == field) {
+                let name = |text: String| Name { text: text.into(), span: tag.span, quoted: true };
+                found.push(self.comparison(&name(field), Operator::Equal, &name(value), names)?);
+            }
+        }
+        Ok(())
     }
 
     fn equals(&mut self, field: &Name, subject: &Expr, value: &str, names: &Names) -> Condition {

@@ -2,134 +2,11 @@
 
 use lurcher_diagnostics::Diagnostic;
 
-use super::{Failed, Mode, Parsed, Parser};
+use super::{Failed, Mode, Parsed, Parser, names::{NOT_RUN, PLAIN, RUN}};
 use crate::spl::{
     ast::{CommandKind, Condition, Conversion, LookupCommand, Name, ReturnField, Rex, Settings, SortKey},
     lexer::TokenKind,
 };
-
-/// The commands that are read.
-pub(super) const RUN: [&str; 71] = [
-    "search",
-    "where",
-    "eval",
-    "stats",
-    "eventstats",
-    "streamstats",
-    "tstats",
-    "mstats",
-    "chart",
-    "timechart",
-    "top",
-    "rare",
-    "table",
-    "fields",
-    "rename",
-    "rex",
-    "regex",
-    "spath",
-    "xmlkv",
-    "xpath",
-    "extract",
-    "kv",
-    "bin",
-    "bucket",
-    "discretize",
-    "dedup",
-    "sort",
-    "head",
-    "tail",
-    "reverse",
-    "fillnull",
-    "filldown",
-    "convert",
-    "fieldformat",
-    "makemv",
-    "mvexpand",
-    "mvcombine",
-    "nomv",
-    "join",
-    "append",
-    "appendcols",
-    "appendpipe",
-    "union",
-    "multisearch",
-    "lookup",
-    "inputlookup",
-    "outputlookup",
-    "iplocation",
-    "transaction",
-    "foreach",
-    "map",
-    "addtotals",
-    "addinfo",
-    "replace",
-    "from",
-    "datamodel",
-    "makeresults",
-    "format",
-    "return",
-    "fromjson",
-    "noop",
-    "localop",
-    "collect",
-    "sendalert",
-    "sendemail",
-    "outputcsv",
-    "highlight",
-    "abstract",
-    "mcollect",
-    "meventcollect",
-    "sichart",
-];
-
-/// Commands that are known and not run; the lowering says why.
-pub(super) const NOT_RUN: [&str; 44] = [
-    "apply",
-    "fit",
-    "score",
-    "summary",
-    "sample",
-    "anomalies",
-    "anomalousvalue",
-    "anomalydetection",
-    "associate",
-    "cluster",
-    "contingency",
-    "correlate",
-    "cofilter",
-    "analyzefields",
-    "predict",
-    "kmeans",
-    "outlier",
-    "multikv",
-    "cyberchef",
-    "delta",
-    "diff",
-    "erex",
-    "findtypes",
-    "gauge",
-    "geom",
-    "geomfilter",
-    "geostats",
-    "history",
-    "inputcsv",
-    "kvform",
-    "loadjob",
-    "metadata",
-    "metasearch",
-    "outputtext",
-    "rest",
-    "rtorder",
-    "savedsearch",
-    "selfjoin",
-    "set",
-    "trendline",
-    "typelearner",
-    "untable",
-    "xyseries",
-    "walklex",
-];
 
 impl Parser<'_> {
     /// The rest of a command whose name has been read.
@@ -139,15 +16,15 @@ impl Parser<'_> {
             "search" => CommandKind::Search(self.term_or_all()?),
             "where" => CommandKind::Where(self.expression()?),
             "eval" => CommandKind::Eval(self.assignments()?),
-            "stats" => CommandKind::Stats(self.stats()?),
+            "stats" | "sistats" => CommandKind::Stats(self.stats()?),
             "eventstats" => CommandKind::Eventstats(self.stats()?),
             "streamstats" => CommandKind::Streamstats(self.stats()?),
             "tstats" => CommandKind::Tstats(Box::new(self.tstats(false)?)),
             "mstats" => CommandKind::Tstats(Box::new(self.tstats(true)?)),
             "chart" | "sichart" => self.chart(false)?,
-            "timechart" => self.chart(true)?,
-            "top" => self.top(false)?,
-            "rare" => self.top(true)?,
+            "timechart" | "sitimechart" => self.chart(true)?,
+            "top" | "sitop" => self.top(false)?,
+            "rare" | "sirare" => self.top(true)?,
             "table" => CommandKind::Table(self.some_fields()?),
             "fields" => self.fields_command()?,
             "rename" => self.rename()?,
@@ -161,6 +38,14 @@ impl Parser<'_> {
             "foreach" => self.foreach()?,
             "map" => self.map()?,
             "from" | "datamodel" | "makeresults" | "format" | "return" => self.source(&lower)?,
+            "accum" | "delta" | "autoregress" => self.series()?,
+            "trendline" => self.trendline()?,
+            "set" => self.set()?,
+            "strcat" => self.strcat()?,
+            known if PLAIN.contains(&known) => {
+                let (fields, settings) = self.fields_and_settings()?;
+                CommandKind::Plain { fields, settings }
+            }
             known if RUN.contains(&known) => self.column_command(known)?,
             known if NOT_RUN.contains(&known) => {
                 self.skip_command();
@@ -407,6 +292,10 @@ impl Parser<'_> {
             count = Some(self.count(&text)?);
         }
         let condition = if self.at_command_end() { None } else { Some(self.expression()?) };
+        settings.extend(self.settings()?);
+        if let Some(text) = Self::take(&mut settings, "limit") {
+            count = Some(self.count(&text)?);
+        }
         Ok(CommandKind::Head { count, condition, settings })
     }
 
@@ -486,6 +375,9 @@ impl Parser<'_> {
 
     fn extraction(&mut self, name: &str) -> Parsed<CommandKind> {
         let (fields, mut settings) = self.fields_and_settings()?;
+        if name == "xpath" {
+            return Ok(CommandKind::Plain { fields, settings });
+        }
         let first = fields.into_iter().next();
         Ok(match name {
             "spath" => CommandKind::Spath {
@@ -498,7 +390,6 @@ impl Parser<'_> {
                 Some(field) => CommandKind::Fromjson { field, settings },
                 None => return Err(self.expected("the name of a field")),
             },
-            "xpath" => CommandKind::NotRun,
             _ => CommandKind::Extract(settings),
         })
     }
@@ -518,12 +409,16 @@ impl Parser<'_> {
     }
 
     fn convert(&mut self) -> Parsed<CommandKind> {
-        let settings = self.settings()?;
+        let mut settings = self.settings()?;
         let mut conversions = Vec::new();
         loop {
             while self.eat(",", Mode::Words) {}
             if self.at_command_end() {
                 break;
+            }
+            if self.setting_ahead() {
+                settings.push(self.setting()?);
+                continue;
             }
             let function = self.word("a function such as `ctime(field)`")?;
             if !self.eat("(", Mode::Words) {

@@ -148,6 +148,14 @@ impl Parser<'_> {
                 TokenKind::Mark("+") => Operator::Add,
                 TokenKind::Mark("-") => Operator::Subtract,
                 TokenKind::Mark(".") => Operator::Concatenate,
+                // `"a".1`: behind a value a dot joins.
+                TokenKind::Float(_) if self.file.slice(self.peek(M).span).starts_with('.') => {
+                    self.at = self.peek(M).span.start as usize + 1;
+                    self.link()?;
+                    let right = self.product()?;
+                    left = binary(Operator::Concatenate, left, right);
+                    continue;
+                }
                 _ => return Ok(left),
             };
             self.bump(M);

@@ -7,14 +7,16 @@
 mod arguments;
 mod commands;
 mod eval;
+mod names;
 mod search;
+mod series;
 mod stats;
 
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
 
-use self::commands::{NOT_RUN, RUN};
+use self::names::{NOT_RUN, RUN};
 use super::{
     ast::{Command, CommandKind, Expr, Name, Pipeline, Term},
     lexer::{self, Mode, Token, TokenKind},

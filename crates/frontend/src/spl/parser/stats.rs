@@ -41,7 +41,15 @@ impl Parser<'_> {
         let function = self.word("an aggregate")?;
         let mut argument = None;
         if self.eat("(", Mode::Words) && !self.eat(")", Mode::Words) {
-            argument = Some(self.aggregate_argument()?);
+            argument = Some(if function.is("eval") {
+                Argument::Expression(self.expression()?)
+            } else {
+                self.aggregate_argument()?
+            });
+            // `sparkline(count, 1h)`: the length of its intervals.
+            if function.is("sparkline") && self.eat(",", Mode::Words) {
+                self.word("a span of time")?;
+            }
             if !self.eat(")", Mode::Words) {
                 return Err(self.expected("`)`"));
             }
@@ -150,7 +158,9 @@ impl Parser<'_> {
                 stats.settings.push(setting);
             } else if self.at_word("where") {
                 // Which series are shown; the others are not.
+                let at = self.peek_word();
                 self.skip_command();
+                stats.settings.extend(at.map(|at| (Name { text: "where".into(), ..at.clone() }, at)));
             } else {
                 break;
             }
