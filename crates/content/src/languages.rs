@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// The member of a rule's `extra` that names the lookup that its rows are meant for.
+pub const WRITES: &str = "outputlookup";
+
 /// What stands around all rules.
 pub(crate) struct Around<'a> {
     pub(crate) schemas: &'a Schemas,
@@ -59,6 +62,13 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         None if reasons.is_empty() && diagnostics.iter().all(|d| d.level != Level::Error) => not_yet(meta.language),
         None => Lowered::default(),
     };
+    if let Some(written) = &lowered.writes {
+        meta.extra.insert(WRITES, Value::text(written.name.as_str()));
+        meta.extra.insert(format!("{WRITES}.append"), Value::Bool(written.append));
+        if let Some(key) = &written.key {
+            meta.extra.insert(format!("{WRITES}.key_field"), Value::text(key.as_str()));
+        }
+    }
     if let Some(sources) = lowered.sources {
         meta.sources = sources;
     }

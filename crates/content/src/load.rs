@@ -337,8 +337,7 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
         Kind::Json => json(file, &mut read),
         Kind::SplunkDetection => match yaml::documents(file) {
             Ok(trees) => trees.iter().for_each(|tree| match tree.text("type").to_ascii_lowercase().as_str() {
-                // Baselines fill lookups and investigations are for people: neither raises anything.
-                "baseline" => read.skipped.push("baseline"),
+                // Investigations are for people: they raise nothing.
                 "investigation" => read.skipped.push("investigation"),
                 _ => read.drafts.push(splunk::draft(file, tree)),
             }),

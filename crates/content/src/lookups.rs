@@ -148,6 +148,8 @@ impl Lookups {
             Some(file) => file.table()?,
             // The file of a definition may be missing from what was given.
             None if !definition.file.is_empty() => return None,
+            // A collection's rows may be at hand as a file of its name, as a baseline has written them.
+            None if self.files.contains_key(&format!("{name}.csv")) => self.files.get(&format!("{name}.csv"))?.table()?,
             None => self
                 .empty
                 .get(name)?
@@ -195,7 +197,7 @@ fn read(path: &PathBuf) -> Option<LookupTable> {
 }
 
 /// The records of a CSV text (RFC 4180; a quote within an unquoted cell is itself).
-fn records(text: &str) -> Vec<Vec<String>> {
+pub fn records(text: &str) -> Vec<Vec<String>> {
     let (mut records, mut record, mut cell) = (Vec::new(), Vec::new(), String::new());
     let mut quoted = false;
     let mut characters = text.chars().peekable();

@@ -37,4 +37,17 @@ pub struct Lowered {
     pub sources: Option<Sources>,
     /// Whether rows stand for many events: alerts are then rows rather than events.
     pub aggregating: bool,
+    /// The lookup that the query's rows are meant for, where it ends in writing one.
+    pub writes: Option<WrittenLookup>,
+}
+
+/// A lookup that a query writes (SPL's `outputlookup`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WrittenLookup {
+    /// Its name, or its file's.
+    pub name: String,
+    /// Rows go behind those that are there rather than in their place.
+    pub append: bool,
+    /// The column that tells rows apart: a row replaces the one of the same key.
+    pub key: Option<String>,
 }

@@ -70,6 +70,9 @@ pub(crate) struct Hunt {
     /// At most so many events in one alert; their full number is in `event_count`.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
     pub(crate) max_evidence: usize,
+    /// Run baselines, and write what rules write to lookups (`outputlookup`) as CSV files into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) write_lookups: Option<PathBuf>,
     /// Exit with 3 if there are alerts.
     #[arg(long)]
     pub(crate) fail_on_alert: bool,

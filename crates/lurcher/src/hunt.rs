@@ -18,6 +18,7 @@ use lurcher_readers::Report;
 use lurcher_schema::{EventBatch, Schemas, Timestamp};
 
 use crate::{
+    lookups,
     arguments::{AlertFormat, Hunt, Route, SplunkMode},
     config::Config,
     outcome::{Outcome, count, tell_input},
@@ -39,7 +40,14 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let (schemas, pack_faults) = rules::schemas(&config);
     let pack = rules::pack(&arguments.rules.files, &config, &schemas);
     let selection = rules::selection(&arguments.rules.selection)?;
-    let chosen: Vec<Arc<Rule>> = pack.rules.iter().filter(|rule| selection.selects_rule(rule)).cloned().collect();
+    // Baselines fill tables; they run where there is a place for these.
+    let runs = |rule: &Rule| arguments.write_lookups.is_some() || !lookups::is_baseline(rule);
+    let chosen: Vec<Arc<Rule>> =
+        pack.rules.iter().filter(|rule| selection.selects_rule(rule) && runs(rule)).cloned().collect();
+    let written = arguments.write_lookups.as_deref().map(lookups::Written::new).transpose()?;
+    if let Some(written) = &written {
+        written.expect(chosen.iter().map(AsRef::as_ref));
+    }
     let rule_faults = rules::tell_unrun(&pack, &chosen) || pack_faults;
     let runnable: Vec<Arc<Rule>> = chosen.iter().filter(|rule| rule.body.is_some()).cloned().collect();
     if runnable.is_empty() {
@@ -54,7 +62,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let site = Arc::new(risk::site(&arguments.risk, &config)?);
     let incidents = arguments.risk.incidents || config.risk.incidents;
     let run_risk = RunRisk::new(&rule_set, Arc::clone(&site), incidents, &schemas);
-    let out = open(arguments, &schemas, site, &run_risk)?;
+    let out = Output { written, ..open(arguments, &schemas, site, &run_risk)? };
     let settings = settings(arguments, &span, rules::tables(&pack.knowledge));
     let mut run_log = RunLog::open(arguments.ledger.as_deref(), &rule_set)?;
     let mut indicators = Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings));
@@ -64,7 +72,10 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let (added_up, risk_faults) = run_risk.finish(&settings, arguments.route);
     out.write(&added_up);
     let swept = Swept { alerts: out.count.load(Ordering::Relaxed), ..swept };
-    let failed = out.close();
+    let (failed, lookup_fault) = out.close();
+    if let Some(fault) = lookup_fault {
+        return Err(fault);
+    }
     swept.record(&mut stats);
     let input_faults = tell_input(&swept.report, arguments.input.quiet);
     let tail_faults = tell_tails(&rule_set, &swept.scan);
@@ -293,6 +304,8 @@ struct Output<'s> {
     run_risk: &'s RunRisk<'s>,
     count: AtomicU64,
     nanos: AtomicU64,
+    /// The lookups that rules write.
+    written: Option<lookups::Written>,
 }
 
 fn open<'s>(
@@ -328,7 +341,8 @@ fn open<'s>(
         ..lurcher_outputs::Settings::default()
     };
     let writer = Writer::new(out, format, settings, schemas);
-    Ok(Output { writer: Mutex::new((writer, None)), run_risk, count: AtomicU64::new(0), nanos: AtomicU64::new(0) })
+    let (count, nanos) = (AtomicU64::new(0), AtomicU64::new(0));
+    Ok(Output { writer: Mutex::new((writer, None)), run_risk, count, nanos, written: None })
 }
 
 /// How many columns the terminal has; 110 where there is none.
@@ -360,10 +374,11 @@ impl Output<'_> {
         self.nanos.fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
     }
 
-    /// Writes what was kept for the end; returns what went wrong on the way, if anything did.
-    fn close(self) -> Option<io::Error> {
+    /// Writes what was kept for the end; returns what went wrong on the way, with alerts and with lookups.
+    fn close(self) -> (Option<io::Error>, Option<String>) {
         let (writer, failed) = self.writer.into_inner().unwrap_or_else(PoisonError::into_inner);
-        failed.or_else(|| writer.finish().err())
+        let lookups = self.written.and_then(|written| written.close().err());
+        (failed.or_else(|| writer.finish().err()), lookups)
     }
 }
 
@@ -379,6 +394,9 @@ impl Pending<'_, '_> {
     }
 
     fn write(&mut self) {
+        if let Some(written) = &self.out.written {
+            written.take(&mut self.kept);
+        }
         self.out.take(&self.kept);
         self.kept.clear();
     }

@@ -11,6 +11,7 @@ mod event;
 mod explain;
 mod hunt;
 mod inventory;
+mod lookups;
 mod outcome;
 mod progress;
 mod query;

@@ -25,7 +25,8 @@ pub fn check(case: &Case, schemas: &Arc<Schemas>) -> Result<(), String> {
     let outcome = run(&case.language, &case.query, &case.events, schemas)?;
     match &case.expected {
         Some(Expected::Matches(lines)) => compare(lines, &outcome, outcome.alerts.iter().map(numbers).collect()),
-        Some(Expected::Rows(lines)) => rows(lines, &outcome),
+        Some(Expected::Rows(lines)) => rows(lines, &outcome, false),
+        Some(Expected::RowsInOrder(lines)) => rows(lines, &outcome, true),
         Some(Expected::Diagnostics(text)) => {
             let (wanted, got) = (text.trim(), outcome.diagnostics.trim());
             if wanted == got { Ok(()) } else { Err(format!("expected the diagnostics\n{wanted}\ngot\n{got}")) }
@@ -88,8 +89,8 @@ fn compare(wanted: &[String], outcome: &Outcome, mut got: Vec<String>) -> Result
     Err(format!("expected the matches {wanted:?}, got {got:?}{said}"))
 }
 
-/// Compares rows in order; only the columns that are named, and the events where they are.
-fn rows(wanted: &[String], outcome: &Outcome) -> Result<(), String> {
+/// Compares rows; only the columns that are named, and the events where they are.
+fn rows(wanted: &[String], outcome: &Outcome, in_order: bool) -> Result<(), String> {
     let got: Vec<serde_json::Value> = outcome.alerts.iter().map(|alert| alert.values.to_json()).collect();
     let shown = || got.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     if wanted.len() != got.len() {
@@ -105,7 +106,8 @@ fn rows(wanted: &[String], outcome: &Outcome) -> Result<(), String> {
             columns.into_iter().all(|(name, value)| same(value, got[*at].get(name).unwrap_or(&serde_json::Value::Null)))
                 && events.is_none_or(|events| events == numbers(&outcome.alerts[*at]))
         };
-        match left.iter().position(fits) {
+        let found = if in_order { left.first().filter(|at| fits(at)).map(|_| 0) } else { left.iter().position(fits) };
+        match found {
             Some(found) => left.remove(found),
             None => return Err(format!("no row is {line}; the rows are\n{}", shown())),
         };

@@ -8,6 +8,7 @@
 //! | `events` | one JSON event a line, numbered from 1 |
 //! | `matches` | one match a line: the numbers of its events, `-` for an absent one |
 //! | `rows` | one JSON object a line: columns that the row must have, optionally ` <- 1 2` for the events behind it |
+//! | `rows in order` | the same, and the rows must come in this order |
 //! | `diagnostics` | the diagnostics as rendered for a terminal without colour |
 
 use lurcher_frontend::Language;
@@ -36,6 +37,8 @@ pub enum Expected {
     Matches(Vec<String>),
     /// These rows, a line each.
     Rows(Vec<String>),
+    /// These rows, a line each, in this order.
+    RowsInOrder(Vec<String>),
     /// These diagnostics.
     Diagnostics(String),
 }
@@ -63,6 +66,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
             "events" => case.events = body.join("\n"),
             "matches" => case.expected = Some(Expected::Matches(filled(&body))),
             "rows" => case.expected = Some(Expected::Rows(filled(&body))),
+            "rows in order" => case.expected = Some(Expected::RowsInOrder(filled(&body))),
             "diagnostics" => case.expected = Some(Expected::Diagnostics(body.join("\n"))),
             "" | "text" => {}
             other => return Err(format!("line {}: no fence is called `{other}`", number + 1)),

@@ -352,6 +352,7 @@ impl Lowerer<'_> {
             diagnostics: self.diagnostics,
             sources,
             aggregating: self.aggregating,
+            writes: None,
         }
     }
 }

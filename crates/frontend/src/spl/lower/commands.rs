@@ -6,7 +6,7 @@ use lurcher_schema::Value;
 
 use super::{
     Lowerer, Said,
-    rows::{Names, Rows, Source},
+    rows::Rows,
     terms::Condition,
 };
 use crate::spl::ast::{Command, CommandKind, Name, Settings};
@@ -69,12 +69,7 @@ impl Lowerer<'_> {
             CommandKind::Datamodel { model, object, mode } => {
                 self.datamodel(model.as_ref(), object.as_ref(), mode.as_ref(), command.span)
             }
-            CommandKind::Makeresults(settings) => {
-                let count = super::stats::setting(settings, "count").and_then(|count| count.text.parse().ok());
-                let mut rows = Rows::of(Source::Rows(count.unwrap_or(1)), Names::of_columns([]));
-                rows.names.set(&"_time".into(), super::functions::now());
-                Ok(rows)
-            }
+            CommandKind::Makeresults(settings) => Ok(self.makeresults(settings)),
             CommandKind::Union(searches) => self.union(searches, None),
             CommandKind::NotRun => Err(self.not_run(command)),
             CommandKind::Set { operation, searches } => self.set(operation, searches),
@@ -194,9 +189,17 @@ impl Lowerer<'_> {
                 let own = self.inputlookup(name, filter.as_ref())?;
                 Ok(self.append_rows(rows, own))
             }
-            CommandKind::Outputlookup { name, .. } => {
-                let message = format!("the rows are not written to the lookup `{}`", name.text);
+            CommandKind::Outputlookup { name, settings } => {
+                let message = format!("the lookup `{}` is written only where the hunt is told to (`--write-lookups`)", name.text);
                 self.approximate("outputlookup", message, command.span);
+                let setting = |option| super::stats::setting(settings, option);
+                if self.nested == 0 {
+                    self.writes = Some(crate::WrittenLookup {
+                        name: name.text.to_string(),
+                        append: super::stats::is_on(settings, "append", false),
+                        key: setting("key_field").map(|field| field.text.to_string()),
+                    });
+                }
                 Ok(rows)
             }
             CommandKind::Iplocation { field, settings } => Ok(self.iplocation(field, settings, rows)),

@@ -31,7 +31,73 @@ fn text(text: &str) -> Expr {
     Expr::Literal(Value::text(text))
 }
 
+/// The rows of a CSV text whose first line names the fields.
+fn csv_rows(parts: &mut crate::pipeline::Parts, data: &str) -> Rows {
+    let cells = |line: &str| {
+        let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);
+        for c in line.chars() {
+            match c {
+                '"' => quoted = !quoted,
+                ',' if !quoted => cells.push(std::mem::take(&mut cell).trim().to_owned()),
+                c => cell.push(c),
+            }
+        }
+        cells.push(cell.trim().to_owned());
+        cells
+    };
+    let mut lines = data.lines().filter(|line| !line.trim().is_empty()).map(cells);
+    let header = lines.next().unwrap_or_default();
+    let records: Vec<Vec<String>> = lines.collect();
+    let place = parts.fresh_name("place");
+    let mut rows = Rows::of(Source::Rows(records.len() as u64), Names::of_columns([]));
+    let counted = AggregateColumn::new(Arc::clone(&place), Aggregate::Count, []);
+    rows.stages.push(Stage::Running(super::series::running(vec![counted], None, true)));
+    let at = calculate(C::Subtract, [Expr::Column(place), number(1)]);
+    for (column, name) in header.iter().enumerate() {
+        let values = records.iter().map(|record| match record.get(column) {
+            Some(cell) if !cell.is_empty() => text(cell),
+            // A list has no room for null: an object's member has.
+            _ => Expr::Literal(Value::text("")),
+        });
+        let value = Expr::call(Function::Index, [Expr::List(values.collect()), at.clone()]);
+        let empty = Expr::call(Function::Equal(Case::Sensitive), [value.clone(), text("")]);
+        rows.names.set(&name.as_str().into(), Expr::call(Function::If, [empty, Expr::Literal(Value::Null), value]));
+    }
+    rows.make_columns();
+    rows
+}
+
 impl Lowerer<'_> {
+    /// `makeresults [count=n]`: empty rows; `format=csv|json data="…"`: the rows of a text.
+    pub(super) fn makeresults(&mut self, settings: &Settings) -> Rows {
+        let data = setting(settings, "data").map(|data| Arc::clone(&data.text));
+        let json = setting(settings, "format").is_some_and(|format| format.is("json"));
+        match data {
+            Some(data) if json => self.json_rows(&data),
+            Some(data) => csv_rows(&mut self.parts, &data),
+            None => {
+                let count = setting(settings, "count").and_then(|count| count.text.parse().ok());
+                let mut rows = Rows::of(Source::Rows(count.unwrap_or(1)), Names::of_columns([]));
+                rows.names.set(&"_time".into(), now());
+                rows
+            }
+        }
+    }
+
+    /// The objects of a JSON array. Their members are fields by name; which there are, only the run knows.
+    fn json_rows(&mut self, data: &str) -> Rows {
+        let all = self.parts.fresh_name("all");
+        let mut rows = Rows::of(Source::Rows(1), Names::of_columns([]));
+        let list = loose(LooseFunction::Json(lurcher_ir::JsonOperation::ToList), [text(data)]);
+        rows.stages.push(Stage::Eval(vec![(Arc::clone(&all), list)]));
+        rows.stages.push(Stage::Expand(Expand::all(Arc::clone(&all))));
+        let document = Expr::Column(all);
+        rows.names.unfolded.push(super::rows::Unfolded::Paths { document: document.clone(), prefix: "".into() });
+        rows.names.set(&"_raw".into(), document);
+        rows.names.set(&"_time".into(), now());
+        rows
+    }
+
     /// `strcat [allrequired=t] field "text" … name`: fields and texts joined.
     pub(super) fn strcat(&mut self, fields: &[Name], settings: &Settings, mut rows: Rows) -> Rows {
         let Some((target, sources)) = fields.split_last() else { return rows };

@@ -71,6 +71,7 @@ pub(super) fn lower(
         parts: Parts::default(),
         scopes: Vec::new(),
         nested: 0,
+        writes: None,
     };
     let faulty = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|d| d.level == Level::Error);
     if pipeline.commands.is_empty() && diagnostics.is_empty() && lowerer.diagnostics.is_empty() {
@@ -94,7 +95,7 @@ pub(super) fn lower(
     let refused = lowerer.reasons.iter().any(|reason| reason.verdict >= Verdict::Unsupported);
     let runs = !faulty(&diagnostics) && !refused && lowerer.parts.ends_in_a_sink();
     let body = runs.then(|| lowerer.parts.into_body());
-    Lowered { body, reasons: lowerer.reasons, diagnostics, ..Lowered::default() }
+    Lowered { body, reasons: lowerer.reasons, diagnostics, writes: lowerer.writes, ..Lowered::default() }
 }
 
 /// A diagnostic about the expanded text as one about the search as written.
@@ -129,9 +130,10 @@ pub(super) struct Lowerer<'a> {
     parts: Parts,
     /// The names of iteration variables around the current expression.
     scopes: Vec<Arc<str>>,
-    /// Numbers the columns that have no name in the search.
     /// How deep searches in templates are nested.
     nested: u32,
+    /// The lookup that the rows are meant for.
+    writes: Option<crate::WrittenLookup>,
 }
 
 impl Lowerer<'_> {
