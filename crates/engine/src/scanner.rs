@@ -304,12 +304,14 @@ struct ResidualRow<'a> {
     batch: &'a EventBatch,
     program: Option<Arc<Program>>,
     columns: FxHashMap<FieldRef, Column>,
+    /// The row whose whole event was last asked for, and the event: several rules, and parts of one, ask for it in turn.
+    whole: Option<(usize, Taxonomy, Value)>,
     row: usize,
 }
 
 impl<'a> ResidualRow<'a> {
     fn new(rules: &'a RuleSet, batch: &'a EventBatch) -> Self {
-        Self { rules, batch, program: None, columns: FxHashMap::default(), row: 0 }
+        Self { rules, batch, program: None, columns: FxHashMap::default(), whole: None, row: 0 }
     }
 
     /// Whether there are fields below this one, so that its value is the object of those.
@@ -348,7 +350,14 @@ impl Row for ResidualRow<'_> {
     }
 
     fn event(&mut self, taxonomy: Taxonomy) -> Value {
-        Value::Object(Arc::new(self.rules.schemas().normalise(&self.batch.event(self.row), taxonomy)))
+        if let Some((row, of, event)) = &self.whole
+            && (*row, *of) == (self.row, taxonomy)
+        {
+            return event.clone();
+        }
+        let event = Value::Object(Arc::new(self.rules.schemas().normalise(&self.batch.event(self.row), taxonomy)));
+        self.whole = Some((self.row, taxonomy, event.clone()));
+        event
     }
 
     fn column(&mut self, _name: &str) -> Value {
