@@ -35,8 +35,6 @@ pub struct Lowered {
     pub diagnostics: Vec<Diagnostic>,
     /// The events that the query itself says it is about (`FROM`); `None`: it leaves that to the rule around it.
     pub sources: Option<Sources>,
-    /// Whether rows stand for many events: alerts are then rows rather than events.
-    pub aggregating: bool,
     /// The lookup that the query's rows are meant for, where it ends in writing one.
     pub writes: Option<WrittenLookup>,
 }

@@ -26,6 +26,9 @@ pub enum ListFunction {
     Reversed,
     /// Each value once, at its first place.
     Distinct,
+    /// Each text once, at its first place; values that are no text all stay. So an index holds a field whose type it takes
+    /// from the values themselves.
+    DistinctTexts,
     /// How many values; null of none.
     Count,
     /// The first value.

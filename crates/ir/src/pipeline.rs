@@ -11,6 +11,14 @@ pub struct Pipeline {
     pub branches: Vec<Branch>,
 }
 
+impl Pipeline {
+    /// Whether its rows stand for groups of events, be it for groups of one, rather than for single events.
+    pub fn groups(&self) -> bool {
+        let mut stages = self.branches.iter().flat_map(|branch| &branch.stages);
+        stages.any(|stage| matches!(stage, Stage::Aggregate(_) | Stage::Pivot(_) | Stage::Transaction(_)))
+    }
+}
+
 /// A run of stages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Branch {

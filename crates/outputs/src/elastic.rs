@@ -180,10 +180,13 @@ pub fn documents(alert: &Alert, schemas: &Schemas) -> Vec<Document> {
     let block = (alert.kind == AlertKind::BuildingBlock).then_some("default");
     let ancestors: Vec<Ancestor> = events.iter().map(|event| ancestor(event, schemas)).collect();
     if events.len() < 2 || !joins(alert) {
-        // What was counted has no event of its own; one event that fits is copied whole.
-        let counted = matches!(alert.detail, Detail::Threshold(_)) || events.len() > 1;
+        // What was counted has no event of its own; one event that fits is copied whole, with what was computed of it.
+        let counted = matches!(alert.detail, Detail::Threshold(_)) || events.len() > 1 || groups(alert);
         let event = sources.into_iter().next().filter(|_| !counted);
-        let mut source = event.unwrap_or_else(|| elastic_detail::row(alert));
+        let mut source = match event {
+            Some(event) => elastic_detail::with_columns(alert, event),
+            None => elastic_detail::row(alert),
+        };
         elastic_detail::enrich(alert, &mut source, schemas);
         let mut only = document(alert, source, ancestors);
         let original = if counted { alert.time } else { events.first().and_then(|event| event.time) };
@@ -218,6 +221,11 @@ pub fn documents(alert: &Alert, schemas: &Schemas) -> Vec<Document> {
     shell.building_block_type = block;
     documents.insert(0, shell);
     documents
+}
+
+/// Whether the rule's rows stand for groups of events, be it for groups of one.
+fn groups(alert: &Alert) -> bool {
+    matches!(alert.rule.body.as_ref().map(|body| &body.tail), Some(Tail::Pipeline(pipeline)) if pipeline.groups())
 }
 
 /// Whether the rule joins events, each of which becomes a building block.
@@ -305,7 +313,8 @@ fn intersection(a: &Json, b: &Json) -> Option<Json> {
 fn reason(alert: &Alert, source: &Map<String, Json>) -> String {
     let whole = Json::Object(source.clone());
     let text = |path: &str| {
-        let value = whole.pointer(path)?;
+        // A row's columns have their names in one piece.
+        let value = whole.pointer(path).or_else(|| source.get(&path[1..].replace('/', ".")))?;
         let single = value.as_array().and_then(|list| list.first()).unwrap_or(value);
         single.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
     };
@@ -363,7 +372,7 @@ impl RuleFields {
             threat: meta.threats.iter().map(threat).collect(),
             severity: severity(meta.severity),
             risk_score: meta.risk_score,
-            interval: meta.schedule.interval.map(|interval| format!("{}s", interval.as_secs())),
+            interval: meta.schedule.interval.map(|interval| duration(interval.as_secs())),
             from: meta.schedule.from.clone(),
             to: meta.schedule.to.clone(),
             max_signals: meta.schedule.max_alerts,
@@ -393,6 +402,9 @@ fn parameters(meta: &RuleMeta, indices: &[String]) -> Json {
         "timestamp_override": meta.timestamp_override,
         "rule_name_override": meta.name_override,
     });
+    if let Some(tiebreaker) = &meta.tiebreaker {
+        parameters["tiebreaker_field"] = tiebreaker.as_str().into();
+    }
     // What belongs to the rule's type stands here as its file has it.
     for (name, value) in &meta.extra {
         if PARAMETERS.contains(&name.as_ref()) {
@@ -403,12 +415,16 @@ fn parameters(meta: &RuleMeta, indices: &[String]) -> Json {
 }
 
 /// The fields of a rule file that an alert repeats as they are.
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 16] = [
     "alert_suppression",
+    "data_view_id",
+    "event_category_override",
+    "exceptions_list",
     "filters",
     "history_window_start",
     "new_terms",
     "new_terms_fields",
+    "saved_id",
     "threat_filters",
     "threat_index",
     "threat_indicator_path",
@@ -443,4 +459,12 @@ fn threat(threat: &Threat) -> Json {
     }
     whole["technique"] = techniques.into();
     whole
+}
+
+/// A length of time in the largest unit that divides it, as rules write it: `90s`, `5m`, `1h`, `1d`.
+fn duration(seconds: u64) -> String {
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    let fits = |unit: &&(u64, char)| seconds > 0 && seconds.is_multiple_of(unit.0);
+    let (size, unit) = units.iter().find(fits).copied().unwrap_or((1, 's'));
+    format!("{}{unit}", seconds / size)
 }

@@ -67,6 +67,42 @@ pub(crate) fn row(alert: &Alert) -> Json {
     row.to_json()
 }
 
+/// An event's document with the columns that a query computed of it, under their whole names where the event has no such
+/// member. What the event has, a column of that name takes the place of.
+pub(crate) fn with_columns(alert: &Alert, mut event: Json) -> Json {
+    const METADATA: [&str; 6] = ["_id", "_index", "_version", "_source", "_score", "_ignored"];
+    let Json::Object(columns) = alert.values.to_json() else { return event };
+    let columns = columns.into_iter().filter(|(name, value)| !value.is_null() && !METADATA.contains(&name.as_str()));
+    for (name, value) in columns {
+        if let Some(own) = event.pointer_mut(&format!("/{}", name.replace('.', "/"))) {
+            if !same(own, &value) {
+                *own = value;
+            }
+        } else if let Some(members) = event.as_object_mut() {
+            members.insert(name, value);
+        }
+    }
+    event
+}
+
+/// Whether a column only repeats the event's value: a query sees lists sorted and each value once, a list of one as its
+/// value, and times in its own form.
+fn same(own: &Json, column: &Json) -> bool {
+    let list = |value: &Json| {
+        let items = value.as_array().map_or_else(|| vec![value.clone()], Clone::clone);
+        let mut texts: Vec<String> = items.iter().map(plain).collect();
+        texts.sort();
+        texts.dedup();
+        texts
+    };
+    own.is_object() || list(own) == list(column)
+}
+
+fn plain(value: &Json) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    lurcher_schema::Timestamp::parse(&text).filter(|_| text.contains('T')).map_or(text, |time| time.to_string())
+}
+
 /// Puts the indicators that an event fits into its document, as `threat.enrichments`.
 pub(crate) fn enrich(alert: &Alert, source: &mut Json, schemas: &Schemas) {
     let Detail::Indicators(enrichments) = &alert.detail else { return };

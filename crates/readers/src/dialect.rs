@@ -19,6 +19,9 @@ macro_rules! marks {
     };
 }
 
+/// Objects that only documents in ECS have; written with dots, their members stand at the top level.
+const ECS_OBJECTS: &[&str] = &["agent", "data_stream", "ecs", "endgame", "event", "kibana", "winlog"];
+
 impl Marks {
     marks! {
         /// `Event`: the root of a nested Windows event.
@@ -77,6 +80,8 @@ impl Marks {
             "ecs"
             | "agent"
             | "winlog"
+            | "endgame"
+            | "kibana"
             | "data_stream"
             | "event"
             | "ecs.version"
@@ -125,6 +130,9 @@ impl Marks {
             "EventData" => Self::EVENT_DATA,
             "Records" | "records" | "value" | "Events" | "events" | "items" | "logs" | "resources" => Self::LIST,
             "SourceModuleName" | "SourceModuleType" | "EventReceivedTime" => Self::NXLOG,
+            _ if ECS_OBJECTS.iter().any(|object| key.strip_prefix(object).is_some_and(|rest| rest.starts_with('.'))) => {
+                Self::ECS
+            }
             _ => Self::default(),
         }
     }

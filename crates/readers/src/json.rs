@@ -13,7 +13,7 @@ use crate::{
     dialect::{Dialect, Marks},
     flat,
     names::{self, Name, Names},
-    nested,
+    nested, places,
     reader::Reader,
     rows::{Field, Place, Raw},
     vendor::Vendor,
@@ -390,17 +390,12 @@ impl Reader<'_> {
         let fields = self.fields(document);
         let get = |name| self.value(&fields, name).unwrap_or("").to_owned();
         let time = Timestamp::parse(&get(names::TIMESTAMP));
-        let stream = [get(names::STREAM_TYPE), get(names::STREAM_DATASET), get(names::STREAM_NAMESPACE)];
-        let dataset = if stream[1].is_empty() { get(names::EVENT_DATASET) } else { stream[1].clone() };
-        let index = match &wrapping.index {
-            Some(index) => data_stream(index).to_owned(),
-            None if stream.iter().all(|part| !part.is_empty()) => stream.join("-"),
-            None => match [get(names::AGENT_TYPE), get(names::METADATA_BEAT)].into_iter().find(|beat| !beat.is_empty())
-            {
-                Some(beat) => format!("{beat}-default"),
-                None => String::new(),
-            },
-        };
+        let stream = get(names::STREAM_DATASET);
+        let dataset = if stream.is_empty() { get(names::EVENT_DATASET) } else { stream };
+        let stated = wrapping.index.clone().unwrap_or_else(|| get(names::INDEX));
+        let indices =
+            if stated.is_empty() { places::of_document(get) } else { vec![places::data_stream(&stated).to_owned()] };
+        let index = indices.join(",");
         // An event log tells the kind by its own number.
         let kinds = if get(names::WINLOG_CHANNEL).is_empty() {
             [names::EVENT_CATEGORY, names::EVENT_TYPE, names::HOST_OS_TYPE].map(|name| bare_list(&get(name)))
@@ -472,7 +467,7 @@ impl Reader<'_> {
             let value = paths.iter().find_map(get).filter(|value| value.len() <= 128);
             attributes.extend(value.map(|value| (*name, value)));
         }
-        let index = wrapping.index.as_deref().map(data_stream).unwrap_or_default();
+        let index = wrapping.index.as_deref().map(places::data_stream).unwrap_or_default();
         attributes.push(("index", index));
         attributes.push(("sourcetype", wrapping.sourcetype.as_deref().unwrap_or_default()));
         attributes.push(("source", wrapping.source.as_deref().unwrap_or_default()));
@@ -515,7 +510,7 @@ impl Reader<'_> {
         ]
         .into_iter()
         .find_map(|name| loose_time(self.value(&fields, name)?));
-        let index = wrapping.index.as_deref().map(data_stream).unwrap_or_default().to_owned();
+        let index = wrapping.index.as_deref().map(places::data_stream).unwrap_or_default().to_owned();
         let source = wrapping.sourcetype.clone().unwrap_or_default();
         self.emit(&[("dialect", "unknown"), ("index", &index), ("sourcetype", &source)], &fields, place, time);
         self.count("unknown");
@@ -564,18 +559,6 @@ fn bare_list(json: &str) -> String {
     json.chars().filter(|c| !matches!(c, '[' | ']' | '"' | ' ')).collect()
 }
 
-/// The data stream that a backing index belongs to (`.ds-NAME-2026.01.31-000001`); any other index itself.
-fn data_stream(index: &str) -> &str {
-    let Some(name) = index.strip_prefix(".ds-") else { return index };
-    let Some((name, generation)) = name.rsplit_once('-') else { return index };
-    let Some((name, date)) = name.rsplit_once('-') else { return index };
-    if generation.bytes().all(|b| b.is_ascii_digit()) && date.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        name
-    } else {
-        index
-    }
-}
-
 /// A time as text, or as seconds (with a fraction), milliseconds, microseconds or nanoseconds since 1970.
 pub(crate) fn loose_time(text: &str) -> Option<Timestamp> {
     if text.is_empty() {
@@ -622,15 +605,6 @@ mod tests {
         assert!(!too_deep(&"[]".repeat(200)));
         assert!(too_deep(&"[".repeat(DEPTH + 1)));
         assert!(parse(&"[".repeat(1_000_000)).is_err());
-    }
-
-    #[test]
-    fn backing_indices_are_their_data_stream() {
-        assert_eq!(
-            data_stream(".ds-logs-endpoint.events.process-default-2026.01.31-000001"),
-            "logs-endpoint.events.process-default"
-        );
-        assert_eq!(data_stream("winlogbeat-7.17.0-2021.05.01-000001"), "winlogbeat-7.17.0-2021.05.01-000001");
     }
 
     #[test]

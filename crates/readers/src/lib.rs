@@ -37,6 +37,7 @@ mod logs;
 mod names;
 mod nested;
 mod options;
+mod places;
 mod reader;
 mod report;
 mod rows;

@@ -6,7 +6,9 @@
 mod rule_file;
 mod run;
 mod spec;
+mod table;
 
 pub use rule_file::{RuleCase, check_rules, is_rule_spec, parse_rules};
 pub use run::{Outcome, check, run};
 pub use spec::{Case, Expected, parse};
+pub use table::{KINDS, Row, Tables, check_row, is_table_spec, parse_tables, yields};

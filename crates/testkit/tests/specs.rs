@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lurcher_schema::Schemas;
-use lurcher_testkit::{check, check_rules, is_rule_spec, parse, parse_rules};
+use lurcher_testkit::{check, check_row, check_rules, is_rule_spec, is_table_spec, parse, parse_rules, parse_tables};
 
 #[expect(clippy::needless_pass_by_value, reason = "the harness hands texts over")]
 fn spec(path: &Path, text: String) -> datatest_stable::Result<()> {
@@ -14,6 +14,17 @@ fn spec(path: &Path, text: String) -> datatest_stable::Result<()> {
             .filter_map(|case| Some((case.line, case.name.clone(), check_rules(case, &schemas).err()?)))
             .map(|(line, name, error)| format!("{}:{line}: {name}\n{error}", path.display()))
             .collect::<Vec<_>>();
+        return if failed.is_empty() { Ok(()) } else { Err(failed.join("\n\n").into()) };
+    }
+    if is_table_spec(&text) {
+        let tables = parse_tables(&text)?;
+        let language = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
+        let failed: Vec<String> = tables
+            .rows
+            .iter()
+            .filter_map(|row| Some((row, check_row(row, language, &tables.events, &schemas).err()?)))
+            .map(|(row, error)| format!("{}:{}: {}\n{error}", path.display(), row.line, row.names.join(", ")))
+            .collect();
         return if failed.is_empty() { Ok(()) } else { Err(failed.join("\n\n").into()) };
     }
     let cases = parse(&text)?;

@@ -67,6 +67,8 @@ fn of_one(function: &ListFunction, mut values: Vec<Value>) -> Option<Value> {
             small(values)
         }
         L::Distinct => small(distinct(values)),
+        L::DistinctTexts if values.iter().all(|value| matches!(value, Value::Text(_))) => small(distinct(values)),
+        L::DistinctTexts => small(values),
         L::Count => (!values.is_empty()).then_some(Value::Int(values.len() as i64)),
         L::First => values.into_iter().next(),
         L::Last => values.pop(),

@@ -42,3 +42,11 @@ impl Default for Options {
         Self { category_field: "event.category".to_owned(), taxonomy: Taxonomy::Ecs, now: None }
     }
 }
+
+/// The names of all functions as the reference writes them; once more with `~` where there is such a variant.
+pub fn function_names() -> impl Iterator<Item = String> {
+    functions::FUNCTIONS.iter().flat_map(|spec| {
+        let plain = std::iter::once(spec.name.to_owned());
+        plain.chain(spec.tilde.then(|| format!("{}~", spec.name)))
+    })
+}

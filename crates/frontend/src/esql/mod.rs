@@ -39,3 +39,9 @@ pub fn lower(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lo
     let (query, diagnostics) = parser::query(file.text());
     lower::lower(&query, options, schemas, diagnostics)
 }
+
+/// The names of all functions that run, aggregates and searches included, in lower case, other names of the same function
+/// too.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    lower::function_names()
+}

@@ -118,6 +118,12 @@ impl Schemas {
         if path == FieldPath::EVERYTHING {
             return Binding::everything();
         }
+        if taxonomy == Taxonomy::Ecs
+            && path == "_index"
+            && let Some(index) = self.indices(shape).first()
+        {
+            return Binding::constant(Value::text(backing_index(index)));
+        }
         let plan = self.plan(taxonomy, shape);
         if let Some(binding) = plan.bindings.read().unwrap_or_else(PoisonError::into_inner).get(path) {
             return binding.clone();
@@ -232,8 +238,9 @@ impl Schemas {
     /// vendor's (`winlogbeat-default`, `logs-windows.sysmon_operational-default`): rules choose events by patterns
     /// over these. Empty: unknown, no rule with index patterns sees them.
     pub fn indices(&self, shape: &Shape) -> Vec<Arc<str>> {
+        let stated = shape.attribute("index").unwrap_or_default();
         let mut indices: Vec<Arc<str>> =
-            shape.attribute("index").map(data_stream).into_iter().map(Into::into).collect();
+            stated.split(',').filter(|index| !index.is_empty()).map(|index| data_stream(index).into()).collect();
         for index in &self.plan(Taxonomy::Ecs, shape).indices {
             if !indices.contains(index) {
                 indices.push(Arc::clone(index));
@@ -466,6 +473,17 @@ fn data_stream(index: &str) -> &str {
         (digits(generation) && digits(date)).then_some(stream)
     };
     stream().unwrap_or(index)
+}
+
+/// The index that holds what is written to a data stream or to the alias of alerts, as the metadata field `_index` names it;
+/// without the date, which nothing here knows. Any other index is itself.
+fn backing_index(index: &str) -> String {
+    let is_stream = ["logs-", "metrics-", "traces-", "synthetics-"].iter().any(|kind| index.starts_with(kind));
+    match index.strip_prefix(".alerts-") {
+        Some(alerts) => format!(".internal.alerts-{alerts}-000001"),
+        None if is_stream && index.matches('-').count() >= 2 => format!(".ds-{index}-000001"),
+        None => index.to_owned(),
+    }
 }
 
 fn pack_paths(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>, diagnostics: &mut Vec<Diagnostic>) {

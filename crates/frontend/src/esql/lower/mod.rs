@@ -39,6 +39,7 @@ use self::{
     columns::{Column, Columns, Item},
     value::Typed,
 };
+pub(super) use self::functions::names as function_names;
 use super::{
     Options,
     ast::{self, ExprKind, Query, UnaryOperator},
@@ -76,7 +77,6 @@ pub(super) fn lower(query: &Query, options: &Options, schemas: &Schemas, diagnos
         movable: true,
         limited: false,
         sources: None,
-        aggregating: false,
         symbolic: false,
     };
     for command in &query.commands {
@@ -117,7 +117,6 @@ struct Lowerer<'a> {
     /// Whether the query says how many rows it wants.
     limited: bool,
     sources: Option<Vec<String>>,
-    aggregating: bool,
     /// Whether columns are read as what they mean over the event's fields.
     symbolic: bool,
 }
@@ -351,7 +350,6 @@ impl Lowerer<'_> {
             reasons: self.reasons,
             diagnostics: self.diagnostics,
             sources,
-            aggregating: self.aggregating,
             writes: None,
         }
     }

@@ -17,6 +17,9 @@ use crate::{
     kql, lucene,
 };
 
+/// The functions that search.
+pub(super) const SEARCHES: &[&str] = &["kql", "qstr", "query_string", "match", "match_phrase", "multi_match"];
+
 impl Lowerer<'_> {
     /// The predicate of a search; `None` if the expression is none.
     pub(super) fn search(&mut self, expr: &ast::Expr) -> Option<Result<Predicate>> {
@@ -54,8 +57,21 @@ impl Lowerer<'_> {
         }
     }
 
+    /// A query in another language, which is a text.
+    fn embedded_text(&mut self, query: &ast::Expr) -> Result<String> {
+        let typed = self.expression(query)?;
+        if typed.text().is_none() && !matches!(typed.constant(), None | Some(Value::Null)) {
+            return Err(self.report(
+                Diagnostic::error("esql-type", format!("a query is a text, found {}", typed.kind.name()))
+                    .at(query.span, "this is no text")
+                    .with_help("write the query in double quotes"),
+            ));
+        }
+        self.query_text(query)
+    }
+
     fn kql(&mut self, query: &ast::Expr) -> Result<Predicate> {
-        let text = self.query_text(query)?;
+        let text = self.embedded_text(query)?;
         let file = SourceFile::new("KQL", text);
         let options = kql::Options { taxonomy: Taxonomy::Ecs, now: self.options.now };
         let found = kql::condition(&file, &options, self.schemas);
@@ -63,7 +79,7 @@ impl Lowerer<'_> {
     }
 
     fn query_string(&mut self, query: &ast::Expr) -> Result<Predicate> {
-        let text = self.query_text(query)?;
+        let text = self.embedded_text(query)?;
         let file = SourceFile::new("QSTR", text);
         let options = lucene::Options { now: self.options.now, ..lucene::Options::default() };
         let found = lucene::condition(&file, &options, self.schemas);

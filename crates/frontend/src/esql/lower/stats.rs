@@ -21,6 +21,7 @@ use super::{
     Inputs, Lowerer, Result, Said,
     columns::{Column, Columns},
     commands::order_key,
+    functions::no_span,
     operators::bounded,
     value::{Node, Typed},
 };
@@ -94,7 +95,6 @@ struct Collected {
 impl Lowerer<'_> {
     /// The command.
     pub(super) fn stats(&mut self, inline: bool, aggregates: &[ast::Aggregate], by: &[Field]) -> Result<()> {
-        self.aggregating |= !inline;
         let keys = self.keys(inline, by)?;
         let mut collected = Collected::default();
         let mut outputs: Vec<(Arc<str>, Tree)> = Vec::new();
@@ -281,7 +281,13 @@ impl Lowerer<'_> {
         for argument in given.iter().filter(|_| !star) {
             typed.push((self.expression(argument)?, argument.span));
         }
+        if let Some((_, span)) = typed.iter().find(|(value, _)| value.kind.is_span()) {
+            return Err(self.report(no_span(own, *span)));
+        }
         let (function, value) = self.aggregate_function(own, &typed, tree)?;
+        if matches!(function, Aggregate::Earliest | Aggregate::Latest) {
+            self.check_sort(own, &typed)?;
+        }
         let column = self.parts.fresh_name(own);
         let read = Expr::Column(Arc::clone(&column));
         let mut arguments: Vec<Expr> = typed.iter().take(1).map(|(first, _)| first.all()).collect();
@@ -293,6 +299,16 @@ impl Lowerer<'_> {
         }
         let column = AggregateColumn { name: column, function, arguments, filter: filter.cloned(), elements: true };
         Ok(Lowered { column, value: value(read) })
+    }
+
+    /// `FIRST` and `LAST` go by a date or a number.
+    fn check_sort(&mut self, own: &str, typed: &[(Typed, lurcher_diagnostics::Span)]) -> Result<()> {
+        let Some((sort, span)) = typed.get(1) else { return Ok(()) };
+        if sort.kind.is_date() || sort.kind.is_number() || sort.kind.is_open() || sort.loose {
+            return Ok(());
+        }
+        let message = format!("`{}` goes by a date or a number, found {}", own.to_uppercase(), sort.kind.name());
+        Err(self.report(Diagnostic::error("esql-type", message).at(*span, format!("this is {}", sort.kind.name()))))
     }
 
     /// What is computed, and how the result is read.

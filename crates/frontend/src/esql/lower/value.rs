@@ -122,9 +122,8 @@ impl Typed {
                 let sorted = ListFunction::Sorted { descending: false };
                 match self.kind {
                     Type::Text | Type::Source => list(ListFunction::Values, read),
-                    Type::Keyword | Type::Ip | Type::Version | Type::Any => {
-                        list(sorted, list(ListFunction::Distinct, read))
-                    }
+                    Type::Keyword | Type::Ip | Type::Version => list(sorted, list(ListFunction::Distinct, read)),
+                    Type::Any => list(sorted, list(ListFunction::DistinctTexts, read)),
                     _ => list(sorted, read),
                 }
             }

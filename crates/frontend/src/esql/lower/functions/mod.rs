@@ -18,6 +18,7 @@ use super::{
         types::Type,
     },
     Lowerer, Result, Said,
+    search::SEARCHES,
     stats::AGGREGATES,
     value::Typed,
 };
@@ -165,6 +166,11 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
 
 const MANY: usize = usize::MAX;
 
+/// The names of all functions, those that search and the aggregates included, in lower case.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().chain(AGGREGATES).map(|known| known.0).chain(SEARCHES.iter().copied())
+}
+
 /// Functions that exist and are not run, and why.
 const NOT_RUN: &[(&str, &str)] = &[
     ("categorize", "it groups texts by a model of its own"),
@@ -195,6 +201,13 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("v_l2_norm", "vectors are not handled"),
     ("v_magnitude", "vectors are not handled"),
 ];
+
+/// Says that a time span stands where a function takes values.
+pub(super) fn no_span(function: &str, span: Span) -> Diagnostic {
+    Diagnostic::error("esql-type", format!("`{}` takes no time span", function.to_uppercase()))
+        .at(span, "this is a time span")
+        .with_help("add it to a date, or use it in `DATE_TRUNC` or `BUCKET`")
+}
 
 /// What a function takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,10 +275,21 @@ impl Call<'_> {
 }
 
 impl Lowerer<'_> {
+    /// Time spans stand only where a function measures time with them.
+    fn refuse_spans(&mut self, call: &Call<'_>) -> Result<()> {
+        const TAKE_SPANS: [&str; 7] =
+            ["bin", "bucket", "date_trunc", "tbucket", "trange", "to_dateperiod", "to_timeduration"];
+        let found = call.arguments.iter().position(|argument| argument.kind.is_span());
+        match found.filter(|_| !TAKE_SPANS.contains(&call.name)) {
+            Some(place) => Err(self.report(no_span(call.name, call.span(place)))),
+            None => Ok(()),
+        }
+    }
+
     /// A call.
     pub(super) fn call(&mut self, name: &Name, arguments: &[ast::Expr], span: Span) -> Result<Typed> {
         let own = name.text.as_ref();
-        if matches!(own, "kql" | "qstr" | "match" | "match_phrase" | "multi_match" | "query_string") {
+        if SEARCHES.contains(&own) {
             return Err(if self.symbolic {
                 Said
             } else {
@@ -293,6 +317,7 @@ impl Lowerer<'_> {
             call.arguments.push(self.expression(argument)?);
             call.spans.push(argument.span);
         }
+        self.refuse_spans(&call)?;
         let found = self
             .conditional_function(&call)
             .or_else(|| self.text_function(&call))
