@@ -87,7 +87,12 @@ fn placeholders_are_filled_by_variables_or_wildcards() {
         not sigma:Company equals~ "good"
     events
     "#);
-    insta::assert_snapshot!(piped("  - { type: wildcard_placeholders, exclude: [Admins] }\n"), @"unsupported [placeholder]: the placeholder `Admins` has no value (`'%Admins%'`)");
+    insta::assert_snapshot!(piped("  - { type: wildcard_placeholders, exclude: [Admins] }\n"), @r"
+    approximate [placeholder]: the placeholder `Admins` is not set, so the rule finds only what it would find whatever that stood for (`'%Admins%'`)
+    filter 0
+      false
+    events
+    ");
 }
 
 #[test]
@@ -189,4 +194,54 @@ fn published_rules_are_read() {
     }
     faulty.retain(|path| !path.contains("/unsupported/") && !path.contains("/deprecated/"));
     assert!(read > 2000 && faulty.is_empty(), "{read} read; {faulty:?}");
+}
+
+#[test]
+fn conditions_look_at_what_became_of_an_item() {
+    // The second mapping leaves alone what the first one has renamed; values are compared as what they are.
+    insta::assert_snapshot!(piped(&format!(
+        "{FILL}  - {{ id: own, type: field_name_mapping, mapping: {{ Image: image }} }}\n  - type: field_name_suffix\n    suffix: .other\n    field_name_cond_not: true\n    field_name_conditions:\n      - {{ type: processing_item_applied, processing_item_id: own }}\n  - type: set_value\n    value: best\n    detection_item_conditions:\n      - {{ type: match_value, value: Good, cond: any }}\n"
+    )), @r#"
+    filter 0
+      all
+        sigma:image ends with~ "\\tool.exe"
+        sigma:Hashes.other contains~ "sha256=0011223344556677889900112233445566778899001122334455667788990011"
+        any
+          sigma:User.other equals~ "anna"
+          sigma:User.other begins with~ "adm_"
+        not sigma:Company.other equals~ "best"
+    events
+    "#);
+    let strict = format!(
+        "{FILL}  - {{ type: field_name_mapping, mapping: {{ Image: image, User: user }} }}\n  - {{ type: strict_field_mapping_failure }}\n"
+    );
+    insta::assert_snapshot!(piped(&strict), @r#"
+    unsupported [pipeline]: the pipeline asks for a name of each field and gives none to `Company`, `Hashes` (`title: Odd tool`)
+    filter 0
+      all
+        sigma:image ends with~ "\\tool.exe"
+        sigma:Hashes contains~ "sha256=0011223344556677889900112233445566778899001122334455667788990011"
+        any
+          sigma:user equals~ "anna"
+          sigma:user begins with~ "adm_"
+        not sigma:Company equals~ "good"
+    events
+    "#);
+}
+
+#[test]
+fn prose_in_a_rule_that_says_that_it_cannot_be_run_is_no_error() {
+    let rule = |status: &str| {
+        format!(
+            "title: t\nstatus: {status}\nlogsource: {{ category: test }}\ndetection:\n  a: {{ x: 1 }}\n  condition: write x from a to list; then if a -> alert\n"
+        )
+    };
+    let verdict = |status: &str| {
+        let file = SourceFile::new("rule", rule(status));
+        let lowered = lower(&file, &Options::default());
+        let errors = lowered.diagnostics.iter().filter(|d| d.level == lurcher_diagnostics::Level::Error).count();
+        (lowered.body.is_some(), errors, lowered.reasons.len())
+    };
+    assert_eq!(verdict("unsupported"), (false, 0, 1));
+    assert_eq!(verdict("test"), (false, 1, 0));
 }

@@ -48,16 +48,10 @@ pub(crate) struct Hunt {
     /// Write the alerts to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Which events a rule sees.
-    #[arg(long, value_enum, default_value_t = Route::Strict)]
-    pub(crate) route: Route,
-    /// Only events at or after this time (RFC 3339, or a date). With --simulate: no run before it.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Only events before this time (RFC 3339, or a date). With --simulate: no run after it.
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
-    /// Run every rule by its own schedule on a virtual clock, over its look-back, as it would have run live.
+    #[command(flatten)]
+    pub(crate) scope: Scope,
+    /// Run every rule by its own schedule on a virtual clock, over its look-back, as it would have run live; --from and
+    /// --to bound the runs, not the events.
     #[arg(long)]
     pub(crate) simulate: bool,
     /// With --simulate: write what every run saw and did to this file, one JSON object a line.
@@ -241,15 +235,8 @@ pub(crate) struct Doctor {
     pub(crate) input: Input,
     #[command(flatten)]
     pub(crate) rules: Rules,
-    /// Which events a rule sees.
-    #[arg(long, value_enum, default_value_t = Route::Strict)]
-    pub(crate) route: Route,
-    /// Only events at or after this time (RFC 3339, or a date).
-    #[arg(long, value_name = "TIME")]
-    pub(crate) from: Option<String>,
-    /// Only events before this time (RFC 3339, or a date).
-    #[arg(long, value_name = "TIME")]
-    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) scope: Scope,
     /// How to write the report.
     #[arg(long, value_enum, default_value_t = DoctorFormat::Text)]
     pub(crate) format: DoctorFormat,
@@ -275,6 +262,20 @@ pub(crate) struct Input {
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) site: Site,
+}
+
+/// Which events rules see.
+#[derive(Debug, Args)]
+pub(crate) struct Scope {
+    /// Which events a rule sees.
+    #[arg(long, value_enum, default_value_t = Route::Strict)]
+    pub(crate) route: Route,
+    /// Only events at or after this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// Only events before this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
 }
 
 /// Which rules.

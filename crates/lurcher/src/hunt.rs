@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     stats.set("rules", runnable.len());
     stats.set("seconds_load", stats.seconds());
     let plan = Plan::new(&arguments.input, &[])?.with_packs(&schemas);
-    let rule_set = compile(runnable, &schemas, arguments.route);
+    let rule_set = compile(runnable, &schemas, arguments.scope.route);
     let site = Arc::new(risk::site(&arguments.risk, &config)?);
     let incidents = arguments.risk.incidents || config.risk.incidents;
     let run_risk = RunRisk::new(&rule_set, Arc::clone(&site), incidents, &schemas);
@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     simulate::read_indicators(&arguments.indicators, &mut indicators)?;
     let swept = sweep(plan, (&rule_set, &settings), &span, &out, (indicators, &mut run_log));
     let log_failed = run_log.close(&swept.scan.tails.runs);
-    let (added_up, risk_faults) = run_risk.finish(&settings, arguments.route);
+    let (added_up, risk_faults) = run_risk.finish(&settings, arguments.scope.route);
     out.write(&added_up);
     let swept = Swept { alerts: out.count.load(Ordering::Relaxed), ..swept };
     let (failed, lookup_fault) = out.close();
@@ -151,7 +151,7 @@ pub(crate) struct Span {
 
 impl Span {
     fn new(arguments: &Hunt) -> Result<Self, String> {
-        Self::of(arguments.from.as_deref(), arguments.to.as_deref())
+        Self::of(arguments.scope.from.as_deref(), arguments.scope.to.as_deref())
     }
 
     /// The span of what was typed as `--from` and `--to`.

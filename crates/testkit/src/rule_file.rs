@@ -10,6 +10,7 @@
 //! | `alerts` | JSON documents as `--format elastic` writes them; members that are not named may be anything |
 //! | `documents` | the same, but nothing else may be there |
 //! | `ledger` | JSON objects as in the ledger, members as for `alerts` |
+//! | `matches` | the events of every alert: the rule's name, a colon and the numbers, a line each in any order |
 //! | `reasons` | why the rule runs less than exactly: `VERDICT CODE`, a line each |
 //!
 //! The alerts must be all there are, in order of time and id. Events are named `events.jsonl#NUMBER`.
@@ -36,6 +37,7 @@ pub struct RuleCase {
     simulation: Option<Simulation>,
     alerts: Option<Vec<Json>>,
     documents: Option<Vec<Json>>,
+    matches: Option<Vec<String>>,
     ledger: Option<Vec<Json>>,
     reasons: Option<Vec<String>>,
 }
@@ -67,6 +69,10 @@ pub fn parse_rules(text: &str) -> Result<Vec<RuleCase>, String> {
             "alerts" => case.alerts = Some(documents()?),
             "documents" => case.documents = Some(documents()?),
             "ledger" => case.ledger = Some(documents()?),
+            "matches" => {
+                let lines = body.lines().map(str::trim).filter(|line| !line.is_empty());
+                case.matches = Some(lines.map(str::to_owned).collect());
+            }
             "reasons" => case.reasons = Some(body.lines().map(|line| line.trim().to_owned()).collect()),
             "simulate" => case.simulation = Some(simulation(&body)?),
             "" | "text" => {}
@@ -141,6 +147,15 @@ pub fn check_rules(case: &RuleCase, schemas: &Arc<Schemas>) -> Result<(), String
     if let Some(wanted) = &case.documents {
         compare("documents", wanted, &written, &said, |a, b| a == b)?;
     }
+    if let Some(wanted) = &case.matches {
+        let mut wanted = wanted.clone();
+        let mut got: Vec<String> = alerts.iter().map(|alert| named_events(alert)).collect();
+        wanted.sort();
+        got.sort();
+        if wanted != got {
+            return Err(format!("expected the matches {wanted:#?}, got {got:#?}\n{}", said.join("\n")));
+        }
+    }
     if let Some(wanted) = &case.ledger {
         let got: Vec<Json> = outcome.ledger.iter().map(ledger_line).collect();
         compare("ledger", wanted, &got, &said, fits)?;
@@ -169,6 +184,12 @@ fn run(case: &RuleCase, rules: &Arc<RuleSet>, folder: &std::path::Path) -> Resul
         Some((_, why)) => Err(why.clone()),
         None => Ok(outcome),
     }
+}
+
+/// The rule's name and the numbers of the alert's events.
+fn named_events(alert: &Alert) -> String {
+    let events = alert.events.iter().flatten().map(|event| event.reference.record.to_string());
+    format!("{}: {}", alert.rule.meta.name, events.collect::<Vec<_>>().join(" "))
 }
 
 /// A document in which the events' file has the name that specs give it.

@@ -4,7 +4,7 @@ use std::{io::Write as _, sync::Arc};
 
 use lurcher_diagnostics::{SourceFile, render};
 use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
-use lurcher_frontend::{Language, Lowered, Options};
+use lurcher_frontend::{Language, Lowered, Options, sigma};
 use lurcher_ir::{Rule, RuleMeta, Support};
 use lurcher_readers::{Input, ReadOptions, Report, read};
 use lurcher_schema::Schemas;
@@ -18,11 +18,16 @@ pub struct Outcome {
     pub alerts: Vec<Alert>,
     /// What the front end said, rendered without colour.
     pub diagnostics: String,
+    /// Why the rule runs less than exactly: `VERDICT CODE`.
+    pub reasons: Vec<String>,
 }
 
 /// Runs a case; the error says how what came out differs from what must.
 pub fn check(case: &Case, schemas: &Arc<Schemas>) -> Result<(), String> {
-    let outcome = run(&case.language, &case.query, &case.events, schemas)?;
+    let outcome = run(case, schemas)?;
+    if let Some(wanted) = case.reasons.as_ref().filter(|wanted| **wanted != outcome.reasons) {
+        return Err(format!("expected the reasons {wanted:?}, got {:?}\n{}", outcome.reasons, outcome.diagnostics));
+    }
     match &case.expected {
         Some(Expected::Matches(lines)) => compare(lines, &outcome, outcome.alerts.iter().map(numbers).collect()),
         Some(Expected::Rows(lines)) => rows(lines, &outcome, false),
@@ -35,24 +40,26 @@ pub fn check(case: &Case, schemas: &Arc<Schemas>) -> Result<(), String> {
     }
 }
 
-/// Runs a query over events given as JSON lines.
-pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
-    let file = SourceFile::new("query", query);
+/// Runs the query of a case over its events.
+pub fn run(case: &Case, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
+    let Case { language, query, events, .. } = case;
+    let file = SourceFile::new("query", query.as_str());
     let language = Language::from_name(language).ok_or_else(|| format!("no such language: {language}"))?;
-    let Lowered { body, reasons, diagnostics, .. } = language.lower(&file, &Options::default(), schemas);
+    let options = Options { sigma: site(case)?, ..Options::default() };
+    let Lowered { body, reasons, diagnostics, .. } = language.lower(&file, &options, schemas);
     let diagnostics: Vec<String> =
         diagnostics.into_iter().map(|d| render::text(&d.in_file(&file), false).trim_end().to_owned()).collect();
-    let mut outcome = Outcome { alerts: Vec::new(), diagnostics: diagnostics.join("\n\n") };
+    let said = reasons.iter().map(|reason| format!("{} {}", reason.verdict.name(), reason.code)).collect();
+    let mut outcome = Outcome { alerts: Vec::new(), diagnostics: diagnostics.join("\n\n"), reasons: said };
     if body.is_none() {
         return Ok(outcome);
     }
     let meta = RuleMeta { id: "spec".into(), name: "spec".into(), ..RuleMeta::default() };
     let rule = Arc::new(Rule { meta, body, support: Support { reasons } });
     let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).add(rule).build();
-    let mut scanner = Scanner::new(
-        rules,
-        Arc::new(Settings { relational: Some(lurcher_query::relational()), ..Settings::default() }),
-    );
+    let mut settings = Settings { relational: Some(lurcher_query::relational()), ..Settings::default() };
+    settings.tail_budget = case.budget.unwrap_or(settings.tail_budget);
+    let mut scanner = Scanner::new(rules, Arc::new(settings));
     let mut input = tempfile::Builder::new().suffix(".jsonl").tempfile().map_err(|error| error.to_string())?;
     input.write_all(events.as_bytes()).map_err(|error| error.to_string())?;
     // A query that makes its own rows needs no events, and an empty file is a fault.
@@ -68,6 +75,21 @@ pub fn run(language: &str, query: &str, events: &str, schemas: &Arc<Schemas>) ->
     }
     Scanner::finish(vec![scanner], &mut outcome.alerts);
     Ok(outcome)
+}
+
+/// What a site says about Sigma rules, as the case has it.
+fn site(case: &Case) -> Result<sigma::Options, String> {
+    let mut options = sigma::Options::default();
+    for (name, value) in &case.placeholders {
+        options.placeholders.entry(name.clone()).or_default().push(value.clone());
+    }
+    if !case.pipeline.is_empty() {
+        let file = SourceFile::new("pipeline", case.pipeline.as_str());
+        let (pipeline, diagnostics) = sigma::pipeline::parse(&file);
+        let faulty = || diagnostics.iter().map(|d| render::text(d, false)).collect::<Vec<_>>().join("\n");
+        options.pipelines.push(Arc::new(pipeline.ok_or_else(faulty)?));
+    }
+    Ok(options)
 }
 
 /// The numbers of an alert's events, `-` for an absent one.

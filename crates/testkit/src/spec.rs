@@ -9,6 +9,10 @@
 //! | `matches` | one match a line: the numbers of its events, `-` for an absent one |
 //! | `rows` | one JSON object a line: columns that the row must have, optionally ` <- 1 2` for the events behind it |
 //! | `rows in order` | the same, and the rows must come in this order |
+//! | `placeholders` | Sigma: `NAME=VALUE`, a line each |
+//! | `pipeline` | Sigma: a processing pipeline |
+//! | `budget` | how many bytes of waiting events may be kept in memory; the rest goes to a file |
+//! | `reasons` | why the rule runs less than exactly: `VERDICT CODE`, a line each; beside what must come out |
 //! | `diagnostics` | the diagnostics as rendered for a terminal without colour |
 
 use lurcher_frontend::Language;
@@ -26,6 +30,14 @@ pub struct Case {
     pub query: String,
     /// The events, one JSON document a line.
     pub events: String,
+    /// Values of Sigma's placeholders.
+    pub placeholders: Vec<(String, String)>,
+    /// A processing pipeline of Sigma; may be empty.
+    pub pipeline: String,
+    /// How many bytes of waiting events may be kept in memory.
+    pub budget: Option<u64>,
+    /// Why the rule runs less than exactly, if that is said.
+    pub reasons: Option<Vec<String>>,
     /// What must come out.
     pub expected: Option<Expected>,
 }
@@ -55,7 +67,7 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
         let body: Vec<&str> =
             lines.by_ref().map(|(_, line)| line).take_while(|line| !line.starts_with("```")).collect();
         let Some(case) = cases.last_mut() else { continue };
-        let filled = |body: &[&str]| {
+        let filled = |body: &[&str]| -> Vec<String> {
             body.iter().filter(|line| !line.trim().is_empty()).map(|line| line.trim().to_owned()).collect()
         };
         match kind.trim() {
@@ -64,6 +76,13 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
                 case.query = body.join("\n");
             }
             "events" => case.events = body.join("\n"),
+            "placeholders" => {
+                let pair = |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+                case.placeholders = filled(&body).into_iter().filter_map(pair).collect();
+            }
+            "pipeline" => case.pipeline = body.join("\n"),
+            "budget" => case.budget = body.join("").trim().parse().ok(),
+            "reasons" => case.reasons = Some(filled(&body)),
             "matches" => case.expected = Some(Expected::Matches(filled(&body))),
             "rows" => case.expected = Some(Expected::Rows(filled(&body))),
             "rows in order" => case.expected = Some(Expected::RowsInOrder(filled(&body))),

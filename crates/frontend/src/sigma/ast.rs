@@ -3,7 +3,7 @@
 //! It is made from YAML by [`super::parser`] and is what processing pipelines change. Field names, modifiers and values
 //! stand here as written; what they mean is decided when the tree is lowered.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
 use lurcher_ir::{Comparison, SupportReason};
@@ -109,6 +109,8 @@ pub struct Item {
     pub values: Vec<Scalar>,
     /// Where the field and its modifiers stand.
     pub span: Span,
+    /// The transformations of pipelines that changed it, by their ids.
+    pub changed_by: BTreeSet<String>,
 }
 
 /// A value as written.
@@ -281,8 +283,8 @@ pub enum Aggregation {
         function: AggregationFunction,
         /// Over which field; `None`: events.
         field: Option<String>,
-        /// For each value of which field.
-        by: Option<String>,
+        /// For each value of which fields.
+        by: Vec<String>,
         /// How the result is compared …
         comparison: Comparison,
         /// … with what.

@@ -38,9 +38,6 @@ pub struct Collection {
 impl Collection {
     /// The collection of these documents, changed by the pipelines of the options.
     pub fn new(mut documents: Vec<Document>, options: Options) -> Self {
-        for document in &mut documents {
-            pipeline::apply(&options.pipelines, document);
-        }
         let mut by_name = BTreeMap::new();
         for (number, document) in documents.iter().enumerate() {
             if matches!(document.body, Body::Filter { .. }) {
@@ -51,6 +48,11 @@ impl Collection {
                     by_name.entry(name.clone()).or_insert(number);
                 }
             }
+        }
+        let referred: Vec<Vec<LogSource>> =
+            documents.iter().map(|document| referred_sources(document, &documents, &by_name)).collect();
+        for (document, referred) in documents.iter_mut().zip(referred) {
+            pipeline::apply(&options.pipelines, document, referred);
         }
         Self { documents, by_name, options }
     }
@@ -196,6 +198,13 @@ impl Collection {
             .filter(|_| !faulty)
             .map(|correlation| RuleBody { filters: builder.filters, tail: Tail::Correlation(correlation) });
     }
+}
+
+/// The log sources of the rules that a correlation names itself.
+fn referred_sources(document: &Document, documents: &[Document], by_name: &BTreeMap<String, usize>) -> Vec<LogSource> {
+    let Body::Correlation(rule) = &document.body else { return Vec::new() };
+    let numbers = rule.rules.iter().filter_map(|(name, _)| by_name.get(name));
+    numbers.filter_map(|number| documents.get(*number)).map(|document| document.log_source.clone()).collect()
 }
 
 fn reason(verdict: Verdict, code: &'static str, span: Span, message: impl Into<String>) -> SupportReason {
@@ -385,8 +394,14 @@ fn aggregation(
         lowerer.reasons.push(reason(Verdict::Unsupported, "aggregation", document.span, message));
         return None;
     };
-    let message = "the deprecated aggregation behind `|` is run as a correlation over sliding windows";
-    lowerer.reasons.push(reason(Verdict::Approximate, "aggregation", only.span, message));
+    if detections.timeframe.is_none() {
+        let message = "the rule aggregates and has no `timeframe`, so all events together are one window";
+        lowerer.reasons.push(reason(Verdict::Approximate, "aggregation", only.span, message));
+    }
+    if matches!(&only.tree, Some(Condition::And(parts)) if parts.is_empty()) {
+        let message = "the rule aggregates and selects nothing, so all events of its log source count";
+        lowerer.reasons.push(reason(Verdict::Approximate, "aggregation", only.span, message));
+    }
     let base = Predicate::all([lowerer.condition_text(only, detections), besides.clone()]);
     let field = |name: &str| FieldRef::new(lowerer.taxonomy, name);
     let input = |filter: usize, keys: Vec<FieldRef>, values: Vec<FieldRef>| CorrelationInput::Filter {
@@ -437,7 +452,10 @@ fn near(
                 parts.iter().filter_map(|part| near(lowerer, part, detections, besides, filters)).collect();
             if matches!(tree, Condition::And(_)) { Occurrence::All(parts) } else { Occurrence::Any(parts) }
         }
-        Condition::Not(inner) => Occurrence::Not(Box::new(near(lowerer, inner, detections, besides, filters)?)),
+        Condition::Not(inner) => {
+            let inner = lowerer.below_not(|lowerer| near(lowerer, inner, detections, besides, filters))?;
+            Occurrence::Not(Box::new(inner))
+        }
         leaf => {
             let own = lowerer.condition(leaf, detections)?;
             filters.push(Predicate::all([own, besides.clone()]));

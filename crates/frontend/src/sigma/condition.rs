@@ -11,6 +11,15 @@ use super::{
 };
 use crate::syntax::{Depth, Tokens};
 
+/// What the deprecated aggregations compute.
+const FUNCTIONS: [(&str, AggregationFunction); 5] = [
+    ("count", AggregationFunction::Count),
+    ("min", AggregationFunction::Min),
+    ("max", AggregationFunction::Max),
+    ("avg", AggregationFunction::Avg),
+    ("sum", AggregationFunction::Sum),
+];
+
 /// A condition that was read, and what is wrong with it. Spans are offsets into the text.
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
@@ -23,12 +32,7 @@ pub(super) struct Parsed {
 pub(super) fn parse(text: &str) -> Parsed {
     let tokens = Tokens::new(lexer::tokens(text), lexer::end(text));
     let mut parser = Parser { tokens, depth: Depth::default(), diagnostics: Vec::new() };
-    let tree = parser.or();
-    let mut parsed = Parsed { tree, ..Parsed::default() };
-    if parsed.tree.is_some() && parser.tokens.peek().kind == Kind::Pipe {
-        parser.tokens.bump();
-        parsed.aggregation = parser.aggregation();
-    }
+    let mut parsed = if parser.is_function() { parser.bare_aggregation() } else { parser.condition() };
     if parser.diagnostics.is_empty() && !parser.tokens.at_end() {
         parser.unexpected("`and`, `or` or the end was expected here");
     }
@@ -86,6 +90,31 @@ impl Parser {
             self.tokens.bump();
         }
         found
+    }
+
+    fn condition(&mut self) -> Parsed {
+        let mut parsed = Parsed { tree: self.or(), ..Parsed::default() };
+        if parsed.tree.is_some() && self.tokens.peek().kind == Kind::Pipe {
+            self.tokens.bump();
+            parsed.aggregation = self.aggregation();
+        }
+        parsed
+    }
+
+    /// Whether a function of the deprecated aggregations begins here.
+    fn is_function(&self) -> bool {
+        FUNCTIONS.iter().any(|(name, _)| self.is_word(0, name)) && self.tokens.peek_nth(1).kind == Kind::Open
+    }
+
+    /// `count(field) by other > 5 and not filter`: an aggregation with no selection before it, over all events that
+    /// fit what stands behind it.
+    fn bare_aggregation(&mut self) -> Parsed {
+        let aggregation = self.aggregation();
+        let mut parts = Vec::new();
+        while aggregation.is_some() && self.eat("and") {
+            parts.extend(self.not());
+        }
+        Parsed { tree: Some(Condition::And(parts)), aggregation, ..Parsed::default() }
     }
 
     fn or(&mut self) -> Option<Condition> {
@@ -182,17 +211,7 @@ impl Parser {
         if self.eat("near") {
             return self.or().map(Aggregation::Near);
         }
-        let function = match &self.tokens.peek().kind {
-            Kind::Word(word) => match word.to_ascii_lowercase().as_str() {
-                "count" => Some(AggregationFunction::Count),
-                "min" => Some(AggregationFunction::Min),
-                "max" => Some(AggregationFunction::Max),
-                "avg" => Some(AggregationFunction::Avg),
-                "sum" => Some(AggregationFunction::Sum),
-                _ => None,
-            },
-            _ => None,
-        };
+        let function = FUNCTIONS.iter().find(|(name, _)| self.is_word(0, name)).map(|(_, function)| *function);
         let Some(function) = function else {
             self.unexpected("count, min, max, avg, sum or near was expected here");
             return None;
@@ -209,7 +228,7 @@ impl Parser {
             return None;
         }
         self.tokens.bump();
-        let by = if self.eat("by") { self.word() } else { None };
+        let by = self.groups();
         let comparison = match &self.tokens.peek().kind {
             Kind::Compare(sign) => comparison(sign),
             _ => None,
@@ -224,6 +243,23 @@ impl Parser {
             return None;
         };
         Some(Aggregation::Function { function, field, by, comparison, value })
+    }
+
+    /// `by a, b` or `per a per b`.
+    fn groups(&mut self) -> Vec<String> {
+        let mut groups = Vec::new();
+        while self.eat("by") || self.eat("per") || (!groups.is_empty() && self.eat_comma()) {
+            groups.extend(self.word());
+        }
+        groups
+    }
+
+    fn eat_comma(&mut self) -> bool {
+        let found = self.tokens.peek().kind == Kind::Unknown(',');
+        if found {
+            self.tokens.bump();
+        }
+        found
     }
 
     fn word(&mut self) -> Option<String> {
@@ -280,7 +316,11 @@ mod tests {
     #[test]
     fn aggregations_are_still_read() {
         let parsed = parse("a | count(User) by Computer >= 10");
-        assert!(matches!(parsed.aggregation, Some(Aggregation::Function { field: Some(_), by: Some(_), .. })));
+        assert!(matches!(parsed.aggregation, Some(Aggregation::Function { field: Some(_), .. })));
+        let parsed = parse("count(a) per b per c > 2 and not d");
+        assert_eq!(parsed.tree.as_ref().map(shown).as_deref(), Some("(not d)"));
+        let Some(Aggregation::Function { by, .. }) = parsed.aggregation else { panic!("no function") };
+        assert_eq!(by, ["b", "c"]);
         assert!(matches!(parse("a | near b and not c").aggregation, Some(Aggregation::Near(_))));
     }
 

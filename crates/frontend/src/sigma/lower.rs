@@ -47,6 +47,8 @@ pub(super) struct Lowerer<'a> {
     pub(super) diagnostics: Vec<Diagnostic>,
     pub(super) reasons: Vec<SupportReason>,
     depth: Depth,
+    /// Whether what is lowered stands below an odd number of negations.
+    negated: bool,
 }
 
 /// What a value is to be compared as.
@@ -59,15 +61,35 @@ enum Operand {
 
 impl<'a> Lowerer<'a> {
     pub(super) fn new(file: &'a Arc<SourceFile>, taxonomy: Taxonomy, placeholders: &'a Placeholders) -> Self {
-        Self { file, taxonomy, placeholders, diagnostics: Vec::new(), reasons: Vec::new(), depth: Depth::default() }
+        Self {
+            file,
+            taxonomy,
+            placeholders,
+            diagnostics: Vec::new(),
+            reasons: Vec::new(),
+            depth: Depth::default(),
+            negated: false,
+        }
     }
 
     fn fault(&mut self, code: &'static str, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.diagnostics.push(Diagnostic::error(code, message).in_file(self.file).at(span, "").with_help(help));
     }
 
+    /// Says a reason, once: a selection that a condition names twice is lowered twice.
     fn reason(&mut self, verdict: Verdict, code: &'static str, span: Span, message: impl Into<String>) {
-        self.reasons.push(SupportReason { verdict, code, message: message.into(), span: Some(span) });
+        let reason = SupportReason { verdict, code, message: message.into(), span: Some(span) };
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+
+    /// Lowers what is to be negated.
+    pub(super) fn below_not<T>(&mut self, lower: impl FnOnce(&mut Self) -> T) -> T {
+        self.negated = !self.negated;
+        let lowered = lower(self);
+        self.negated = !self.negated;
+        lowered
     }
 
     /// Whether something was found that keeps the rule from running.
@@ -107,12 +129,14 @@ impl<'a> Lowerer<'a> {
                 let parts: Vec<Predicate> = meant.map(|selection| self.detection(&selection.detection)).collect();
                 (!parts.is_empty()).then(|| if *all { Predicate::all(parts) } else { Predicate::any(parts) })
             }
+            // Nothing stands before an aggregation: every event counts.
+            Condition::And(parts) if parts.is_empty() => Some(Predicate::Constant(true)),
             Condition::And(parts) | Condition::Or(parts) => {
                 let kept: Vec<Predicate> = parts.iter().filter_map(|part| self.condition(part, detections)).collect();
                 let and = matches!(condition, Condition::And(_));
                 (!kept.is_empty()).then(|| if and { Predicate::all(kept) } else { Predicate::any(kept) })
             }
-            Condition::Not(inner) => Some(self.condition(inner, detections)?.negate()),
+            Condition::Not(inner) => Some(self.below_not(|lowerer| lowerer.condition(inner, detections))?.negate()),
         }
     }
 
@@ -150,15 +174,21 @@ impl<'a> Lowerer<'a> {
             self.fault("sigma-modifier-conflict", item.span, message, "write `re` before it");
             return Predicate::Constant(false);
         }
+        if how.negated {
+            return self.below_not(|lowerer| lowerer.values(item, &how)).negate();
+        }
+        self.values(item, &how)
+    }
+
+    fn values(&mut self, item: &Item, how: &How) -> Predicate {
         let mut parts = Vec::new();
         for value in &item.values {
-            parts.extend(self.value(item, &how, value));
+            parts.extend(self.value(item, how, value));
         }
         if item.values.is_empty() {
             parts.push(self.null(item));
         }
-        let joined = if how.all { Predicate::all(parts) } else { Self::any(parts) };
-        if how.negated { joined.negate() } else { joined }
+        if how.all { Predicate::all(parts) } else { Self::any(parts) }
     }
 
     /// The disjunction; equalities of one field become one test.
@@ -205,6 +235,9 @@ impl<'a> Lowerer<'a> {
     fn value(&mut self, item: &Item, how: &How, value: &Scalar) -> Vec<Predicate> {
         if how.exists {
             return vec![self.exists(item, value)];
+        }
+        if how.expand && (how.cidr || how.compare.is_some() || how.time.is_some()) {
+            return self.expanded_value(item, how, value);
         }
         if let Some(part) = how.time {
             return vec![self.time_part(item, how, part, value)];
@@ -295,22 +328,52 @@ impl<'a> Lowerer<'a> {
         encoded
     }
 
+    /// The texts that come of one by its placeholders. One that is not set could stand for anything: where its text is
+    /// asked for, nothing surely fits, and where it is excluded, anything might. So a rule finds what it would find
+    /// whatever the placeholder stood for, and nothing else.
     fn expanded(&mut self, text: &Text, span: Span) -> Vec<Text> {
         let text = text.with_placeholders();
-        let unset: BTreeSet<&str> = text.placeholders().filter(|name| !self.placeholders.contains_key(*name)).collect();
-        if !unset.is_empty() {
-            for name in unset.into_iter().map(str::to_owned).collect::<Vec<_>>() {
-                let message = format!("the placeholder `{name}` has no value");
-                self.reason(Verdict::Unsupported, "placeholder", span, message);
-            }
+        let unset: BTreeSet<String> =
+            text.placeholders().filter(|name| !self.placeholders.contains_key(*name)).map(str::to_owned).collect();
+        for name in &unset {
+            self.unset(name, span);
+        }
+        if !unset.is_empty() && !self.negated {
             return Vec::new();
         }
-        let filled = text.filled(&|name| self.placeholders.get(name).map(Vec::as_slice), MOST_FILLED);
+        let anything = ["*".to_owned()];
+        let values = |name: &str| Some(self.placeholders.get(name).map_or(anything.as_slice(), Vec::as_slice));
+        let filled = text.filled(&values, MOST_FILLED);
         if filled.len() >= MOST_FILLED {
             let message = format!("the placeholders give {MOST_FILLED} texts or more; the first are looked for");
             self.reason(Verdict::Approximate, "placeholder", span, message);
         }
         filled
+    }
+
+    fn unset(&mut self, name: &str, span: Span) {
+        let message = format!(
+            "the placeholder `{name}` is not set, so the rule finds only what it would find whatever that stood for"
+        );
+        self.reason(Verdict::Approximate, "placeholder", span, message);
+    }
+
+    /// A block of addresses, a bound or a part of a time that a placeholder stands for.
+    fn expanded_value(&mut self, item: &Item, how: &How, value: &Scalar) -> Vec<Predicate> {
+        let how = How { expand: false, ..how.clone() };
+        let text = value.data.text().map_or_else(|| Text::literal(""), |text| Text::parse(&text));
+        let texts = self.expanded(&text, value.span);
+        let mut parts = Vec::new();
+        for text in texts {
+            match text.as_literal() {
+                Some(literal) => {
+                    let value = Scalar { data: ScalarData::Text(literal.to_owned()), span: value.span };
+                    parts.extend(self.value(item, &how, &value));
+                }
+                None => parts.push(Predicate::test(self.field(item), Test::Exists)),
+            }
+        }
+        parts
     }
 
     /// A text as the modifiers of place and dash have it.
@@ -433,7 +496,7 @@ impl<'a> Lowerer<'a> {
 
     /// Placeholders in a regular expression stand for their values as texts, not as expressions.
     fn expanded_regex(&mut self, written: &str, span: Span) -> Vec<String> {
-        let mut missing = Vec::new();
+        let mut unset = false;
         let parts: Vec<&str> = written.split('%').collect();
         // Names stand at the odd places, if what is between two percent signs is a name at all.
         let mut expressions = vec![String::new()];
@@ -445,18 +508,18 @@ impl<'a> Lowerer<'a> {
             let name = parts.get(at + 1).copied().filter(|_| at + 2 < parts.len());
             match name {
                 Some(name) if !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_') => {
-                    match self.placeholders.get(name) {
-                        Some(values) => {
-                            expressions = expressions
-                                .iter()
-                                .flat_map(|text| {
-                                    values.iter().map(move |v| format!("{text}{}", regex_syntax::escape(v)))
-                                })
-                                .take(MOST_FILLED)
-                                .collect();
-                        }
-                        None => missing.push(name.to_owned()),
-                    }
+                    let values = if let Some(values) = self.placeholders.get(name) {
+                        values.iter().map(|value| regex_syntax::escape(value)).collect()
+                    } else {
+                        unset = true;
+                        self.unset(name, span);
+                        vec![".*".to_owned()]
+                    };
+                    expressions = expressions
+                        .iter()
+                        .flat_map(|text| values.iter().map(move |value| format!("{text}{value}")))
+                        .take(MOST_FILLED)
+                        .collect();
                     at += 2;
                 }
                 _ => {
@@ -469,11 +532,7 @@ impl<'a> Lowerer<'a> {
                 }
             }
         }
-        for name in &missing {
-            let message = format!("the placeholder `{name}` has no value");
-            self.reason(Verdict::Unsupported, "placeholder", span, message);
-        }
-        if missing.is_empty() { expressions } else { Vec::new() }
+        if unset && !self.negated { Vec::new() } else { expressions }
     }
 
     fn cidr(&mut self, item: &Item, value: &Scalar) -> Predicate {
@@ -504,6 +563,7 @@ impl<'a> Lowerer<'a> {
 }
 
 /// What the modifiers of an item amount to.
+#[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a modifier that is there or not")]
 struct How {
     contains: bool,

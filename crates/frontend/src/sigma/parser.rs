@@ -3,9 +3,10 @@
 //! Nothing stops the reading: what cannot be read is said, with its place, and left out. Keys that a document has beyond
 //! those of the specification are custom fields and nobody's business here.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
+use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
+use lurcher_ir::{SupportReason, Verdict};
 use lurcher_schema::LogSource;
 
 use super::{
@@ -96,6 +97,14 @@ pub fn parse(file: &Arc<SourceFile>, node: &Node) -> Document {
             Body::Faulty
         }
     };
+    let mut reasons = Vec::new();
+    let prose = (node.text("status") == "unsupported").then(|| reader.prose()).flatten();
+    let body = if let Some(reason) = prose {
+        reasons.push(reason);
+        Body::Faulty
+    } else {
+        body
+    };
     Document {
         file: Arc::clone(file),
         span,
@@ -109,7 +118,7 @@ pub fn parse(file: &Arc<SourceFile>, node: &Node) -> Document {
         log_source,
         body,
         diagnostics: reader.diagnostics,
-        reasons: Vec::new(),
+        reasons,
     }
 }
 
@@ -133,6 +142,21 @@ impl Reader<'_> {
 
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic.in_file(self.file));
+    }
+
+    /// Conditions in words that no version of Sigma has, in a rule whose status says that it cannot be run: no fault of
+    /// the rule, and nothing that could be guessed.
+    fn prose(&mut self) -> Option<SupportReason> {
+        let unreadable =
+            |diagnostic: &&mut Diagnostic| diagnostic.code == "sigma-condition" && diagnostic.level == Level::Error;
+        let mut reason = None;
+        for diagnostic in self.diagnostics.iter_mut().filter(unreadable) {
+            diagnostic.level = Level::Warning;
+            let message = format!("the condition is prose, as the rule's status says: {}", diagnostic.message);
+            let span = diagnostic.labels.first().map(|label| label.span);
+            reason.get_or_insert(SupportReason { verdict: Verdict::Unsupported, code: "condition", message, span });
+        }
+        reason
     }
 
     fn log_source(&mut self, document: &Node) -> LogSource {
@@ -297,12 +321,24 @@ impl Reader<'_> {
             }
             Data::List(items) if items.iter().all(|item| scalar(item).is_some()) => {
                 let values = items.iter().filter_map(scalar).collect();
-                Detection::Item(Item { field: None, modifiers: Vec::new(), values, span: node.span })
+                Detection::Item(Item {
+                    field: None,
+                    modifiers: Vec::new(),
+                    values,
+                    span: node.span,
+                    changed_by: BTreeSet::new(),
+                })
             }
             Data::List(items) => Detection::Any(items.iter().map(|item| self.detection(item)).collect()),
             _ => {
                 let values = scalar(node).into_iter().collect();
-                Detection::Item(Item { field: None, modifiers: Vec::new(), values, span: node.span })
+                Detection::Item(Item {
+                    field: None,
+                    modifiers: Vec::new(),
+                    values,
+                    span: node.span,
+                    changed_by: BTreeSet::new(),
+                })
             }
         }
     }
@@ -347,7 +383,7 @@ impl Reader<'_> {
             let place = part_span(self.file, span, "all");
             self.push(Diagnostic::warning("sigma-single-all", message).at(place, "").with_help("leave it out"));
         }
-        Some(Item { field, modifiers, values, span })
+        Some(Item { field, modifiers, values, span, changed_by: BTreeSet::new() })
     }
 
     fn no_value(&mut self, node: &Node) {

@@ -75,12 +75,14 @@ pub enum Test {
     IsRule,
     /// It is a correlation.
     IsCorrelation,
-    /// The rule's attribute compares so with the text: `eq`, `ne`, `gt` …
-    Attribute(String, String, String),
+    /// The rule's attribute compares so with one of the texts: `eq`, `ne`, `gt`, `in` …
+    Attribute(String, String, Vec<String>),
     /// The rule has this tag.
     Tag(String),
     /// A value (all values, if the flag is set) is matched by the expression.
     MatchString(regex::Regex, bool),
+    /// A value (all values, if the flag is set) is this.
+    MatchValue(ScalarData, bool),
     /// A value is null.
     IsNull,
     /// A value has a wildcard.
@@ -133,6 +135,8 @@ pub enum Transformation {
     SetState(String, String),
     /// Fails the rule with this message.
     Fail(String),
+    /// Fails the rule if a field of it has no other name by now.
+    FailUnmapped,
     /// Has to do with what is shown only.
     Nothing,
     /// Several, one after the other.
@@ -141,11 +145,12 @@ pub enum Transformation {
     Unknown(String),
 }
 
-/// Applies pipelines to a document, in order of priority.
-pub fn apply(pipelines: &[std::sync::Arc<Pipeline>], document: &mut Document) {
+/// Applies pipelines to a document, in order of priority. `referred`: the log sources of the rules that a correlation is
+/// about, since it has none of its own.
+pub fn apply(pipelines: &[std::sync::Arc<Pipeline>], document: &mut Document, referred: Vec<LogSource>) {
     let mut ordered: Vec<&Pipeline> = pipelines.iter().map(AsRef::as_ref).collect();
     ordered.sort_by_key(|pipeline| pipeline.priority);
-    let mut run = Run::default();
+    let mut run = Run { referred, ..Run::default() };
     for pipeline in ordered {
         run.vars.extend(pipeline.vars.clone());
         run.items(&pipeline.items, document);
@@ -158,6 +163,9 @@ struct Run {
     state: BTreeMap<String, String>,
     applied: BTreeSet<String>,
     vars: BTreeMap<String, Vec<String>>,
+    /// The names that fields were given.
+    mapped: BTreeSet<String>,
+    referred: Vec<LogSource>,
     added: usize,
 }
 
@@ -211,6 +219,9 @@ impl Run {
 
     fn rule_test(&self, test: &Test, document: &Document) -> bool {
         match test {
+            Test::LogSource(wanted) if matches!(document.body, Body::Correlation(_)) => {
+                self.referred.iter().any(|own| wanted.covers(own))
+            }
             Test::LogSource(wanted) => wanted.covers(&document.log_source),
             Test::ContainsItem(field, value) => {
                 let mut found = false;
@@ -224,7 +235,11 @@ impl Run {
             }
             Test::IsRule => matches!(document.body, Body::Detection(_)),
             Test::IsCorrelation => matches!(document.body, Body::Correlation(_)),
-            Test::Attribute(name, operator, value) => attribute(document, name, operator, value),
+            Test::Attribute(name, operator, values) => match operator.as_str() {
+                "in" => values.iter().any(|value| attribute(document, name, "eq", value)),
+                "not_in" => !values.iter().any(|value| attribute(document, name, "eq", value)),
+                _ => values.iter().any(|value| attribute(document, name, operator, value)),
+            },
             Test::Tag(tag) => document.tags.iter().any(|own| own == tag),
             other => self.common(other),
         }
@@ -243,14 +258,19 @@ impl Run {
         match test {
             Test::MatchString(regex, true) => texts().all(|text| regex.is_match(&text)),
             Test::MatchString(regex, false) => texts().any(|text| regex.is_match(&text)),
+            Test::MatchValue(wanted, true) => item.values.iter().all(|value| same(&value.data, wanted)),
+            Test::MatchValue(wanted, false) => item.values.iter().any(|value| same(&value.data, wanted)),
+            Test::Applied(id) => item.changed_by.contains(id),
             Test::IsNull => item.values.iter().any(|value| value.data == ScalarData::Null),
             Test::ContainsWildcard => texts().any(|text| Text::parse(&text).has_wildcards()),
             other => self.common(other),
         }
     }
 
-    fn field_test(&self, test: &Test, name: &str) -> bool {
+    /// `item`: what the name stands in, if it is no correlation's.
+    fn field_test(&self, test: &Test, name: &str, item: Option<&Item>) -> bool {
         match test {
+            Test::Applied(id) if item.is_some() => item.is_some_and(|item| item.changed_by.contains(id)),
             Test::Fields(names, regexes, negated) => {
                 let found = names.iter().any(|own| own == name) || regexes.iter().any(|regex| regex.is_match(name));
                 found != *negated
@@ -263,7 +283,7 @@ impl Run {
     fn means(&self, processing: &ProcessingItem, item: &Item) -> bool {
         let field = item.field.as_deref().unwrap_or("");
         self.holds(&processing.item, &|run, test| run.item_test(test, item))
-            && self.holds(&processing.field, &|run, test| run.field_test(test, field))
+            && self.holds(&processing.field, &|run, test| run.field_test(test, field, Some(item)))
     }
 
     fn transform(&mut self, processing: &ProcessingItem, document: &mut Document) {
@@ -273,11 +293,39 @@ impl Run {
             Transformation::Fail(message) => self.fail(processing, document, message),
             Transformation::AddCondition { items, name, negated } => self.add(document, items, name, *negated),
             Transformation::Nest(items) => self.items(items, document),
+            Transformation::FailUnmapped => self.fail_unmapped(document),
             Transformation::Nothing | Transformation::Unknown(_) => {}
             _ => {
+                self.note_names(processing, document);
                 self.map_items(processing, document);
                 self.map_correlation(processing, document);
             }
+        }
+    }
+
+    /// Keeps the names that fields are about to be given.
+    fn note_names(&mut self, processing: &ProcessingItem, document: &Document) {
+        let mut names = Vec::new();
+        each_item(document, &mut |item| {
+            let meant = item.field.as_deref().filter(|_| self.means(processing, item));
+            names.extend(meant.and_then(|field| renamed(&processing.transformation, field)).unwrap_or_default());
+        });
+        self.mapped.extend(names);
+    }
+
+    fn fail_unmapped(&self, document: &mut Document) {
+        let mut unmapped = BTreeSet::new();
+        each_item(document, &mut |item| {
+            unmapped.extend(item.field.clone().filter(|field| !self.mapped.contains(field)));
+        });
+        if !unmapped.is_empty() {
+            let names: Vec<String> = unmapped.iter().map(|name| format!("`{name}`")).collect();
+            document.reasons.push(SupportReason {
+                verdict: Verdict::Unsupported,
+                code: "pipeline",
+                message: format!("the pipeline asks for a name of each field and gives none to {}", names.join(", ")),
+                span: Some(document.span),
+            });
         }
     }
 
@@ -330,7 +378,12 @@ impl Run {
                 Some(Detection::Item(self.map_reference(processing, item.clone())))
             }
             Detection::Item(item) => {
-                let item = self.map_reference(processing, item.clone());
+                let mut item = self.map_reference(processing, item.clone());
+                let kept = is_renaming(&processing.transformation)
+                    && item.field.as_deref().and_then(|field| renamed(&processing.transformation, field)).is_none();
+                if !kept {
+                    item.changed_by.insert(processing.id.clone());
+                }
                 self.map_item(&processing.transformation, item)
             }
         }
@@ -339,9 +392,10 @@ impl Run {
     /// The field that a `fieldref` names is a field too.
     fn map_reference(&self, processing: &ProcessingItem, mut item: Item) -> Item {
         if item.modifiers.contains(&Modifier::FieldRef) {
+            let before = item.clone();
             for value in &mut item.values {
                 let Some(name) = value.data.text() else { continue };
-                let meant = self.holds(&processing.field, &|run, test| run.field_test(test, &name));
+                let meant = self.holds(&processing.field, &|run, test| run.field_test(test, &name, Some(&before)));
                 if let Some(new) =
                     renamed(&processing.transformation, &name).filter(|_| meant).and_then(|new| new.into_iter().next())
                 {
@@ -420,7 +474,7 @@ impl Run {
         let Body::Correlation(rule) = &mut document.body else { return };
         let aliases: Vec<String> = rule.aliases.iter().map(|(alias, _)| alias.clone()).collect();
         let new = |name: &str| {
-            let meant = self.holds(&processing.field, &|run, test| run.field_test(test, name));
+            let meant = self.holds(&processing.field, &|run, test| run.field_test(test, name, None));
             renamed(&processing.transformation, name).filter(|_| meant).and_then(|new| new.into_iter().next())
         };
         for name in rule.group_by.iter_mut().chain(&mut rule.condition.fields) {
@@ -448,6 +502,18 @@ fn renamed(transformation: &Transformation, field: &str) -> Option<Vec<String>> 
         }),
         Transformation::Affix(before, after) => Some(vec![format!("{before}{field}{after}")]),
         _ => None,
+    }
+}
+
+fn is_renaming(transformation: &Transformation) -> bool {
+    matches!(transformation, Transformation::MapFields(_) | Transformation::MapPrefixes(_) | Transformation::Affix(..))
+}
+
+/// Equal, numbers as numbers.
+fn same(a: &ScalarData, b: &ScalarData) -> bool {
+    match (a, b) {
+        (ScalarData::Number(a), ScalarData::Number(b)) => a.parse::<f64>() == b.parse::<f64>(),
+        _ => a == b,
     }
 }
 
@@ -494,7 +560,7 @@ fn hashes(item: Item, valid: &[String], prefix: &str) -> Detection {
         if valid.is_empty() || valid.iter().any(|own| own.eq_ignore_ascii_case(&name)) {
             let value = super::ast::Scalar { data: ScalarData::Text(hash.to_owned()), span: value.span };
             let field = Some(format!("{prefix}{name}"));
-            parts.push(Detection::Item(Item { field, modifiers: Vec::new(), values: vec![value], span: item.span }));
+            parts.push(Detection::Item(Item { field, modifiers: Vec::new(), values: vec![value], ..item.clone() }));
         }
     }
     if item.modifiers.contains(&Modifier::All) { Detection::All(parts) } else { Detection::Any(parts) }

@@ -92,7 +92,9 @@ fn transformation(reader: &mut Reader<'_>, node: &Node, depth: usize) -> Transfo
         }
         "rule_failure" | "detection_item_failure" => Transformation::Fail(node.text("message")),
         "nest" => Transformation::Nest(items(reader, node, "items", depth + 1)),
-        "add_field" | "remove_field" | "set_field" | "set_custom_attribute" => Transformation::Nothing,
+        "strict_field_mapping_failure" => Transformation::FailUnmapped,
+        // `regex` spells a text as an expression that finds the same, for targets that need it.
+        "add_field" | "remove_field" | "set_field" | "set_custom_attribute" | "regex" => Transformation::Nothing,
         "" => {
             let span = first_line(reader.file, node.span);
             reader.fault("sigma-pipeline", span, "the transformation has no type", "", "write `type:`");
@@ -170,13 +172,14 @@ fn test(reader: &mut Reader<'_>, node: &Node) -> Test {
         "is_sigma_correlation_rule" => Test::IsCorrelation,
         "rule_attribute" => {
             let operator = if node.get("op").is_some() { own("op") } else { "eq".to_owned() };
-            Test::Attribute(own("attribute"), operator, own("value"))
+            Test::Attribute(own("attribute"), operator, node.texts("value"))
         }
         "tag" => Test::Tag(own("tag")),
         "match_string" => match regex(reader, node, "pattern") {
             Some(regex) => Test::MatchString(regex, own("cond") == "all"),
             None => Test::Unknown(kind),
         },
+        "match_value" => Test::MatchValue(node.get("value").map_or(ScalarData::Null, scalar), own("cond") == "all"),
         "is_null" => Test::IsNull,
         "contains_wildcard" => Test::ContainsWildcard,
         "include_fields" | "exclude_fields" => {

@@ -39,11 +39,11 @@ pub(crate) fn run(arguments: &Doctor) -> Result<Outcome, String> {
     if chosen.is_empty() {
         return Err("no rules: name rule files or folders with -r, or set `rules` in lurcher.toml".into());
     }
-    let route = match arguments.route {
+    let route = match arguments.scope.route {
         crate::arguments::Route::Strict => Route::Strict,
         crate::arguments::Route::Any => Route::Any,
     };
-    let span = crate::hunt::Span::of(arguments.from.as_deref(), arguments.to.as_deref())?;
+    let span = crate::hunt::Span::of(arguments.scope.from.as_deref(), arguments.scope.to.as_deref())?;
     let plan = Plan::new(&arguments.input, &[])?;
     let survey = survey::Survey::take(plan, (&chosen, rules::tables(&pack.knowledge)), &schemas, route, &span);
     let input_faults = tell_input(&survey.report, true);

@@ -15,7 +15,7 @@ use super::{
     rule::{heading, section, summary},
     tail, tree,
 };
-use crate::why::{self, Failing, Kind, Nearest, event_name, nearest};
+use crate::why::{self, Failing, Kind, Nearest, event_name, nearest, other_kind};
 
 /// So many events are explained one by one.
 const ONE_BY_ONE: usize = 3;
@@ -86,6 +86,12 @@ fn one(rule: &Rule, event: &Event, alerts: &[Alert], around: &Around<'_>) -> Str
         out.push_str(&not_seen(&unseen.seen, !passes.is_empty(), around));
     } else if passes.is_empty() {
         out.push_str(&wrong_kind(rule, event, around));
+    }
+    if passes.is_empty()
+        && let Some(other) = other_kind(rule, event, around.schemas, around.now)
+    {
+        section(&mut out, "Near miss");
+        out.push_str(&other.text(2, around.width));
     }
     for judged in &judged {
         let title = if single { String::new() } else { format!(" of filter {}", judged.filter) };
@@ -231,6 +237,8 @@ pub(super) fn json(rule: &Arc<Rule>, batches: &[EventBatch], around: &Around<'_>
                 "kind": event_name(&event.shape),
                 "time": event.time.map(|time| time.to_string()),
                 "fires": fires,
+                "other_kind": (!fires).then(|| other_kind(rule, &event, around.schemas, around.now)).flatten()
+                    .map(|other| other.to_json()),
                 "filters": filters,
             })
         })

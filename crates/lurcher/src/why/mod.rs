@@ -4,9 +4,11 @@
 mod failing;
 mod kinds;
 mod nearest;
+mod other_kind;
 mod words;
 
 pub(crate) use failing::Failing;
 pub(crate) use kinds::{Kind, event_name};
 pub(crate) use nearest::{Nearest, nearest};
+pub(crate) use other_kind::other_kind;
 pub(crate) use words::{beginning, cut, expression, shown, test, wrapped};
