@@ -37,6 +37,18 @@ fn a_folder_without_sysmon_says_so_first() {
 }
 
 #[test]
+fn a_rule_that_needs_one_of_several_sources_is_told_of_the_one_that_is_near() {
+    // Windows logs are here, so Sysmon is near; that an EDR would do as well is said beside it.
+    let folder = without_sysmon();
+    let rule = folder.path().join("dump.yml");
+    let text = "title: dump\nlogsource: { product: windows, category: registry_set }\ndetection:\n  s: { TargetObject|contains: X }\n  condition: s\n";
+    fs::write(&rule, text).unwrap();
+    let (_, text) = doctor(&[&folder.path().join("monday.xml").to_string_lossy(), "-r", &rule.to_string_lossy()]);
+    assert!(text.starts_with("No Sysmon: 1 of 1 rule needs it"), "{text}");
+    assert!(text.contains("would do as well: crowdstrike_fdr for 1"), "{text}");
+}
+
+#[test]
 fn a_field_that_is_not_logged_is_named_with_its_raw_field() {
     let folder = tempfile::tempdir().unwrap();
     let event = "{\"@timestamp\":\"2026-03-04T09:03:00.000Z\",\"SourceName\":\"Microsoft-Windows-Security-Auditing\",\
@@ -57,5 +69,6 @@ fn rules_that_fire_and_times_that_miss_are_told_apart() {
     assert_eq!((json["rules"].as_u64(), json["fire"].as_array().unwrap().len()), (Some(2), 2));
     let (code, text) = doctor(&[&events, "-r", &rules, "--from", "2027-01-01"]);
     assert_eq!(code, 1);
+    assert!(text.starts_with("Every event lies outside --from and --to: they are from 2026-03-02T"), "{text}");
     assert!(text.contains("181 events left out: they lie outside --from and --to"), "{text}");
 }

@@ -90,6 +90,10 @@ fn near_misses_are_named_with_what_stands_in_the_way() {
         ("exclusion", NOTIFY, 5),
         ("number", TEMP, 6),
         ("wrong_source", NOTIFY, 7),
+        ("space_splunk", DOWNLOAD, 8),
+        ("wrong_channel_splunk", DOWNLOAD, 9),
+        ("wrong_channel_elastic", NOTIFY, 10),
+        ("wrong_source_splunk", DOWNLOAD, 11),
     ] {
         insta::assert_snapshot!(name, golden(&[rule, "-e", &event(line)]));
     }

@@ -439,8 +439,10 @@ impl Reader<'_> {
             Ok(millis) => Some(Timestamp::from_millis(millis)),
             Err(_) => loose_time(time),
         });
-        let class = self.value(&fields, names::CLASS_UID).unwrap_or("").to_owned();
-        self.emit(&[("dialect", "ocsf"), ("class_uid", &class)], &fields, place, time);
+        let get = |name| self.value(&fields, name).unwrap_or("").to_owned();
+        let (class, activity, os) = (get(names::CLASS_UID), get(names::ACTIVITY_ID), get(names::DEVICE_OS));
+        let attributes = [("dialect", "ocsf"), ("class_uid", &*class), ("activity", &*activity), ("os", &*os)];
+        self.emit(&attributes, &fields, place, time);
         self.count("ocsf");
     }
 

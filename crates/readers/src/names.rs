@@ -67,6 +67,8 @@ well_known! {
     SOURCETYPE = "sourcetype",
     SOURCE = "source",
     CLASS_UID = "class_uid",
+    ACTIVITY_ID = "activity_id",
+    DEVICE_OS = "device.os.type",
     EVENT_DATASET = "event.dataset",
     EVENT_MODULE = "event.module",
     EVENT_CATEGORY = "event.category",

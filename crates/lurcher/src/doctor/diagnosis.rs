@@ -17,6 +17,9 @@ use lurcher_schema::Schemas;
 use super::survey::{ShapeSeen, Survey};
 use crate::why::Kind;
 
+/// A rule that would fire on events of more sources than these asks for none of them.
+const MOST_SOURCES: usize = 12;
+
 /// What was found out about all rules. Rules are meant by their place in the list.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -241,84 +244,146 @@ fn lacks(
     schemas: &Arc<Schemas>,
     route: Route,
 ) -> Vec<Lack> {
-    let mut wanted = wanted_kinds(rules, barren, schemas, route);
+    let (mut wanted, dialects) = wanted_kinds(rules, barren, schemas, route);
     for (number, _) in barren.iter().filter(|(_, blames)| blames.is_empty()) {
         let kinds = wanted.entry(*number).or_default();
         if kinds.is_empty() {
             kinds.extend(families(&rules[*number].meta.sources));
         }
     }
-    let sources: HashSet<&str> = survey.shapes.iter().map(|shape| shape.kind.source.as_str()).collect();
-    let kinds: HashSet<&Kind> = survey.shapes.iter().map(|shape| &shape.kind).collect();
+    let remedies = Remedies::new(survey, dialects);
+    let here: HashSet<&Kind> = survey.shapes.iter().map(|shape| &shape.kind).collect();
     let mut groups: BTreeMap<What, Vec<usize>> = BTreeMap::new();
-    let mut of_kinds: BTreeMap<(String, Kind), usize> = BTreeMap::new();
-    let mut instead: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let (mut open, mut helped) = (Vec::new(), Vec::new());
     for (number, blames) in barren {
         let own = &wanted[number];
         let logged = not_logged(blames, survey);
-        let here = own.iter().any(|kind| kinds.contains(kind));
-        if !logged.is_empty() && (here || own.is_empty()) {
+        if !logged.is_empty() && (own.is_empty() || own.iter().any(|kind| here.contains(kind))) {
             for what in logged {
                 groups.entry(what).or_default().push(*number);
             }
+            helped.push((*number, remedies.of(own)));
             continue;
         }
-        let absent: BTreeSet<&str> =
-            own.iter().map(|kind| kind.source.as_str()).filter(|source| !sources.contains(source)).collect();
-        for source in &absent {
-            groups.entry(What::Source((*source).to_owned())).or_default().push(*number);
-            for kind in own.iter().filter(|kind| kind.source == *source) {
-                *of_kinds.entry(((*source).to_owned(), kind.clone())).or_default() += 1;
+        match remedies.of(own) {
+            whats if whats.is_empty() => {
+                groups.entry(last_resort(&rules[*number], blames)).or_default().push(*number);
             }
-            for other in absent.iter().filter(|other| *other != source) {
-                *instead.entry(((*source).to_owned(), (*other).to_owned())).or_default() += 1;
-            }
-        }
-        let missing: Vec<&Kind> =
-            own.iter().filter(|kind| sources.contains(kind.source.as_str()) && !kinds.contains(kind)).collect();
-        for kind in &missing {
-            groups.entry(What::Kind((*kind).clone())).or_default().push(*number);
-        }
-        if absent.is_empty() && missing.is_empty() {
-            groups.entry(last_resort(&rules[*number], blames)).or_default().push(*number);
+            whats => open.push((*number, whats)),
         }
     }
-    let mut lacks: Vec<Lack> = groups
-        .into_iter()
-        .map(|(what, rules)| {
-            let source = if let What::Source(source) = &what { source.clone() } else { String::new() };
-            let mut kinds: Vec<(Kind, usize)> = of_kinds
-                .iter()
-                .filter(|((own, _), _)| *own == source)
-                .map(|((_, kind), n)| (kind.clone(), *n))
-                .collect();
-            let mut others: Vec<(String, usize)> = instead
-                .iter()
-                .filter(|((own, _), _)| *own == source)
-                .map(|((_, other), n)| (other.clone(), *n))
-                .collect();
-            kinds.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            others.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            Lack { what, rules, kinds, instead: others }
-        })
-        .collect();
+    for (what, covered) in cover(open) {
+        // What the other rules need is as good as a field that is not logged, for the rules that lack one.
+        let also = helped.iter().filter(|(_, whats)| whats.contains(&what)).map(|(number, _)| *number);
+        let mut all: Vec<usize> = covered.into_iter().chain(also).collect();
+        all.sort_unstable();
+        groups.entry(what).or_default().extend(all);
+    }
+    let mut lacks: Vec<Lack> =
+        groups.into_iter().map(|(what, rules)| remedies.lack(what, rules, &wanted)).collect();
     lacks.sort_by(|a, b| b.rules.len().cmp(&a.rules.len()).then_with(|| a.what.cmp(&b.what)));
     lacks
 }
 
-/// For each rule the kinds of events, of all that the packs know, that it could fire on.
+/// What would let rules fire, as far as it is not here.
+struct Remedies<'s> {
+    /// The sources that are here.
+    sources: HashSet<&'s str>,
+    /// The kinds of events that are here.
+    kinds: HashSet<&'s Kind>,
+    /// The sources that are near: of a dialect that is here, so that what writes these logs could write those too.
+    near: HashSet<String>,
+}
+
+impl<'s> Remedies<'s> {
+    /// `dialects`: those in which each source may come.
+    fn new(survey: &'s Survey, dialects: HashMap<String, BTreeSet<String>>) -> Self {
+        let here: HashSet<&str> = survey.shapes.iter().map(|shape| shape.shape.dialect()).collect();
+        let is_near = |own: &BTreeSet<String>| own.iter().any(|dialect| here.contains(dialect.as_str()));
+        Self {
+            sources: survey.shapes.iter().map(|shape| shape.kind.source.as_str()).collect(),
+            kinds: survey.shapes.iter().map(|shape| &shape.kind).collect(),
+            near: dialects.into_iter().filter(|(_, own)| is_near(own)).map(|(source, _)| source).collect(),
+        }
+    }
+
+    /// The sources, of those that are not here, of which these kinds are.
+    fn absent<'k>(&self, kinds: &'k BTreeSet<Kind>) -> BTreeSet<&'k str> {
+        kinds.iter().map(|kind| kind.source.as_str()).filter(|source| !self.sources.contains(source)).collect()
+    }
+
+    /// What would do for a rule that could fire on these kinds: what is near, if anything is. A rule that would fire on
+    /// events of almost any source does not ask for one of them, so nothing is said to help.
+    fn of(&self, kinds: &BTreeSet<Kind>) -> BTreeSet<What> {
+        let missing = kinds
+            .iter()
+            .filter(|kind| self.sources.contains(kind.source.as_str()) && !self.kinds.contains(kind))
+            .map(|kind| What::Kind(kind.clone()));
+        let absent = self.absent(kinds);
+        let source = |source: &&str| What::Source((*source).to_owned());
+        let near: BTreeSet<What> =
+            absent.iter().filter(|own| self.near.contains(**own)).map(source).chain(missing).collect();
+        match near.is_empty() {
+            false => near,
+            true if absent.len() > MOST_SOURCES => BTreeSet::new(),
+            true => absent.iter().map(source).collect(),
+        }
+    }
+
+    fn lack(&self, what: What, rules: Vec<usize>, wanted: &HashMap<usize, BTreeSet<Kind>>) -> Lack {
+        let (mut kinds, mut others): (BTreeMap<Kind, usize>, BTreeMap<String, usize>) = Default::default();
+        if let What::Source(source) = &what {
+            for own in rules.iter().filter_map(|rule| wanted.get(rule)) {
+                for kind in own.iter().filter(|kind| kind.source == *source) {
+                    *kinds.entry(kind.clone()).or_default() += 1;
+                }
+                let absent = self.absent(own);
+                for other in absent.iter().filter(|other| **other != source && absent.len() <= MOST_SOURCES) {
+                    *others.entry((*other).to_owned()).or_default() += 1;
+                }
+            }
+        }
+        let mut kinds: Vec<(Kind, usize)> = kinds.into_iter().collect();
+        let mut instead: Vec<(String, usize)> = others.into_iter().collect();
+        kinds.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        instead.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Lack { what, rules, kinds, instead }
+    }
+}
+
+/// Shares rules out among what would let them fire: each time to what most of the rules that are left would do with.
+fn cover(mut open: Vec<(usize, BTreeSet<What>)>) -> Vec<(What, Vec<usize>)> {
+    let mut shares = Vec::new();
+    loop {
+        let mut counts: BTreeMap<&What, usize> = BTreeMap::new();
+        for what in open.iter().flat_map(|(_, whats)| whats) {
+            *counts.entry(what).or_default() += 1;
+        }
+        // Of equals the first in order.
+        let best = counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(what, _)| what.clone());
+        let Some(best) = best else { return shares };
+        let (covered, left): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, whats)| whats.contains(&best));
+        shares.push((best, covered.into_iter().map(|(number, _)| number).collect()));
+        open = left;
+    }
+}
+
+/// For each rule the kinds of events, of all that the packs know, that it could fire on; and in which dialects the sources
+/// of events come.
 fn wanted_kinds(
     rules: &[Arc<Rule>],
     barren: &[(usize, BTreeSet<Blame>)],
     schemas: &Arc<Schemas>,
     route: Route,
-) -> HashMap<usize, BTreeSet<Kind>> {
+) -> (HashMap<usize, BTreeSet<Kind>>, HashMap<String, BTreeSet<String>>) {
+    let mut dialects: HashMap<String, BTreeSet<String>> = HashMap::new();
     let mut wanted: HashMap<usize, BTreeSet<Kind>> =
         barren.iter().map(|(number, _)| (*number, BTreeSet::new())).collect();
     let asked = barren.iter().map(|(number, _)| Arc::clone(&rules[*number]));
     let set = Compiler::new(Arc::clone(schemas)).route(route).add_all(asked).build();
     for shape in schemas.known_shapes() {
         let kind = Kind::of(&shape);
+        dialects.entry(kind.source.clone()).or_default().insert(shape.dialect().to_owned());
         for (place, _) in set.live(&shape) {
             if let Some(kinds) = barren.get(place as usize).and_then(|(number, _)| wanted.get_mut(number)) {
                 kinds.insert(kind.clone());
@@ -331,7 +396,7 @@ fn wanted_kinds(
             kinds.iter().filter(|kind| !kind.event.is_empty()).map(|kind| kind.source.clone()).collect();
         kinds.retain(|kind| !kind.event.is_empty() || !numbered.contains(&kind.source));
     }
-    wanted
+    (wanted, dialects)
 }
 
 /// Sources that no pack knows, by what rules call them: `logs-aws.cloudtrail-*` and `logs-aws.ec2_logs-*` are both

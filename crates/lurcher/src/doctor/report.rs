@@ -24,7 +24,10 @@ pub(super) fn text(findings: &Findings, survey: &Survey, width: usize, verbose: 
     let mut out = String::new();
     let total = findings.rules.len();
     let barren = findings.barren();
-    if let Some(lack) = findings.lacks.first().filter(|_| barren > 0) {
+    if let Some((first, last)) = survey.outside_times.filter(|_| survey.events == 0) {
+        let text = format!("Every event lies outside --from and --to: they are from {first} to {last}.");
+        out.push_str(&why::wrapped(&text, 0, width));
+    } else if let Some(lack) = findings.lacks.first().filter(|_| barren > 0) {
         out.push_str(&why::wrapped(&headline(lack, total), 0, width));
     } else if findings.firing.is_empty() && survey.events > 0 {
         out.push_str("Every rule that can be run could fire on this data, and none found anything.\n");
@@ -38,7 +41,8 @@ pub(super) fn text(findings: &Findings, survey: &Survey, width: usize, verbose: 
         if findings.unrun.is_empty() { String::new() } else { format!(", {} cannot be run", findings.unrun.len()) }
     );
     out.push_str(&times(survey, width));
-    if !findings.lacks.is_empty() {
+    // Of no events at all everything is lacking.
+    if !findings.lacks.is_empty() && survey.events > 0 {
         out.push_str("\nWhat rules need and this data lacks\n");
         let shown = if verbose { findings.lacks.len() } else { LACKS };
         for (number, lack) in findings.lacks.iter().take(shown).enumerate() {
@@ -94,7 +98,9 @@ fn one(number: usize, lack: &Lack, findings: &Findings, width: usize) -> String 
         if !kinds.is_empty() {
             out.push_str(&why::wrapped(&format!("of its events: {}", list(&kinds)), 5, width));
         }
-        let instead: Vec<String> = lack.instead.iter().map(|(source, rules)| format!("{source} for {rules}")).collect();
+        // What would do for a few of the rules only is no advice.
+        let worth = lack.instead.iter().filter(|(_, rules)| rules * 10 >= lack.rules.len());
+        let instead: Vec<String> = worth.map(|(source, rules)| format!("{source} for {rules}")).collect();
         if !instead.is_empty() {
             out.push_str(&why::wrapped(&format!("would do as well: {}", list(&instead)), 5, width));
         }
@@ -219,6 +225,7 @@ pub(super) fn json(findings: &Findings, survey: &Survey) -> Json {
         "lacks": lacks,
         "events": survey.events,
         "events_outside_times": survey.outside,
+        "outside_times": survey.outside_times.map(|(first, last)| json!([first.to_string(), last.to_string()])),
         "events_without_time": survey.undated,
         "here": shapes,
     })

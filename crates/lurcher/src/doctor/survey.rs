@@ -24,6 +24,8 @@ pub(super) struct Survey {
     pub(super) events: u64,
     /// Events outside the times that were asked for.
     pub(super) outside: u64,
+    /// From when to when the events outside are; `None` without such.
+    pub(super) outside_times: Option<(Timestamp, Timestamp)>,
     /// Events without a time.
     pub(super) undated: u64,
     /// What reading came to.
@@ -86,7 +88,16 @@ struct Worker {
     counts: Counts,
     seen: HashMap<ShapeId, ShapeSeen>,
     outside: u64,
+    outside_times: Option<(Timestamp, Timestamp)>,
     undated: u64,
+}
+
+/// The span that holds both.
+fn both(a: Option<(Timestamp, Timestamp)>, b: Option<(Timestamp, Timestamp)>) -> Option<(Timestamp, Timestamp)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+        (a, b) => a.or(b),
+    }
 }
 
 /// Counts alerts by the address of their rule, and forgets them.
@@ -125,12 +136,15 @@ impl Survey {
             counts: Counts::default(),
             seen: HashMap::new(),
             outside: 0,
+            outside_times: None,
             undated: 0,
         };
         let take = |worker: &mut Worker, batch: &EventBatch| {
             let kept = if span.is_open() { None } else { Some(batch.filter(|row| span.holds(batch.times()[row]))) };
             let kept = kept.as_ref().unwrap_or(batch);
             worker.outside += (batch.rows() - kept.rows()) as u64;
+            let outside = batch.times().iter().flatten().filter(|time| !span.is_open() && !span.holds(Some(**time)));
+            worker.outside_times = outside.fold(worker.outside_times, |known, time| both(known, Some((*time, *time))));
             worker.undated += batch.times().iter().filter(|time| time.is_none()).count() as u64;
             if kept.rows() > 0 {
                 let shape = kept.shape();
@@ -141,10 +155,11 @@ impl Survey {
         let (workers, report) = plan.run(worker, take);
         let (mut scanners, mut counts) = (Vec::new(), Counts::default());
         let mut seen: HashMap<ShapeId, ShapeSeen> = HashMap::new();
-        let (mut outside, mut undated) = (0, 0);
+        let (mut outside, mut outside_times, mut undated) = (0, None, 0);
         for worker in workers {
             scanners.push(worker.scanner);
             outside += worker.outside;
+            outside_times = both(outside_times, worker.outside_times);
             undated += worker.undated;
             for (address, alerts) in worker.counts.0 {
                 *counts.0.entry(address).or_default() += alerts;
@@ -165,6 +180,7 @@ impl Survey {
             alerts: rules.iter().map(|rule| counts.0.get(&address(rule)).copied().unwrap_or(0)).collect(),
             rules: set,
             outside,
+            outside_times,
             undated,
             report,
         }
