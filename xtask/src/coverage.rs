@@ -84,7 +84,10 @@ fn detections(folder: &Path) -> Result<Vec<Detection>, String> {
         let name = text.lines().find_map(|line| line.strip_prefix("name:")).unwrap_or_default();
         let listed = text.lines().skip_while(|line| line.trim() != "mitre_attack_id:").skip(1);
         let techniques = listed.map_while(|line| line.trim().strip_prefix("- ")).map(|id| id.trim().to_owned());
-        found.push(Detection { name: name.trim().trim_matches(['\'', '"']).to_owned(), techniques: techniques.collect() });
+        found.push(Detection {
+            name: name.trim().trim_matches(['\'', '"']).to_owned(),
+            techniques: techniques.collect(),
+        });
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
@@ -163,7 +166,8 @@ fn section(page: &mut String, technique: &str, recorded: &[(&Recording, &Outcome
         }
         let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let _ = write!(page, ". Fire: {}. No event fits: {}. Events absent: {absent}", list(&fired), list(&unfit));
-        let _ = writeln!(page, "{}", if unrun.is_empty() { String::new() } else { format!(". Not run: {}", list(&unrun)) });
+        let _ =
+            writeln!(page, "{}", if unrun.is_empty() { String::new() } else { format!(". Not run: {}", list(&unrun)) });
     }
     let seen = |name: &&&str| recorded.iter().any(|(_, o)| o.fired.contains(**name) || o.unfit.contains(**name));
     let absent: Vec<&str> = own.iter().filter(|name| !seen(name)).copied().collect();

@@ -28,8 +28,8 @@ use lurcher_frontend::tree::{self as node, yaml};
 
 pub use check::{CheckReason, CheckRecord, fields};
 pub use knowledge::Knowledge;
-pub use load::{LoadOptions, Pack, Problem, load};
 pub use languages::WRITES;
+pub use load::{LoadOptions, Pack, Problem, load};
 pub use lookups::{LookupTable, Lookups, records as csv_records};
 pub use macros::{Macro, Macros};
 pub use select::Selection;

@@ -310,7 +310,8 @@ fn read(found: &Found, tests: bool) -> Read {
         return Read { diagnostics, tests, ..Read::default() };
     }
     let read = parse(&file, kind);
-    let knows = !read.macros.is_empty() || !read.eventtypes.is_empty() || !read.tags.is_empty() || !read.lookups.is_empty();
+    let knows =
+        !read.macros.is_empty() || !read.eventtypes.is_empty() || !read.tags.is_empty() || !read.lookups.is_empty();
     let holds_something = !read.drafts.is_empty() || knows || read.exceptions.len() > 0;
     if found.named && !holds_something && read.problem.is_none() {
         let what = read.skipped.first().copied().unwrap_or("other");

@@ -149,7 +149,9 @@ impl Lookups {
             // The file of a definition may be missing from what was given.
             None if !definition.file.is_empty() => return None,
             // A collection's rows may be at hand as a file of its name, as a baseline has written them.
-            None if self.files.contains_key(&format!("{name}.csv")) => self.files.get(&format!("{name}.csv"))?.table()?,
+            None if self.files.contains_key(&format!("{name}.csv")) => {
+                self.files.get(&format!("{name}.csv"))?.table()?
+            }
             None => self
                 .empty
                 .get(name)?

@@ -18,9 +18,9 @@ use lurcher_readers::Report;
 use lurcher_schema::{EventBatch, Schemas, Timestamp};
 
 use crate::{
-    lookups,
     arguments::{AlertFormat, Hunt, Route, SplunkMode},
     config::Config,
+    lookups,
     outcome::{Outcome, count, tell_input},
     risk::{self, RunRisk},
     rules,

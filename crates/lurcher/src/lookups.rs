@@ -59,7 +59,7 @@ impl Written {
             let Some(name) = table_of(&alert.rule) else { return !is_baseline(&alert.rule) };
             let table = tables.entry(name).or_insert_with(|| empty(&alert.rule));
             let mut row = BTreeMap::new();
-            for (column, value) in alert.values.iter() {
+            for (column, value) in &alert.values {
                 if !table.columns.iter().any(|known| known.as_str() == column.as_ref()) {
                     table.columns.push(column.to_string());
                 }
@@ -114,11 +114,11 @@ impl Table {
         let mut records = lurcher_content::csv_records(&text).into_iter();
         let Some(columns) = records.next() else { return Ok(()) };
         let key = |row: &BTreeMap<String, String>| self.key.as_ref().and_then(|key| row.get(key)).cloned();
-        let known: Vec<Option<String>> = self.rows.iter().map(key).filter(Option::is_some).collect();
+        let known: Vec<String> = self.rows.iter().filter_map(key).collect();
         let mut rows: Vec<BTreeMap<String, String>> = records
             .filter(|record| record.iter().any(|cell| !cell.is_empty()))
             .map(|record| columns.iter().cloned().zip(record).collect())
-            .filter(|row| !known.contains(&key(row)))
+            .filter(|row| key(row).is_none_or(|key| !known.contains(&key)))
             .collect();
         rows.append(&mut self.rows);
         self.rows = rows;

@@ -149,8 +149,7 @@ fn hunt_with(folder: &Path, rules: &[(&str, String)], arguments: &[&str]) -> Vec
 fn a_correlation_search_sees_the_risk_events_of_the_same_hunt() {
     let folder = tempfile::tempdir().unwrap();
     let hunt = |kind: &str| {
-        let rules =
-            [("download.yml", DOWNLOAD.replace("TYPE", kind)), ("correlation.yml", CORRELATION.to_owned())];
+        let rules = [("download.yml", DOWNLOAD.replace("TYPE", kind)), ("correlation.yml", CORRELATION.to_owned())];
         let alerts = hunt_with(folder.path(), &rules, &[]);
         let correlations: Vec<Value> =
             alerts.iter().filter(|alert| alert["rule"]["name"] == "Odd Downloads Add Up").cloned().collect();
@@ -161,7 +160,11 @@ fn a_correlation_search_sees_the_risk_events_of_the_same_hunt() {
         // What BITS is used for stands under two tactics; a search by tactic makes a row of each.
         assert_eq!(detections, 4, "{kind}");
         assert!(!correlations.is_empty(), "{kind}");
-        assert!(correlations.iter().all(|c| c["values"]["risk_object"] == "fin-01" || c["values"]["risk_object"] == "FIN-01"));
+        assert!(
+            correlations
+                .iter()
+                .all(|c| c["values"]["risk_object"] == "fin-01" || c["values"]["risk_object"] == "FIN-01")
+        );
     }
     let (detections, correlations) = hunt("Hunting");
     assert_eq!((detections, correlations.len()), (4, 0), "hunting searches add no risk");
@@ -175,7 +178,9 @@ fn alerts_whose_fields_have_fired_within_the_period_are_counted() {
         let alerts = hunt_with(folder.path(), &[("download.yml", throttled.clone())], arguments);
         let came: Vec<(u64, u64)> = alerts
             .iter()
-            .map(|alert| (alert["events"][0]["record"].as_str().unwrap().parse().unwrap(), alert["suppressed"].as_u64().unwrap()))
+            .map(|alert| {
+                (alert["events"][0]["record"].as_str().unwrap().parse().unwrap(), alert["suppressed"].as_u64().unwrap())
+            })
             .collect();
         // At 1 and at 20 o'clock; those of 9 o'clock lie within ten hours of the first.
         assert_eq!(came, expected, "{arguments:?}");

@@ -9,8 +9,7 @@ use std::{
 use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
 use lurcher_ir::{
     Aggregate, AggregateColumn, Aggregation, Branch, Case, Dedup, Expr, FieldRef, Function, GroupBy, Input, Pipeline,
-    Predicate, Rule,
-    RuleBody, RuleMeta, Sink, SortKey, Stage, Support, Tail, Test, Window, WindowSpan,
+    Predicate, Rule, RuleBody, RuleMeta, Sink, SortKey, Stage, Support, Tail, Test, Window, WindowSpan,
 };
 use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
 

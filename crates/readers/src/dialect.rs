@@ -130,7 +130,10 @@ impl Marks {
             "EventData" => Self::EVENT_DATA,
             "Records" | "records" | "value" | "Events" | "events" | "items" | "logs" | "resources" => Self::LIST,
             "SourceModuleName" | "SourceModuleType" | "EventReceivedTime" => Self::NXLOG,
-            _ if ECS_OBJECTS.iter().any(|object| key.strip_prefix(object).is_some_and(|rest| rest.starts_with('.'))) => {
+            _ if ECS_OBJECTS
+                .iter()
+                .any(|object| key.strip_prefix(object).is_some_and(|rest| rest.starts_with('.'))) =>
+            {
                 Self::ECS
             }
             _ => Self::default(),

@@ -440,7 +440,7 @@ impl Reader<'_> {
             Err(_) => loose_time(time),
         });
         let get = |name| self.value(&fields, name).unwrap_or("").to_owned();
-        let (class, activity, os) = (get(names::CLASS_UID), get(names::ACTIVITY_ID), get(names::DEVICE_OS));
+        let (class, activity, os) = (get(names::CLASS_UID), get(names::OCSF_ACTIVITY), get(names::DEVICE_OS));
         let attributes = [("dialect", "ocsf"), ("class_uid", &*class), ("activity", &*activity), ("os", &*os)];
         self.emit(&attributes, &fields, place, time);
         self.count("ocsf");

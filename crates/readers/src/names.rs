@@ -67,7 +67,7 @@ well_known! {
     SOURCETYPE = "sourcetype",
     SOURCE = "source",
     CLASS_UID = "class_uid",
-    ACTIVITY_ID = "activity_id",
+    OCSF_ACTIVITY = "activity_id",
     DEVICE_OS = "device.os.type",
     EVENT_DATASET = "event.dataset",
     EVENT_MODULE = "event.module",

@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn senders_and_data_sets_tell_too() {
-        assert_eq!(places(&[(names::AGENT_TYPE, "packetbeat"), (names::EVENT_DATASET, "flow")]), ["packetbeat-default"]);
+        assert_eq!(
+            places(&[(names::AGENT_TYPE, "packetbeat"), (names::EVENT_DATASET, "flow")]),
+            ["packetbeat-default"]
+        );
         let both = places(&[(names::AGENT_TYPE, "filebeat"), (names::EVENT_DATASET, "okta.system")]);
         assert_eq!(both, ["filebeat-default", "logs-okta.system-default"]);
         let defend = places(&[(names::AGENT_TYPE, "endpoint"), (names::EVENT_DATASET, "endpoint.events.file")]);

@@ -13,7 +13,7 @@ use lurcher_frontend::Language;
 use lurcher_schema::Schemas;
 use serde_json::Value as Json;
 
-use crate::run;
+use crate::{Case, run};
 
 /// The kinds of arguments that every row must show, as its columns are headed.
 pub const KINDS: [&str; 5] = ["null", "missing", "empty", "several values", "wrong type"];
@@ -146,7 +146,8 @@ pub fn yields(
         (false, _) if language == "eql" => format!("any where {expression}"),
         (false, _) => expression.to_owned(),
     };
-    let outcome = run(language, &query, events, schemas)?;
+    let case = Case { language: language.to_owned(), query, events: events.to_owned(), ..Case::default() };
+    let outcome = run(&case, schemas)?;
     if let Some(refused) = refused(&outcome.diagnostics) {
         return Ok(refused);
     }

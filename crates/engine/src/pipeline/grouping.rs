@@ -12,8 +12,7 @@ use lurcher_schema::{Object, Timestamp, Value};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::{
-    Accumulator, AggregateCall, Grouping, Relation, RelationalError, Windows,
-    Gathered,
+    Accumulator, AggregateCall, Gathered, Grouping, Relation, RelationalError, Windows,
     expression::{Captures, StageExpr},
     pile::{Pile, Texts},
     plan::named,
@@ -247,7 +246,16 @@ impl AggregationPlan {
             let mut rows: Vec<PipelineRow> = Vec::new();
             let (fields, now, room) = (seat.fields, seat.now, seat.room);
             pile.each(captures, seat.stores, &mut texts, &mut |row, stores| {
-                let mut own = Seat { fields, stores, relational: None, now, gathered: Gathered::default(), capped: 0, room, dropped: 0 };
+                let mut own = Seat {
+                    fields,
+                    stores,
+                    relational: None,
+                    now,
+                    gathered: Gathered::default(),
+                    capped: 0,
+                    room,
+                    dropped: 0,
+                };
                 let values: Vec<Value> = self.by.keys.iter().map(|(_, key)| own.value(&row, key)).collect();
                 if self.by.tuples(&values, &mut own.capped).iter().any(|keys| part_of(keys) == part) {
                     rows.push(row);
@@ -279,9 +287,10 @@ impl AggregationPlan {
             groups.push(Group { keys: Vec::new(), rows: Vec::new(), aggregates, window_start: None });
         }
         groups.retain(|group| wanted(&group.keys));
-        let made = groups.into_iter().enumerate().map(|(position, group)| {
-            (group.keys.clone(), self.row(position as u64, group, &plans, rows))
-        });
+        let made = groups
+            .into_iter()
+            .enumerate()
+            .map(|(position, group)| (group.keys.clone(), self.row(position as u64, group, &plans, rows)));
         Ok(made.collect())
     }
 

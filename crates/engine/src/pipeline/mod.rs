@@ -129,7 +129,8 @@ impl PipelinePlan {
             let take = |flow: &mut Flow| flow.collected.get_mut(branch).map(std::mem::take).unwrap_or_default();
             self.give(branch, seat, flow);
             let mut waiting = take(flow);
-            let in_parts = plan.stages.iter().position(StagePlan::needs_all_rows).filter(|_| seat.is_too_much(&waiting));
+            let in_parts =
+                plan.stages.iter().position(StagePlan::needs_all_rows).filter(|_| seat.is_too_much(&waiting));
             let mut rows = match in_parts {
                 Some(_) => Vec::new(),
                 None => waiting.take(&plan.captures, seat.stores),

@@ -101,7 +101,12 @@ impl Pile {
     }
 
     /// The rows that are last in order, at most so many, and how many there are beside them.
-    pub(super) fn latest(&self, most: usize, captures: &Arc<Captures>, stores: &mut Stores) -> (Vec<PipelineRow>, usize) {
+    pub(super) fn latest(
+        &self,
+        most: usize,
+        captures: &Arc<Captures>,
+        stores: &mut Stores,
+    ) -> (Vec<PipelineRow>, usize) {
         let mut kept: Vec<PipelineRow> = Vec::new();
         let mut dropped = 0;
         let mut cut = |kept: &mut Vec<PipelineRow>| {

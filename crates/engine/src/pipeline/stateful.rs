@@ -130,7 +130,9 @@ impl Finisher<'_, '_> {
         captures: &Arc<Captures>,
     ) -> Result<Vec<PipelineRow>, RelationalError> {
         match self.stage {
-            StagePlan::Aggregate(plan) if plan.falls_into_parts() => plan.aggregate_in_parts(&pile, captures, self.seat),
+            StagePlan::Aggregate(plan) if plan.falls_into_parts() => {
+                plan.aggregate_in_parts(&pile, captures, self.seat)
+            }
             _ => {
                 let seat = self.seat;
                 let most = (pile.len() as u64).saturating_mul(seat.room) / pile.bytes().max(1);

@@ -10,7 +10,8 @@ use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashSet;
 
 use super::{
-    EventId, EventStore, Fields, Hand, RawMatch, Stores, apply_limits, arrival::Arrivals, fields::read_time, terms_tail::TermsTail,
+    EventId, EventStore, Fields, Hand, RawMatch, Stores, apply_limits, arrival::Arrivals, fields::read_time,
+    terms_tail::TermsTail,
 };
 use crate::{
     Settings,

@@ -48,7 +48,9 @@ impl RuleTail {
             Kind::Correlation { hits, .. } => {
                 hits.iter().for_each(|hit| visit(Some(hit.place.time), arrival(Some(&hit.place.reference))));
             }
-            Kind::Pipeline { flow, .. } => flow.collected.iter().flat_map(|pile| &pile.rows).for_each(|row| place(&row.place)),
+            Kind::Pipeline { flow, .. } => {
+                flow.collected.iter().flat_map(|pile| &pile.rows).for_each(|row| place(&row.place));
+            }
             Kind::Terms(terms) => terms.places().for_each(place),
         }
     }

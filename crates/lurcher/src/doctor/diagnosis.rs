@@ -279,8 +279,7 @@ fn lacks(
         all.sort_unstable();
         groups.entry(what).or_default().extend(all);
     }
-    let mut lacks: Vec<Lack> =
-        groups.into_iter().map(|(what, rules)| remedies.lack(what, rules, &wanted)).collect();
+    let mut lacks: Vec<Lack> = groups.into_iter().map(|(what, rules)| remedies.lack(what, rules, &wanted)).collect();
     lacks.sort_by(|a, b| b.rules.len().cmp(&a.rules.len()).then_with(|| a.what.cmp(&b.what)));
     lacks
 }

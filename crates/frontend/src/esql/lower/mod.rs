@@ -35,11 +35,11 @@ use lurcher_diagnostics::{Diagnostic, Level, Span};
 use lurcher_ir::{ColumnPattern, Expr, Function, Input, Predicate, Sink, Stage, SupportReason, TimeFunction, Verdict};
 use lurcher_schema::{Schemas, Taxonomy, Value};
 
+pub(super) use self::functions::names as function_names;
 use self::{
     columns::{Column, Columns, Item},
     value::Typed,
 };
-pub(super) use self::functions::names as function_names;
 use super::{
     Options,
     ast::{self, ExprKind, Query, UnaryOperator},
@@ -99,7 +99,6 @@ enum Inputs {
     Row,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "each says another thing of the query so far")]
 struct Lowerer<'a> {
     options: &'a Options,
     schemas: &'a Schemas,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::Span;
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Aggregation, ColumnPattern, Expr, Function, GroupBy, LooseFunction, Pivot, SortKey, Stage,
+    Aggregate, AggregateColumn, Aggregation, ColumnPattern, Expr, Function, GroupBy, LooseFunction, Pivot, SortKey,
+    Stage,
 };
 use lurcher_schema::Value;
 
@@ -42,13 +43,16 @@ impl Lowerer<'_> {
         {
             // Rows without the second key are a series of their own.
             let null = setting(&stats.settings, "nullstr").map_or("NULL", |text| text.text.as_ref());
-            let series = Expr::call(Function::Coalesce, [rows.names.get(&column.text), Expr::Literal(Value::text(null))]);
+            let series =
+                Expr::call(Function::Coalesce, [rows.names.get(&column.text), Expr::Literal(Value::text(null))]);
             self.assign(&mut rows, &column.text, series);
         }
         let counts: Vec<Arc<str>> = stats
             .aggregates
             .iter()
-            .filter(|aggregation| ["count", "c", "dc", "distinct_count", "estdc"].iter().any(|name| aggregation.function.is(name)))
+            .filter(|aggregation| {
+                ["count", "c", "dc", "distinct_count", "estdc"].iter().any(|name| aggregation.function.is(name))
+            })
             .map(|aggregation| self.output_name(aggregation))
             .collect();
         let all_count = counts.len() == stats.aggregates.len();
@@ -64,7 +68,9 @@ impl Lowerer<'_> {
             self.pivoted(&first, &column, &stats, &zero, &mut rows);
         }
         match length {
-            Some(length) if is_on(&stats.settings, "cont", true) => Ok(self.without_gaps(&first.text, length, zero, rows)),
+            Some(length) if is_on(&stats.settings, "cont", true) => {
+                Ok(self.without_gaps(&first.text, length, zero, rows))
+            }
             _ => Ok(rows),
         }
     }
@@ -108,7 +114,8 @@ impl Lowerer<'_> {
     fn pivoted(&mut self, first: &Name, names: &Name, stats: &Stats, zero: &[ColumnPattern], rows: &mut Rows) {
         let values: Vec<Arc<str>> =
             rows.names.names().into_iter().filter(|name| *name != first.text && *name != names.text).collect();
-        let limit = setting(&stats.settings, "limit").and_then(|value| value.text.trim_start_matches("top").trim().parse().ok());
+        let limit = setting(&stats.settings, "limit")
+            .and_then(|value| value.text.trim_start_matches("top").trim().parse().ok());
         let most = limit.or(Some(10)).filter(|limit| *limit > 0);
         let all_zero = zero.iter().any(|pattern| matches!(pattern, ColumnPattern::Like(like) if like.as_ref() == "*"));
         let other = setting(&stats.settings, "otherstr").map_or("OTHER", |text| text.text.as_ref());
@@ -215,4 +222,3 @@ impl Lowerer<'_> {
         self.append_rows(first, rest)
     }
 }
-

@@ -70,7 +70,8 @@ impl Lowerer<'_> {
         let mut rows = self.table(&all, rows);
         if keeps_raw && rows.names.column("_raw").is_some() {
             // What the source keeps; nothing is made up for a field that nobody has named.
-            rows.names.set(&"_raw".into(), Expr::Field(lurcher_ir::FieldRef::new(lurcher_schema::Taxonomy::Cim, "_raw")));
+            rows.names
+                .set(&"_raw".into(), Expr::Field(lurcher_ir::FieldRef::new(lurcher_schema::Taxonomy::Cim, "_raw")));
         }
         rows
     }
@@ -221,7 +222,8 @@ impl Lowerer<'_> {
             nulls: lurcher_ir::NullKeys::Drop,
             lists: lurcher_ir::ListKeys::Whole,
         };
-        rows.stages.push(Stage::Running(lurcher_ir::Running { by, ..super::series::running(vec![counted], None, true) }));
+        rows.stages
+            .push(Stage::Running(lurcher_ir::Running { by, ..super::series::running(vec![counted], None, true) }));
         let most = Expr::Literal(Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
         let beyond = Expr::call(Function::Less, [most, Expr::Column(Arc::clone(&name))]);
         let kept = fields.iter().map(|field| {
@@ -243,7 +245,7 @@ impl Lowerer<'_> {
                 Some("str") => (Expr::call(Function::ToText, [value]), false),
                 Some("num") => (loose(LooseFunction::Number, [value]), true),
                 // Addresses by their four numbers.
-                Some("ip") | Some("auto") | None => (address_order(value), true),
+                Some("ip" | "auto") | None => (address_order(value), true),
                 Some(_) => (value, true),
             };
             SortKey { expr, descending: key.descending, nulls_first: false, loose: loose_key }

@@ -4,11 +4,7 @@ use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{Expr, Predicate, Stage};
 use lurcher_schema::Value;
 
-use super::{
-    Lowerer, Said,
-    rows::Rows,
-    terms::Condition,
-};
+use super::{Lowerer, Said, rows::Rows, terms::Condition};
 use crate::spl::ast::{Command, CommandKind, Name, Settings};
 
 /// Commands of the machine-learning toolkit and others that judge by a model.
@@ -190,7 +186,8 @@ impl Lowerer<'_> {
                 Ok(self.append_rows(rows, own))
             }
             CommandKind::Outputlookup { name, settings } => {
-                let message = format!("the lookup `{}` is written only where the hunt is told to (`--write-lookups`)", name.text);
+                let message =
+                    format!("the lookup `{}` is written only where the hunt is told to (`--write-lookups`)", name.text);
                 self.approximate("outputlookup", message, command.span);
                 let setting = |option| super::stats::setting(settings, option);
                 if self.nested == 0 {

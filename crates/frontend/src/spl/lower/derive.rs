@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Aggregation, Calculation as C, Case, Expand, Expr, Function, GroupBy, ListFunction, ListKeys,
-    LooseFunction, NullKeys, Predicate, Stage,
+    Aggregate, AggregateColumn, Aggregation, Calculation as C, Case, Expand, Expr, Function, GroupBy, ListFunction,
+    ListKeys, LooseFunction, NullKeys, Predicate, Stage,
 };
 use lurcher_schema::Value;
 
@@ -22,8 +22,7 @@ use super::{
 use crate::spl::ast::{Name, Settings};
 
 /// The units of `reltime`, in seconds.
-const UNITS: [(&str, i64); 5] =
-    [("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("month", 2_592_000)];
+const UNITS: [(&str, i64); 5] = [("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400), ("month", 2_592_000)];
 /// `gentimes` makes no more rows than this.
 const MAX_TIMES: i64 = 100_000;
 
@@ -113,7 +112,8 @@ impl Lowerer<'_> {
         }
         let joined = Expr::Call(Function::Concat, parts);
         // Where a field is missing that is required, nothing is written.
-        let value = if required { Expr::call(Function::Coalesce, [joined, rows.names.get(&target.text)]) } else { joined };
+        let value =
+            if required { Expr::call(Function::Coalesce, [joined, rows.names.get(&target.text)]) } else { joined };
         self.assign(&mut rows, &target.text, value);
         rows
     }
@@ -121,7 +121,9 @@ impl Lowerer<'_> {
     /// `rangemap field=f low=0-29 … default=x`: the names of the ranges that a number lies in, ends included.
     pub(super) fn rangemap(&mut self, settings: &Settings, span: Span, mut rows: Rows) -> Result<Rows, Said> {
         let Some(field) = setting(settings, "field").cloned() else {
-            return Err(self.report(Diagnostic::error("spl-expected", "`field=` expected").at(span, "which number is judged")));
+            return Err(
+                self.report(Diagnostic::error("spl-expected", "`field=` expected").at(span, "which number is judged"))
+            );
         };
         let value = self.name(&field.text, field.span, &rows.names);
         let mut found = Vec::new();
@@ -178,15 +180,24 @@ impl Lowerer<'_> {
     }
 
     /// `xpath "//a" [field=f] [outfield=o] [default=d]`: paths of names only.
-    pub(super) fn xpath(&mut self, fields: &[Name], settings: &Settings, span: Span, mut rows: Rows) -> Result<Rows, Said> {
+    pub(super) fn xpath(
+        &mut self,
+        fields: &[Name],
+        settings: &Settings,
+        span: Span,
+        mut rows: Rows,
+    ) -> Result<Rows, Said> {
         let Some(path) = fields.first() else {
-            return Err(self.report(Diagnostic::error("spl-expected", "a path expected").at(span, "such as `\"//a/b\"`")));
+            return Err(
+                self.report(Diagnostic::error("spl-expected", "a path expected").at(span, "such as `\"//a/b\"`"))
+            );
         };
         let document = match setting(settings, "field") {
             Some(field) => self.name(&field.text, field.span, &rows.names),
             None => rows.names.get("_raw"),
         };
-        let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ':'));
+        let plain =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | ':'));
         let found = match path.text.strip_prefix("//") {
             Some(name) if plain(name) => loose(LooseFunction::TagValue(name.into()), [document]),
             _ => {
@@ -269,25 +280,31 @@ impl Lowerer<'_> {
     /// today.
     pub(super) fn gentimes(&mut self, settings: &Settings, span: Span) -> Result<Rows, Said> {
         let time = |name: &str, default: Option<&str>| -> Option<Expr> {
-            let written = setting(settings, name).map(|value| Arc::clone(&value.text)).or_else(|| default.map(Arc::from))?;
+            let written =
+                setting(settings, name).map(|value| Arc::clone(&value.text)).or_else(|| default.map(Arc::from))?;
             if let Ok(days) = written.parse::<i64>() {
                 return Some(loose(LooseFunction::RelativeTime, [now(), text(&format!("{days:+}d@d"))]));
             }
             let format = if written.contains(':') { "%m/%d/%Y:%H:%M:%S" } else { "%m/%d/%Y" };
             let read = |format: &str| loose(LooseFunction::ParseTime, [text(&written), text(format)]);
             let short = format.replace("%Y", "%y");
-            let four = written.split([':']).next().is_some_and(|date| date.rsplit('/').next().is_some_and(|year| year.len() > 2));
+            let four = written
+                .split([':'])
+                .next()
+                .is_some_and(|date| date.rsplit('/').next().is_some_and(|year| year.len() > 2));
             Some(if four { read(format) } else { read(&short) })
         };
         let Some(start) = time("start", None) else {
             return Err(self.report(Diagnostic::error("spl-expected", "`start=` expected").at(span, "from when on")));
         };
         let end = time("end", Some("0")).unwrap_or_else(now);
-        let step = setting(settings, "increment").and_then(|text| super::columns::seconds(&text.text)).unwrap_or(86_400.0);
+        let step =
+            setting(settings, "increment").and_then(|text| super::columns::seconds(&text.text)).unwrap_or(86_400.0);
         let step = (step as i64).clamp(1, MAX_TIMES * 86_400);
         let all = self.parts.fresh_name("all");
         let mut rows = Rows::of(Source::Rows(1), Names::of_columns([]));
-        rows.stages.push(Stage::Eval(vec![(Arc::clone(&all), Expr::Call(Function::Range, vec![start, end, number(step)]))]));
+        rows.stages
+            .push(Stage::Eval(vec![(Arc::clone(&all), Expr::Call(Function::Range, vec![start, end, number(step)]))]));
         rows.stages.push(Stage::Expand(Expand::all(Arc::clone(&all))));
         rows.stages.push(Stage::Where(not_null(Expr::Column(Arc::clone(&all)))));
         let begin = Expr::Column(all);

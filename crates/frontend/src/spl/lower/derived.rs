@@ -50,15 +50,11 @@ impl Lowerer<'_> {
         Ok(Some((calculate(C::Multiply, [share, number(per)]), vec![sum])))
     }
 
-    fn rate(
-        &mut self,
-        name: &str,
-        aggregation: &ast::Aggregation,
-        names: &Names,
-    ) -> Result<Option<Derived>, Said> {
+    fn rate(&mut self, name: &str, aggregation: &ast::Aggregation, names: &Names) -> Result<Option<Derived>, Said> {
         match name {
             "rate" | "rate_avg" | "rate_sum" => {
-                let [first, last] = [self.part("earliest", aggregation, names)?, self.part("latest", aggregation, names)?];
+                let [first, last] =
+                    [self.part("earliest", aggregation, names)?, self.part("latest", aggregation, names)?];
                 let times =
                     [self.part("earliest_time", aggregation, names)?, self.part("latest_time", aggregation, names)?];
                 if name != "rate" {
@@ -115,7 +111,8 @@ impl Lowerer<'_> {
                     }
                     _ => Argument::Expression(argument.clone()),
                 });
-                let aggregation = ast::Aggregation { function: function.clone(), argument, output: None, span: expr.span };
+                let aggregation =
+                    ast::Aggregation { function: function.clone(), argument, output: None, span: expr.span };
                 let mut part = self.aggregate_column(&aggregation, names)?;
                 part.name = self.parts.fresh_name("part");
                 let field = ExprKind::Field(Arc::clone(&part.name));
@@ -147,6 +144,7 @@ impl Lowerer<'_> {
     /// Whether a call is one of an aggregate: those that are functions of `eval`, too (`max(a, b)`), have one field here.
     fn is_aggregate(&self, function: &Name, arguments: &[ast::Expr]) -> bool {
         let lower = function.text.to_ascii_lowercase();
-        arguments.len() <= 1 && (super::stats::AGGREGATES.contains(&lower.as_str()) || super::stats::percentile(&lower).is_some())
+        arguments.len() <= 1
+            && (super::stats::AGGREGATES.contains(&lower.as_str()) || super::stats::percentile(&lower).is_some())
     }
 }

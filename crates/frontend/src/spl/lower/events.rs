@@ -109,7 +109,8 @@ impl Lowerer<'_> {
         rows.order();
         let mut columns: Vec<(Arc<str>, Expr)> = Vec::new();
         if let [ReturnField::Value(field)] = fields {
-            let message = "a value that `return $field` writes is looked for anywhere in the event's text, also within words";
+            let message =
+                "a value that `return $field` writes is looked for anywhere in the event's text, also within words";
             self.approximate("subsearch", message, field.span);
             let any = || Expr::Literal(Value::text("*"));
             let value = self.name(&field.text, field.span, &rows.names);

@@ -129,7 +129,9 @@ impl Lowerer<'_> {
                 parts.push(match &step.kind {
                     ExprKind::Text(text) => match super::columns::seconds(text) {
                         Some(seconds) if seconds.fract() == 0.0 => Expr::Literal(Value::Int(seconds as i64)),
-                        _ => return Err(self.unsupported("function", "a step of `mvrange` that is no span", step.span)),
+                        _ => {
+                            return Err(self.unsupported("function", "a step of `mvrange` that is no span", step.span));
+                        }
                     },
                     _ => self.expression(step, names)?,
                 });

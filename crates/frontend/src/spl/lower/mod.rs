@@ -13,11 +13,11 @@
 //!
 //! How rows are followed symbolically, so that conditions reach the index, is told in [`rows`].
 
+mod chart;
 mod columns;
 mod combine;
 mod commands;
 mod convert;
-mod chart;
 mod derive;
 mod derived;
 mod eval;

@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Level, SourceFile, Span};
-use lurcher_ir::{
-    ColumnPattern, Expr, ForEachColumn, Function, JsonOperation, ListFunction, LooseFunction, Stage,
-};
+use lurcher_ir::{ColumnPattern, Expr, ForEachColumn, Function, JsonOperation, ListFunction, LooseFunction, Stage};
 use lurcher_schema::Value;
 
 use super::{
@@ -93,7 +91,11 @@ impl Lowerer<'_> {
             let value = Expr::call(Function::Index, [Expr::Column(Arc::clone(&all)), Expr::Literal(Value::Int(at))]);
             rows.names.set(&item, value);
             rows.make_columns();
-            let text = template.text.replace("'<<ITEM>>'", ITEM).replace("<<ITEM>>", ITEM).replace("<<ITER>>", &at.to_string());
+            let text = template
+                .text
+                .replace("'<<ITEM>>'", ITEM)
+                .replace("<<ITEM>>", ITEM)
+                .replace("<<ITER>>", &at.to_string());
             let before = rows.names.clone();
             rows = self.template(&text, template.span, rows)?;
             // Beyond the last value nothing changes.

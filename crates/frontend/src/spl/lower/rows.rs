@@ -120,7 +120,10 @@ impl Names {
         match self.calculated.iter().find(|(field, _)| field.as_ref() == name) {
             Some((_, value)) => {
                 let field = event_field(name);
-                let empty = Expr::call(Function::Equal(lurcher_ir::Case::Sensitive), [field.clone(), Expr::Literal(Value::text(""))]);
+                let empty = Expr::call(
+                    Function::Equal(lurcher_ir::Case::Sensitive),
+                    [field.clone(), Expr::Literal(Value::text(""))],
+                );
                 let filled = Expr::call(Function::If, [empty, Expr::Literal(Value::Null), field]);
                 Expr::call(Function::Coalesce, [filled, Expr::Literal(Value::Text(Arc::clone(value)))])
             }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::Span;
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Aggregation, Calculation as C, ColumnPattern, Expand, Expr, Function, GroupBy, Join, JoinKind,
-    ListKeys, LooseFunction, NullKeys, Running, SortKey, Stage,
+    Aggregate, AggregateColumn, Aggregation, Calculation as C, ColumnPattern, Expand, Expr, Function, GroupBy, Join,
+    JoinKind, ListKeys, LooseFunction, NullKeys, Running, SortKey, Stage,
 };
 use lurcher_schema::Value;
 
@@ -171,7 +171,14 @@ impl Lowerer<'_> {
     }
 
     /// The length of the intervals that the values of a column fall into: made for the range that they span.
-    pub(super) fn interval(&mut self, name: &Arc<str>, time: bool, settings: &Settings, span: Span, rows: &mut Rows) -> Expr {
+    pub(super) fn interval(
+        &mut self,
+        name: &Arc<str>,
+        time: bool,
+        settings: &Settings,
+        span: Span,
+        rows: &mut Rows,
+    ) -> Expr {
         let message = "the length of the intervals is chosen by the range of the values, where Splunk's hangs on the time range, too";
         self.approximate("bins", message, span);
         let value = rows.names.get(name);
@@ -214,14 +221,21 @@ impl Lowerer<'_> {
     }
 
     /// Adds rows for the intervals of time that no row falls into; `zero` are the columns that are 0 there.
-    pub(super) fn without_gaps(&mut self, key: &Arc<str>, length: Expr, zero: Vec<ColumnPattern>, mut rows: Rows) -> Rows {
+    pub(super) fn without_gaps(
+        &mut self,
+        key: &Arc<str>,
+        length: Expr,
+        zero: Vec<ColumnPattern>,
+        mut rows: Rows,
+    ) -> Rows {
         rows.make_columns();
         let size = self.parts.fresh_name("size");
         rows.stages.push(Stage::Eval(vec![(Arc::clone(&size), length)]));
         let (branch, names) = self.park(rows);
         let [least, greatest, all] = ["least", "greatest", "all"].map(|name| self.parts.fresh_name(name));
         let mut series = Rows::of(Source::Branch(branch), Names::new(super::rows::Base::Row));
-        let of = |name: &Arc<str>, kind, value: &Arc<str>| AggregateColumn::new(Arc::clone(name), kind, [column(value)]);
+        let of =
+            |name: &Arc<str>, kind, value: &Arc<str>| AggregateColumn::new(Arc::clone(name), kind, [column(value)]);
         series.stages.push(Stage::Aggregate(Aggregation {
             by: GroupBy { keys: Vec::new(), nulls: NullKeys::Group, lists: ListKeys::Whole },
             aggregates: vec![

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::Span;
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Aggregation, Collect, CollectOrder, ColumnPattern, Dedup, Expr, Function, GroupBy, ListKeys,
-    LooseFunction, NullKeys, Pivot, Stage,
+    Aggregate, AggregateColumn, Aggregation, Collect, CollectOrder, ColumnPattern, Dedup, Expr, Function, GroupBy,
+    ListKeys, LooseFunction, NullKeys, Pivot, Stage,
 };
 use lurcher_schema::Value;
 
@@ -21,7 +21,13 @@ use crate::spl::ast::{Name, Pipeline, Settings};
 
 impl Lowerer<'_> {
     /// `xyseries x names values…`: a column for each value of the second field.
-    pub(super) fn xyseries(&mut self, fields: &[Name], settings: &Settings, span: Span, mut rows: Rows) -> Result<Rows, Said> {
+    pub(super) fn xyseries(
+        &mut self,
+        fields: &[Name],
+        settings: &Settings,
+        span: Span,
+        mut rows: Rows,
+    ) -> Result<Rows, Said> {
         let [key, names, values @ ..] = fields else {
             return Err(self.fields_missing("three fields", span));
         };
@@ -96,7 +102,11 @@ impl Lowerer<'_> {
         let dropped = std::iter::once(count).chain(header).map(ColumnPattern::Named);
         rows.stages.push(Stage::Drop(dropped.collect()));
         let name = setting(settings, "column_name").map_or_else(|| "column".into(), |name| Arc::clone(&name.text));
-        rows.stages.push(Stage::Unpivot { keep: vec![Arc::clone(&head)], name: Arc::clone(&name), value: Arc::clone(&value) });
+        rows.stages.push(Stage::Unpivot {
+            keep: vec![Arc::clone(&head)],
+            name: Arc::clone(&name),
+            value: Arc::clone(&value),
+        });
         rows.stages.push(Stage::Pivot(Pivot {
             keys: vec![Arc::clone(&name)],
             names: head,
@@ -219,11 +229,7 @@ impl Lowerer<'_> {
         let mut names: Vec<Arc<str>> = vec!["field".into()];
         names.extend(columns.iter().map(|(name, ..)| Arc::from(*name)));
         rows.stages.push(Stage::Aggregate(Aggregation {
-            by: GroupBy {
-                keys: vec![("field".into(), column(&field))],
-                nulls: NullKeys::Drop,
-                lists: ListKeys::Whole,
-            },
+            by: GroupBy { keys: vec![("field".into(), column(&field))], nulls: NullKeys::Drop, lists: ListKeys::Whole },
             aggregates: columns.into_iter().map(|(name, kind, of)| AggregateColumn::new(name, kind, [of])).collect(),
             each: Vec::new(),
         }));
@@ -233,7 +239,8 @@ impl Lowerer<'_> {
 
     fn fields_missing(&mut self, what: &str, span: Span) -> Said {
         self.report(
-            lurcher_diagnostics::Diagnostic::error("spl-expected", format!("{what} expected")).at(span, "too few or too many"),
+            lurcher_diagnostics::Diagnostic::error("spl-expected", format!("{what} expected"))
+                .at(span, "too few or too many"),
         )
     }
 

@@ -174,7 +174,11 @@ impl Lowerer<'_> {
         }
     }
 
-    pub(super) fn aggregate_column(&mut self, aggregation: &ast::Aggregation, names: &Names) -> Result<AggregateColumn, Said> {
+    pub(super) fn aggregate_column(
+        &mut self,
+        aggregation: &ast::Aggregation,
+        names: &Names,
+    ) -> Result<AggregateColumn, Said> {
         let function = &aggregation.function;
         let output = self.output_name(aggregation);
         let (kind, extra) = self.aggregate_function(function)?;

@@ -169,7 +169,13 @@ impl Lowerer<'_> {
         Ok(())
     }
 
-    fn tagged(&mut self, only: Option<&str>, tag: &Name, names: &Names, found: &mut Vec<Condition>) -> Result<(), Said> {
+    fn tagged(
+        &mut self,
+        only: Option<&str>,
+        tag: &Name,
+        names: &Names,
+        found: &mut Vec<Condition>,
+    ) -> Result<(), Said> {
         for (field, value) in self.options.knowledge.tagged(&tag.text) {
             if only.is_none_or(|only| only == field) {
                 let name = |text: String| Name { text: text.into(), span: tag.span, quoted: true };

@@ -2,7 +2,10 @@
 
 use lurcher_diagnostics::Diagnostic;
 
-use super::{Failed, Mode, Parsed, Parser, names::{NOT_RUN, PLAIN, RUN}};
+use super::{
+    Failed, Mode, Parsed, Parser,
+    names::{NOT_RUN, PLAIN, RUN},
+};
 use crate::spl::{
     ast::{CommandKind, Condition, Conversion, LookupCommand, Name, ReturnField, Rex, Settings, SortKey},
     lexer::TokenKind,

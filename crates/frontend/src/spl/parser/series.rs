@@ -38,7 +38,11 @@ impl Parser<'_> {
             let alias = if self.eat_word("as") { Some(self.field_name("a name")?) } else { None };
             trends.push(Trend { function, field, alias });
         }
-        if trends.is_empty() { Err(self.expected("a trend such as `sma5(field)`")) } else { Ok(CommandKind::Trendline(trends)) }
+        if trends.is_empty() {
+            Err(self.expected("a trend such as `sma5(field)`"))
+        } else {
+            Ok(CommandKind::Trendline(trends))
+        }
     }
 
     /// `strcat allrequired=t field "text" … name`: quotes tell a text from a field.
@@ -50,7 +54,11 @@ impl Parser<'_> {
                 fields.push(self.word("a field or a text")?);
             }
         }
-        if fields.len() < 2 { Err(self.expected("fields and the name of a field")) } else { Ok(CommandKind::Plain { fields, settings }) }
+        if fields.len() < 2 {
+            Err(self.expected("fields and the name of a field"))
+        } else {
+            Ok(CommandKind::Plain { fields, settings })
+        }
     }
 
     /// `set union|diff|intersect [ … ] [ … ]`.
