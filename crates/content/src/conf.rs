@@ -176,6 +176,8 @@ impl Stanza {
             arguments: arguments.split(',').map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect(),
             definition: self.text("definition"),
             is_eval: self.flag("iseval"),
+            validation: self.text("validation"),
+            message: self.text("errormsg"),
             path: file.name().to_owned(),
         }
     }

@@ -37,6 +37,8 @@ impl spl::Knowledge for Knowledge {
             arguments: found.arguments.clone(),
             definition: found.definition.clone(),
             is_eval: found.is_eval,
+            validation: found.validation.clone(),
+            message: found.message.clone(),
         })
     }
 

@@ -361,6 +361,8 @@ fn parse(file: &Arc<SourceFile>, kind: Kind) -> Read {
                 arguments: tree.texts("arguments"),
                 definition: tree.text("definition"),
                 is_eval: matches!(tree.text("iseval").as_str(), "true" | "1"),
+                validation: tree.text("validation"),
+                message: tree.text("errormsg"),
                 path: file.name().to_owned(),
             })),
             Err(fault) => read.diagnostics.push(*fault),

@@ -16,6 +16,10 @@ pub struct Macro {
     pub definition: String,
     /// Whether the definition is an expression, whose text it stands for.
     pub is_eval: bool,
+    /// An expression that must be true of the arguments; empty: anything goes.
+    pub validation: String,
+    /// What is said where it is not.
+    pub message: String,
     /// The file that it is from; empty if the user gave it in the call.
     pub path: String,
 }
@@ -48,6 +52,8 @@ impl Macros {
             arguments: arguments.split(',').map(|a| a.trim().to_owned()).filter(|a| !a.is_empty()).collect(),
             definition: definition.to_owned(),
             is_eval: false,
+            validation: String::new(),
+            message: String::new(),
             path: String::new(),
         });
         Ok(())

@@ -513,8 +513,15 @@ impl Reader<'_> {
         .into_iter()
         .find_map(|name| loose_time(self.value(&fields, name)?));
         let index = wrapping.index.as_deref().map(places::data_stream).unwrap_or_default().to_owned();
-        let source = wrapping.sourcetype.clone().unwrap_or_default();
-        self.emit(&[("dialect", "unknown"), ("index", &index), ("sourcetype", &source)], &fields, place, time);
+        // A very long text is data, not a kind.
+        let told = |name, wrapped: &Option<String>| {
+            let own = self.value(&fields, name).filter(|value| value.len() <= 128).map(str::to_owned);
+            own.or_else(|| wrapped.clone()).unwrap_or_default()
+        };
+        let (sourcetype, source) = (told(names::SOURCETYPE, &wrapping.sourcetype), told(names::SOURCE, &wrapping.source));
+        let attributes =
+            [("dialect", "unknown"), ("index", index.as_str()), ("sourcetype", &sourcetype), ("source", &source)];
+        self.emit(&attributes, &fields, place, time);
         self.count("unknown");
     }
 }

@@ -31,6 +31,16 @@ pub(super) fn text_of(definition: &str) -> Option<String> {
     })
 }
 
+/// Whether an expression is true, if that can be known. A name is no number: it is what stands where a value was meant.
+pub(super) fn holds(expression: &str) -> Option<bool> {
+    let file = SourceFile::new("validation", expression);
+    let (expr, diagnostics) = parser::expression(&file);
+    if !diagnostics.is_empty() {
+        return Some(false);
+    }
+    truth(&expr?)
+}
+
 fn value(expr: &Expr) -> Option<Known> {
     Some(match &expr.kind {
         ExprKind::Integer(number) => Known::Number(*number as f64),
@@ -66,7 +76,15 @@ fn value(expr: &Expr) -> Option<Known> {
             ("lower", [inner]) => Known::Text(text(inner)?.to_lowercase()),
             ("upper", [inner]) => Known::Text(text(inner)?.to_uppercase()),
             ("isnum", [inner]) => Known::Truth(number(inner).is_some()),
+            ("isint", [inner]) => Known::Truth(number(inner).is_some_and(|number| number.fract() == 0.0)),
             ("isstr", [inner]) => Known::Truth(matches!(value(inner)?, Known::Text(_))),
+            ("len", [inner]) => Known::Number(text(inner)?.chars().count() as f64),
+            ("isnull", [inner]) => Known::Truth(value(inner).is_none()),
+            ("isnotnull", [inner]) => Known::Truth(value(inner).is_some()),
+            ("match", [of, pattern]) => {
+                let translated = crate::syntax::java_regex::translate(&text(pattern)?).ok()?;
+                Known::Truth(regex::Regex::new(&translated.regex.pattern).ok()?.is_match(&text(of)?))
+            }
             _ => return None,
         },
         _ => return None,

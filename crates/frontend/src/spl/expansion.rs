@@ -96,6 +96,9 @@ enum Place {
     Macro(Span),
 }
 
+/// A macro that is called with the wrong number of arguments is looked for with fewer than this.
+const MAX_ARGUMENTS: usize = 16;
+
 struct Expander<'a> {
     knowledge: &'a dyn Knowledge,
     out: String,
@@ -201,7 +204,17 @@ impl Expander<'_> {
             self.unknown(name, arguments.len(), span);
             return;
         };
-        let definition = fill(&found, &arguments);
+        let holds = fill(&found.validation, &found, &arguments);
+        if !holds.trim().is_empty() && constant::holds(&holds) == Some(false) {
+            let message = if found.message.is_empty() { "its arguments are not what it takes" } else { found.message.as_str() };
+            self.diagnostics.push(
+                Diagnostic::error("spl-macro-arguments", format!("the macro `{name}` refuses its arguments: {message}"))
+                    .at(span, "refused by its `validation`")
+                    .with_note(format!("with these arguments that is `{}`", holds.trim())),
+            );
+            return;
+        }
+        let definition = fill(&found.definition, &found, &arguments);
         if found.is_eval {
             match constant::text_of(&definition) {
                 Some(text) => self.expand(&text, Place::Macro(span), depth + 1),
@@ -223,6 +236,18 @@ impl Expander<'_> {
             n => Diagnostic::error("spl-unknown-macro", format!("there is no macro `{name}` of {n} arguments")),
         }
         .at(span, "not defined");
+        let taken: Vec<String> = (0..MAX_ARGUMENTS)
+            .filter(|count| {
+                let unnamed = vec![String::new(); *count];
+                self.knowledge.find_macro(name, *count).or_else(|| builtin(name, &unnamed)).is_some()
+            })
+            .map(|count| count.to_string())
+            .collect();
+        if !taken.is_empty() {
+            let help = format!("`{name}` takes {} argument(s), {arguments} given", taken.join(" or "));
+            self.diagnostics.push(diagnostic.with_help(help));
+            return;
+        }
         let known = self.knowledge.macro_names();
         diagnostic = match closest(name, known.iter().map(String::as_str).filter(|known| *known != name)) {
             Some(meant) => diagnostic.with_help(format!("did you mean `{meant}`?")),
@@ -296,9 +321,10 @@ fn split_arguments(text: &str) -> Vec<String> {
     arguments.into_iter().map(bare).collect()
 }
 
-fn fill(found: &Macro, arguments: &[String]) -> String {
+/// A text of a macro's with the arguments put in.
+fn fill(text: &str, found: &Macro, arguments: &[String]) -> String {
     let pairs = found.arguments.iter().zip(arguments);
-    pairs.fold(found.definition.clone(), |text, (parameter, argument)| {
+    pairs.fold(text.to_owned(), |text, (parameter, argument)| {
         text.replace(&format!("${}$", parameter.trim()), argument)
     })
 }
@@ -308,7 +334,7 @@ fn fill(found: &Macro, arguments: &[String]) -> String {
 /// lets everything through.
 fn builtin(name: &str, arguments: &[String]) -> Option<Macro> {
     let plain =
-        |definition: &str| Some(Macro { arguments: Vec::new(), definition: definition.to_owned(), is_eval: false });
+        |definition: &str| Some(Macro { arguments: Vec::new(), definition: definition.to_owned(), is_eval: false, ..Macro::default() });
     match (name, arguments) {
         ("drop_dm_object_name", [object]) => plain(&format!("rename \"{object}.*\" as \"*\"")),
         ("security_content_ctime", [field]) => {
@@ -363,7 +389,7 @@ mod tests {
 
     fn known(name: &'static str, arguments: &[&str], definition: &str) -> (&'static str, Macro) {
         let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
-        (name, Macro { arguments, definition: definition.to_owned(), is_eval: false })
+        (name, Macro { arguments, definition: definition.to_owned(), is_eval: false, ..Macro::default() })
     }
 
     fn expand(text: &str, knowledge: &dyn Knowledge) -> (String, Expansion, Vec<Diagnostic>) {

@@ -75,7 +75,7 @@ impl Knowledge for NoKnowledge {
 }
 
 /// A macro.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Macro {
     /// The names of its arguments, which stand in the definition as `$name$`.
     pub arguments: Vec<String>,
@@ -83,6 +83,10 @@ pub struct Macro {
     pub definition: String,
     /// Whether the definition is an expression whose text it stands for.
     pub is_eval: bool,
+    /// An expression that must be true of the arguments, which stand in it as in the definition; empty: anything goes.
+    pub validation: String,
+    /// What is said where it is not.
+    pub message: String,
 }
 
 /// A lookup: a table and how rows are sought in it.

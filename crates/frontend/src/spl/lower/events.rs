@@ -165,9 +165,33 @@ impl Lowerer<'_> {
                 self.keep(&mut rows, Condition::Any(measures));
             }
         }
+        if super::stats::is_on(settings, "prestats", false) {
+            return self.before_stats(tstats, rows);
+        }
         let fill = setting(settings, "fillnull_value").map(|value| Value::Text(Arc::clone(&value.text)));
         let grouped = self.grouped(&tstats.stats, &mut rows, fill.as_ref())?;
         self.aggregate(grouped, &mut rows);
+        Ok(rows)
+    }
+
+    /// `prestats=t`: what a `stats` behind it adds up. The events themselves, with their times cut to intervals, yield the
+    /// same.
+    fn before_stats(&mut self, tstats: &Tstats, mut rows: Rows) -> Result<Rows, Said> {
+        if let Some(span) = &tstats.stats.span {
+            let time = super::columns::span_of(self, span, rows.names.get("_time"))?;
+            self.assign(&mut rows, &"_time".into(), time);
+        }
+        let fill = setting(&tstats.stats.settings, "fillnull_value").cloned();
+        for name in &tstats.stats.by {
+            let value = rows.names.get(&name.text);
+            match &fill {
+                Some(fill) => {
+                    let fill = Expr::Literal(Value::Text(Arc::clone(&fill.text)));
+                    self.assign(&mut rows, &name.text, Expr::call(Function::Coalesce, [value, fill]));
+                }
+                None => self.keep(&mut rows, Condition::Holds(not_null(value))),
+            }
+        }
         Ok(rows)
     }
 
@@ -233,7 +257,11 @@ impl Lowerer<'_> {
             let mut diagnostic =
                 Diagnostic::error("spl-unknown-model", format!("there is no data model or data set `{}`", name.text))
                     .at(name.span, "unknown");
-            if let Some(meant) = closest(model, models::models()).filter(|meant| *meant != model) {
+            let meant = match closest(model, models::models()) {
+                Some(meant) if meant != model => Some(meant.to_owned()),
+                _ => closest(&name.text, models::paths().iter().map(String::as_str)).map(str::to_owned),
+            };
+            if let Some(meant) = meant {
                 diagnostic = diagnostic.with_help(format!("did you mean `{meant}`?"));
             }
             return Err(self.report(diagnostic));

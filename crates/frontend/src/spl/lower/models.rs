@@ -149,6 +149,11 @@ pub(super) fn models() -> impl Iterator<Item = &'static str> {
     DATA_SETS.iter().map(|(model, ..)| *model)
 }
 
+/// Every data set, as `Model.DataSet`.
+pub(super) fn paths() -> Vec<String> {
+    DATA_SETS.iter().map(|(model, name, ..)| format!("{model}.{name}")).collect()
+}
+
 /// A model (`Web`) or one of its data sets (`Web.Proxy`, `Change.All_Changes.Account_Management`).
 pub(super) fn find(text: &str) -> Option<Found> {
     let mut parts = text.split('.');

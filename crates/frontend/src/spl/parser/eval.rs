@@ -133,10 +133,11 @@ impl Parser<'_> {
     }
 
     fn membership(&mut self, left: Expr) -> Parsed<Expr> {
-        if !self.eat("(", M) {
+        if !self.peek_is("(", M) {
             return Err(self.expected("`(`"));
         }
-        let items = self.arguments()?;
+        let open = self.bump(M).span;
+        let items = self.arguments(open)?;
         let span = left.span.to(self.last);
         Ok(Expr { kind: ExprKind::In(Box::new(left), items), span })
     }
@@ -249,23 +250,15 @@ impl Parser<'_> {
         if !self.depth.enter() {
             return Err(self.too_deep());
         }
-        let arguments = self.arguments();
+        let arguments = self.arguments(open);
         self.depth.leave();
-        let arguments = match arguments {
-            Ok(arguments) => arguments,
-            Err(failed) => {
-                if self.at_command_end() && self.diagnostics.is_empty() {
-                    return Err(self.unclosed(open));
-                }
-                return Err(failed);
-            }
-        };
+        let arguments = arguments?;
         let span = name.span.to(self.last);
         Ok(Expr { kind: ExprKind::Call(name, arguments), span })
     }
 
     /// Expressions between commas up to a closing bracket, which is read.
-    fn arguments(&mut self) -> Parsed<Vec<Expr>> {
+    fn arguments(&mut self, open: Span) -> Parsed<Vec<Expr>> {
         let mut arguments = Vec::new();
         if self.eat(")", M) {
             return Ok(arguments);
@@ -274,6 +267,9 @@ impl Parser<'_> {
             arguments.push(self.expression()?);
             if self.eat(")", M) {
                 return Ok(arguments);
+            }
+            if self.at_command_end() {
+                return Err(self.unclosed(open));
             }
             if !self.eat(",", M) {
                 return Err(self.expected("`,` or `)`"));
