@@ -115,8 +115,13 @@ impl Names {
     }
 
     fn event_field(&self, name: &str) -> Expr {
-        let prefixed = self.objects.iter().find_map(|object| name.strip_prefix(object.as_ref())?.strip_prefix('.'));
-        let name = prefixed.unwrap_or(name);
+        let mut name = name;
+        // A child's field may bear its parents' names, too: `All_Certificates.SSL.ssl_issuer`.
+        while let Some(rest) =
+            self.objects.iter().find_map(|object| name.strip_prefix(object.as_ref())?.strip_prefix('.'))
+        {
+            name = rest;
+        }
         match self.calculated.iter().find(|(field, _)| field.as_ref() == name) {
             Some((_, value)) => {
                 let field = event_field(name);
