@@ -12,6 +12,7 @@ use support::root;
 const NOTIFY: &str = "examples/bits/rules/bits_notify_program.toml";
 const DOWNLOAD: &str = "examples/bits/rules/bitsadmin_download.yml";
 const TEMP: &str = "crates/lurcher/tests/explain/system_logon_from_temp.toml";
+const CORRELATION: &str = "crates/lurcher/tests/explain/guessed_passwords.yml";
 const SEQUENCE: &str = "crates/lurcher/tests/explain/download_then_start.toml";
 
 /// Runs in the root of the repository, so that paths are the same everywhere.
@@ -62,6 +63,8 @@ fn a_rule_on_its_own_is_told_in_plain_words() {
     insta::assert_snapshot!("rule_elastic", stable(&golden(&[NOTIFY])));
     insta::assert_snapshot!("rule_splunk", stable(&golden(&[DOWNLOAD])));
     insta::assert_snapshot!("rule_sequence", stable(&golden(&[SEQUENCE])));
+    let correlation = explain(&["Guessed Password", "-r", CORRELATION]);
+    insta::assert_snapshot!("rule_correlation", &correlation[..correlation.find("How each kind").unwrap()]);
 }
 
 /// The plan names the kinds of events that mapping packs know. They grow, and no explanation changes by that.

@@ -9,6 +9,7 @@
 //!
 //! Truth comes from the naive evaluator and from running the rule; nothing here decides anything itself.
 
+mod correlation;
 mod event;
 mod rule;
 mod tail;

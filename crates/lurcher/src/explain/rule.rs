@@ -7,7 +7,7 @@ use lurcher_engine::{Compiler, FilterPlan};
 use lurcher_ir::{EntityRole, Rule, RuleBody, Sequence, Sources, Step, Tail};
 use serde_json::{Value as Json, json};
 
-use super::{Around, tree};
+use super::{Around, correlation, tree};
 use crate::why::{self, Kind};
 
 /// So many groups of kinds are shown in a plan.
@@ -56,11 +56,12 @@ pub(super) fn text(rule: &Arc<Rule>, around: &Around<'_>) -> String {
 pub(super) fn heading(rule: &Rule, width: usize) -> String {
     let meta = &rule.meta;
     let mut out = format!("{}\n", why::cut(&meta.name, width));
+    // Sigma is both.
+    let language = if meta.vendor == meta.language { String::new() } else { format!(" {}", meta.language) };
     let _ = writeln!(
         out,
-        "  {} {} · {}, risk {} · {}",
+        "  {}{language} · {}, risk {} · {}",
         meta.vendor,
-        meta.language,
         meta.severity,
         meta.risk_score,
         rule.support.verdict().name()
@@ -135,6 +136,13 @@ fn looks_for(body: &RuleBody, width: usize) -> String {
         Tail::Sample { steps: all, .. } => {
             out.push_str("  These events, in any order, with the same keys:\n");
             steps(all, &filter, &mut out);
+        }
+        Tail::Correlation(correlation) => {
+            for (number, predicate) in body.filters.iter().enumerate() {
+                let _ = writeln!(out, "  Filter {number}: events that have");
+                out.push_str(&tree::wanted(predicate, 4, width));
+            }
+            out.push_str(&correlation::words(correlation, 2, width));
         }
         tail => {
             for (number, predicate) in body.filters.iter().enumerate() {
