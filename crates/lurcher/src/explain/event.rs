@@ -148,7 +148,7 @@ fn not_seen(verdict: &SourceVerdict, holds: bool, around: &Around<'_>) -> String
     let mut out = String::new();
     section(&mut out, "It does not see this event");
     let mut list = |title: &str, words: &[String], none: &str| {
-        let text = if words.is_empty() { none.to_owned() } else { words.join(", ") };
+        let text = if words.is_empty() { none.to_owned() } else { why::listed(words) };
         let wrapped = why::wrapped(&text, 20, around.width);
         let _ = writeln!(out, "  {title:18}{}", wrapped.trim());
     };

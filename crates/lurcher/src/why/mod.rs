@@ -11,4 +11,4 @@ pub(crate) use failing::Failing;
 pub(crate) use kinds::{Kind, event_name};
 pub(crate) use nearest::{Nearest, nearest};
 pub(crate) use other_kind::other_kind;
-pub(crate) use words::{beginning, cut, expression, shown, test, wrapped};
+pub(crate) use words::{beginning, cut, expression, listed, shown, test, wrapped};

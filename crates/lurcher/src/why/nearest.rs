@@ -6,7 +6,7 @@ use lurcher_engine::explain::{self, SourceVerdict};
 use lurcher_ir::Rule;
 use lurcher_schema::{Event, EventBatch, Schemas, Timestamp};
 
-use super::{Failing, event_name};
+use super::{Failing, event_name, listed};
 
 /// So many events are looked at. Of more, the first ones: an explanation need not be the best there is.
 const MOST: usize = 4000;
@@ -20,6 +20,8 @@ pub(crate) enum Nearest {
         verdict: SourceVerdict,
         /// The kinds of the events.
         kinds: BTreeSet<String>,
+        /// The test that the first of them would fail if the rule saw it.
+        failing: Option<Box<Failing>>,
     },
     /// This event came nearest.
     Event {
@@ -51,7 +53,11 @@ pub(crate) fn nearest(
     };
     if (0..body.filters.len()).all(|filter| seen_by(filter).next().is_none()) {
         let kinds = batches.iter().filter(|b| b.rows() > 0).map(|b| event_name(b.shape())).collect();
-        return Some(Nearest::NotSeen { verdict: verdict(0, first), kinds });
+        let event = first.event(0);
+        let explanation = body.filters.first().map(|filter| explain::explain(filter, &event, schemas, now));
+        let decisive = explanation.as_ref().filter(|own| !own.holds).and_then(|own| own.decisive().first().copied());
+        let failing = decisive.map(|decisive| Box::new(Failing::new(&decisive, &event, schemas)));
+        return Some(Nearest::NotSeen { verdict: verdict(0, first), kinds, failing });
     }
     let mut best: Option<(f64, Nearest)> = None;
     for (number, filter) in body.filters.iter().enumerate() {
@@ -84,16 +90,21 @@ impl Nearest {
     /// In lines, without indentation.
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
-            Self::NotSeen { verdict, kinds } => {
+            Self::NotSeen { verdict, kinds, failing } => {
                 let mut lines = vec!["the rule does not see these events:".to_owned()];
-                lines.push(format!("  it names       {}", verdict.wanted.join(", ")));
+                lines.push(format!("  it names       {}", listed(&verdict.wanted)));
                 let belongs = if verdict.belongs.is_empty() {
                     "none that is known".to_owned()
                 } else {
-                    verdict.belongs.join(", ")
+                    listed(&verdict.belongs)
                 };
                 lines.push(format!("  they belong to {belongs}"));
                 lines.push(format!("  they are       {}", kinds.iter().cloned().collect::<Vec<_>>().join(", ")));
+                if let Some(failing) = failing {
+                    lines.push("and if it saw them".to_owned());
+                    lines.push(format!("first failure  {}", failing.headline()));
+                    lines.extend(failing.lines());
+                }
                 lines
             }
             Self::Event { event, filter, failing } => {

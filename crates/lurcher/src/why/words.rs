@@ -113,6 +113,11 @@ pub(crate) fn beginning(text: &str, longest: usize) -> String {
     plain.chars().take(longest.saturating_sub(2)).collect::<String>().trim_end().to_owned() + " …"
 }
 
+/// Names in a row. Those that hold commas themselves, as log sources do, stand between semicolons.
+pub(crate) fn listed(names: &[String]) -> String {
+    names.join(if names.iter().any(|name| name.contains(", ")) { "; " } else { ", " })
+}
+
 /// A paragraph in lines of at most `width` characters, each behind `indent` blanks. Words are not broken.
 pub(crate) fn wrapped(text: &str, indent: usize, width: usize) -> String {
     let mut out = String::new();
