@@ -16,7 +16,7 @@ const EVENTS: &str = r#"{"_time":"2024-03-01T10:00:00Z","sourcetype":"shop:acces
 "#;
 
 fn detection(name: &str, search: &str) -> String {
-    let id = name.bytes().map(|b| format!("{b:02x}")).collect::<String>();
+    let id = name.bytes().map(|b| format!("{b:02x}")).collect::<Vec<_>>().concat();
     format!("name: {name}\nid: {id}\nversion: 1\ntype: Hunting\ndescription: d\nsearch: '{}'\ntags: {{risk_score: 10}}\n", search.replace('\'', "''"))
 }
 
