@@ -21,7 +21,8 @@ pub(crate) fn toml(file: &Arc<SourceFile>) -> Result<Node, Box<Diagnostic>> {
         Err(error) => {
             let span = error.span().map_or(Span::default(), |range| Span::new(range.start, range.end));
             let fault = Diagnostic::error("rule-toml", "the file is no valid TOML");
-            Err(Box::new(fault.in_file(file).at(span, error.message())))
+            let help = "texts stand in quotes: '…' as they are, \"…\" with escapes";
+            Err(Box::new(fault.in_file(file).at(span, error.message()).with_help(help)))
         }
     }
 }
@@ -78,7 +79,8 @@ pub(crate) fn json(file: &Arc<SourceFile>) -> (Vec<Node>, Vec<Diagnostic>) {
                 diagnostics.push(
                     Diagnostic::error("rule-json", "the line is no valid JSON")
                         .in_file(file)
-                        .at(Span::new(at, at), error.to_string()),
+                        .at(Span::new(at, at), error.to_string())
+                        .with_help("an export holds one JSON object a line"),
                 );
             }
         }

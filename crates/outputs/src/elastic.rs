@@ -314,7 +314,7 @@ fn reason(alert: &Alert, source: &Map<String, Json>) -> String {
     let whole = Json::Object(source.clone());
     let text = |path: &str| {
         // A row's columns have their names in one piece.
-        let value = whole.pointer(path).or_else(|| source.get(&path[1..].replace('/', ".")))?;
+        let value = whole.pointer(path).or_else(|| source.get(&path.trim_start_matches('/').replace('/', ".")))?;
         let single = value.as_array().and_then(|list| list.first()).unwrap_or(value);
         single.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
     };

@@ -28,6 +28,9 @@ pub(crate) struct IndicatorQuery {
     filters: Vec<Node>,
 }
 
+/// How many fields new terms may have.
+const MOST_TERMS: usize = 3;
+
 /// What a rule's type makes of the events of its query.
 #[derive(Debug)]
 pub(crate) struct Detection {
@@ -80,6 +83,11 @@ fn new_terms(draft: &mut Draft, rule: &Node) -> Option<Detection> {
     names.retain(|name| !name.is_empty());
     if names.is_empty() {
         draft.require("new_terms field", false, rule);
+        return None;
+    }
+    if names.len() > MOST_TERMS {
+        let message = format!("{} fields are too many for new terms", names.len());
+        draft.fault(inner.unwrap_or(rule), message, format!("state {MOST_TERMS} at most"));
         return None;
     }
     let nested = inner.and_then(|inner| inner.items("history_window_start").first().cloned());
@@ -197,7 +205,7 @@ fn suppression(draft: &mut Draft, kind: &str, rule: &Node) -> Option<Suppression
         let written = format!("{}{}", duration_node.number("value").unwrap_or(0.0) as u64, duration_node.text("unit"));
         let period = duration(&written).filter(|period| *period > Duration::ZERO);
         if period.is_none() {
-            draft.warn(
+            draft.fault(
                 duration_node,
                 "the duration cannot be read",
                 "write { value = 5, unit = \"h\" }; units s, m, h",

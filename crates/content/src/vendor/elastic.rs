@@ -115,6 +115,7 @@ pub(crate) fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
     draft.require("name", named, rule);
     let identified = !draft.meta.id.is_empty();
     draft.require("rule_id", identified, rule);
+    words(&mut draft, rule);
     without_query(&mut draft, &kind, rule);
     beyond_the_query(&mut draft, rule);
     detection::read(&mut draft, &kind, rule);
@@ -124,6 +125,25 @@ pub(crate) fn draft(file: &Arc<SourceFile>, rule: &Node) -> Draft {
         draft.meta.schedule.overflow = Overflow::KeepLatest;
     }
     draft
+}
+
+/// Words that must be known: the type, the language, the interval.
+fn words(draft: &mut Draft, rule: &Node) {
+    const TYPES: [&str; 8] =
+        ["query", "saved_query", "eql", "esql", "threshold", "new_terms", "threat_match", "machine_learning"];
+    const LANGUAGES: [&str; 4] = ["kuery", "lucene", "eql", "esql"];
+    for (field, known) in [("type", &TYPES[..]), ("language", &LANGUAGES[..])] {
+        let stated = rule.text(field);
+        if let Some(node) = rule.get(field).filter(|_| !known.contains(&stated.as_str())) {
+            let message = format!("there is no {field} of rules called `{stated}`");
+            draft.fault(node, message, format!("one of {}", known.join(", ")));
+        }
+    }
+    draft.require("type", rule.get("type").is_some(), rule);
+    let interval = rule.text("interval");
+    if let Some(node) = rule.get("interval").filter(|_| duration(&interval).is_none_or(|interval| interval.is_zero())) {
+        draft.fault(node, format!("`{interval}` is no interval"), "write a number and a unit: 30s, 5m, 1h");
+    }
 }
 
 /// What a rule without a query is: a rule of a model, one whose query lies elsewhere, one of filters only, or a fault.

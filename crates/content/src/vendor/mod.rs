@@ -72,7 +72,10 @@ impl Draft {
         if !present {
             let message = format!("the rule has no {what}");
             self.diagnostics.push(
-                Diagnostic::error("rule-field-missing", message).in_file(&self.file).at(head(at, &self.file), ""),
+                Diagnostic::error("rule-field-missing", message)
+                    .in_file(&self.file)
+                    .at(head(at, &self.file), "")
+                    .with_help(format!("add `{what}`")),
             );
         }
     }

@@ -29,9 +29,10 @@ pub(crate) enum DateError {
 pub(crate) fn parse(text: &str, now: Option<Timestamp>) -> Result<Moments, DateError> {
     let text = text.trim();
     if let Some(math) = text.strip_prefix("now") {
-        let now = now.ok_or(DateError::NoClock)?;
-        let now = jiff::Timestamp::from_microsecond(now.0).map_err(|_| DateError::Malformed)?;
-        return calculate(now.to_zoned(TimeZone::UTC).datetime(), None, math);
+        // What cannot be read at all is no matter of the time.
+        let moment = jiff::Timestamp::from_microsecond(now.map_or(0, |now| now.0)).map_err(|_| DateError::Malformed)?;
+        let found = calculate(moment.to_zoned(TimeZone::UTC).datetime(), None, math)?;
+        return now.map(|_| found).ok_or(DateError::NoClock);
     }
     let (date, math) = text.split_once("||").unwrap_or((text, ""));
     let (start, precision) = date_of(date).ok_or(DateError::Malformed)?;

@@ -150,7 +150,13 @@ impl Checker<'_> {
             (Kind::Date, literal) => matches!(literal, Literal::Int(_)),
             (Kind::Ip, _) => false,
         };
-        if !fits {
+        if let (Kind::Date, false, Literal::Text(text)) = (kind, fits, literal)
+            && (text.trim_start().starts_with("now") || text.contains("||"))
+        {
+            let message = format!("\"{text}\" is no date math");
+            let error = Diagnostic::error("eql-date", message).at(constant.span, "cannot be read");
+            self.report(error, "write `now`, or a date and `||`, then steps such as `-1d`, `+2h`, `/M`");
+        } else if !fits {
             let found = kind.described();
             let message = format!("`{path}` is mapped as {found}, and this is none");
             let warning = Diagnostic::warning("eql-type", message).at(constant.span, format!("not {found}"));
