@@ -241,9 +241,9 @@ impl Lowerer<'_> {
             Some(moment) => {
                 let moment = Expr::Literal(Value::Float(moment));
                 Condition::Holds(if begins {
-                    Expr::call(Function::LessOrEqual, [moment, time])
+                    any_value(Function::LessOrEqual, [moment, time])
                 } else {
-                    Expr::call(Function::Less, [time, moment])
+                    any_value(Function::Less, [time, moment])
                 })
             }
             // Nothing on disk is later than now, and the beginning of time is before all.
