@@ -518,7 +518,8 @@ impl Reader<'_> {
             let own = self.value(&fields, name).filter(|value| value.len() <= 128).map(str::to_owned);
             own.or_else(|| wrapped.clone()).unwrap_or_default()
         };
-        let (sourcetype, source) = (told(names::SOURCETYPE, &wrapping.sourcetype), told(names::SOURCE, &wrapping.source));
+        let (sourcetype, source) =
+            (told(names::SOURCETYPE, &wrapping.sourcetype), told(names::SOURCE, &wrapping.source));
         let attributes =
             [("dialect", "unknown"), ("index", index.as_str()), ("sourcetype", &sourcetype), ("source", &source)];
         self.emit(&attributes, &fields, place, time);

@@ -206,11 +206,15 @@ impl Expander<'_> {
         };
         let holds = fill(&found.validation, &found, &arguments);
         if !holds.trim().is_empty() && constant::holds(&holds) == Some(false) {
-            let message = if found.message.is_empty() { "its arguments are not what it takes" } else { found.message.as_str() };
+            let message =
+                if found.message.is_empty() { "its arguments are not what it takes" } else { found.message.as_str() };
             self.diagnostics.push(
-                Diagnostic::error("spl-macro-arguments", format!("the macro `{name}` refuses its arguments: {message}"))
-                    .at(span, "refused by its `validation`")
-                    .with_note(format!("with these arguments that is `{}`", holds.trim())),
+                Diagnostic::error(
+                    "spl-macro-arguments",
+                    format!("the macro `{name}` refuses its arguments: {message}"),
+                )
+                .at(span, "refused by its `validation`")
+                .with_note(format!("with these arguments that is `{}`", holds.trim())),
             );
             return;
         }
@@ -324,17 +328,17 @@ fn split_arguments(text: &str) -> Vec<String> {
 /// A text of a macro's with the arguments put in.
 fn fill(text: &str, found: &Macro, arguments: &[String]) -> String {
     let pairs = found.arguments.iter().zip(arguments);
-    pairs.fold(text.to_owned(), |text, (parameter, argument)| {
-        text.replace(&format!("${}$", parameter.trim()), argument)
-    })
+    pairs
+        .fold(text.to_owned(), |text, (parameter, argument)| text.replace(&format!("${}$", parameter.trim()), argument))
 }
 
 /// What the macros mean that Splunk's content takes for granted and does not bring along: those of the Common
 /// Information Model's app, of Enterprise Security, and those that its build generates. A rule's filter (`…_filter`)
 /// lets everything through.
 fn builtin(name: &str, arguments: &[String]) -> Option<Macro> {
-    let plain =
-        |definition: &str| Some(Macro { arguments: Vec::new(), definition: definition.to_owned(), is_eval: false, ..Macro::default() });
+    let plain = |definition: &str| {
+        Some(Macro { arguments: Vec::new(), definition: definition.to_owned(), is_eval: false, ..Macro::default() })
+    };
     match (name, arguments) {
         ("drop_dm_object_name", [object]) => plain(&format!("rename \"{object}.*\" as \"*\"")),
         ("security_content_ctime", [field]) => {
