@@ -46,6 +46,7 @@ fn a_rule_that_needs_one_of_several_sources_is_told_of_the_one_that_is_near() {
     let (_, text) = doctor(&[&folder.path().join("monday.xml").to_string_lossy(), "-r", &rule.to_string_lossy()]);
     assert!(text.starts_with("No Sysmon: 1 of 1 rule needs it"), "{text}");
     assert!(text.contains("would do as well: crowdstrike_fdr for 1"), "{text}");
+    assert!(text.contains("no rule reads "), "{text}");
 }
 
 #[test]

@@ -35,8 +35,8 @@ pub(super) struct Findings {
     pub(super) lacks: Vec<Lack>,
     /// For each shape of the survey, how many rules look at it.
     pub(super) looked_at: Vec<usize>,
-    /// For each shape of the survey, how many of its raw fields some rule reads.
-    pub(super) fields_read: Vec<usize>,
+    /// For each shape of the survey, those of its raw fields that no rule reads, in order.
+    pub(super) unread: Vec<Vec<Arc<str>>>,
 }
 
 /// Something that rules need and the data lacks.
@@ -91,7 +91,9 @@ impl Findings {
             let live = survey.rules.live(&shape.shape);
             findings.looked_at.push(live.iter().map(|(rule, _)| rule).collect::<HashSet<_>>().len());
             let read = survey.rules.raw_fields(&shape.shape);
-            findings.fields_read.push(read.iter().filter(|name| shape.raw.contains(*name)).count());
+            let mut unread: Vec<Arc<str>> = shape.raw.iter().filter(|name| !read.contains(*name)).cloned().collect();
+            unread.sort_unstable();
+            findings.unread.push(unread);
             live_in.extend(live.into_iter().map(|(rule, filter)| (rule, filter, number)));
             for pair in survey.rules.routed(&shape.shape) {
                 seen_in.entry(pair).or_default().push(number);

@@ -16,6 +16,8 @@ const LACKS: usize = 10;
 const EXAMPLES: usize = 3;
 /// So many kinds of events are named.
 const KINDS: usize = 6;
+/// Where the fields that no rule reads stand: below the kind.
+const UNREAD: usize = 33;
 /// So many kinds of events are listed unless all are asked for.
 const SHAPES: usize = 15;
 
@@ -53,7 +55,7 @@ pub(super) fn text(findings: &Findings, survey: &Survey, width: usize, verbose: 
             let _ = writeln!(out, "  … and {} more (--verbose names all)", count(more as u64, "thing"));
         }
     }
-    out.push_str(&here(findings, survey, verbose));
+    out.push_str(&here(findings, survey, width, verbose));
     out.push_str(&advice(findings, width));
     out
 }
@@ -135,17 +137,25 @@ fn times(survey: &Survey, width: usize) -> String {
 }
 
 /// The kinds of events that are here, and how many rules look at each.
-fn here(findings: &Findings, survey: &Survey, verbose: bool) -> String {
+fn here(findings: &Findings, survey: &Survey, width: usize, verbose: bool) -> String {
     let mut out = String::from("\nWhat is here\n");
     let _ = writeln!(out, "{:>10} {:>7} {:>12}  kind", "events", "rules", "fields read");
     let shown = if verbose { survey.shapes.len() } else { SHAPES };
     for (number, shape) in survey.shapes.iter().take(shown).enumerate() {
-        let fields = format!("{} of {}", findings.fields_read[number], shape.raw.len());
+        let unread = &findings.unread[number];
+        let fields = format!("{} of {}", shape.raw.len() - unread.len(), shape.raw.len());
         let rules = match findings.looked_at[number] {
             0 => "none".to_owned(),
             rules => rules.to_string(),
         };
         let _ = writeln!(out, "{:>10} {rules:>7} {fields:>12}  {}", shape.events, shape.kind);
+        if !unread.is_empty() {
+            let most = if verbose { unread.len() } else { KINDS };
+            let more = unread.len().saturating_sub(most);
+            let and = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let text = format!("no rule reads {}{and}", unread[..unread.len() - more].join(", "));
+            out.push_str(&why::wrapped(&text, UNREAD, width));
+        }
     }
     let more = survey.shapes.len().saturating_sub(shown);
     if more > 0 {
@@ -212,7 +222,8 @@ pub(super) fn json(findings: &Findings, survey: &Survey) -> Json {
                 "last": shape.last.map(|time| time.to_string()),
                 "rules": findings.looked_at[number],
                 "raw_fields": shape.raw.len(),
-                "raw_fields_read": findings.fields_read[number],
+                "raw_fields_read": shape.raw.len() - findings.unread[number].len(),
+                "raw_fields_unread": findings.unread[number].iter().map(AsRef::as_ref).collect::<Vec<&str>>(),
             })
         })
         .collect();
