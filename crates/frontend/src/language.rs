@@ -35,6 +35,8 @@ pub enum Language {
 pub struct Options {
     /// The field that EQL's word before `where` is compared with; `None`: `event.category`.
     pub category_field: Option<String>,
+    /// At most so many of EQL's samples for one set of join keys; `None`: one.
+    pub samples_per_key: Option<usize>,
     /// What `now` means where a query is brought to the IR. Without it, an EQL query that says `now` cannot run.
     pub now: Option<Timestamp>,
     /// The query was typed to be answered, not published as a rule: it needs no sink for its findings.
@@ -95,6 +97,7 @@ impl Language {
             Self::Eql => {
                 let mut own = eql::Options { now: options.now, ..eql::Options::default() };
                 own.category_field = options.category_field.clone().unwrap_or(own.category_field);
+                own.samples_per_key = options.samples_per_key.unwrap_or(own.samples_per_key);
                 eql::lower(file, &own, schemas)
             }
             Self::Spl2 => {

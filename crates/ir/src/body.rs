@@ -23,12 +23,14 @@ pub enum Tail {
     },
     /// Events in order of time.
     Sequence(Sequence),
-    /// Events in any order: for each key under which every step has a distinct event, one match of one event per
-    /// step (the earliest that can be assigned). Steps and keys as in [`Sequence`].
+    /// Events in any order: for each key under which every step has a distinct event, matches of one event per step
+    /// (the first in the input that can be assigned), in order of the keys. Steps and keys as in [`Sequence`].
     Sample {
         /// At least two.
         steps: Vec<Step>,
-        /// Which matches are kept, in order of the time of their first event.
+        /// At most so many matches a key, at least one. They differ in one event or more.
+        per_key: usize,
+        /// Which matches are kept, in order of their keys.
         limits: Vec<Limit>,
     },
     /// Events that lie close in time.
@@ -90,7 +92,7 @@ pub struct Sequence {
     pub until: Option<Step>,
     /// The longest time from first to last event.
     pub max_span: Option<Duration>,
-    /// Which matches are kept, in order of the time of their first event.
+    /// Which matches are kept, in order of the time of their last event.
     pub limits: Vec<Limit>,
 }
 

@@ -257,8 +257,11 @@ impl Display for Tail {
                 limits(f, kept)
             }
             Self::Sequence(sequence) => write!(f, "{sequence}"),
-            Self::Sample { steps, limits: kept } => {
-                writeln!(f, "sample")?;
+            Self::Sample { steps, per_key, limits: kept } => {
+                match per_key {
+                    1 => writeln!(f, "sample")?,
+                    most => writeln!(f, "sample, {most} a key")?,
+                }
                 steps.iter().try_for_each(|step| writeln!(f, "  {step}"))?;
                 limits(f, kept)
             }

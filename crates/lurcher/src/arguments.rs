@@ -1,6 +1,6 @@
 //! The command line as typed. What a flag means is said once, here; `--help` and the README both come from it.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -137,6 +137,9 @@ pub(crate) struct Query {
     /// The field that orders events of the same time.
     #[arg(long, value_name = "FIELD")]
     pub(crate) tiebreaker: Option<String>,
+    /// At most so many of EQL's samples for one set of join keys.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) max_samples_per_key: NonZeroUsize,
     /// How to write the result.
     #[arg(long, value_enum, default_value_t = QueryFormat::Table)]
     pub(crate) format: QueryFormat,

@@ -82,6 +82,7 @@ fn rule(
     })?;
     let options = Options {
         category_field: Some(arguments.category_field.clone()),
+        samples_per_key: Some(arguments.max_samples_per_key.get()),
         now: Some(hunt::now()),
         ad_hoc: true,
         tables,

@@ -252,7 +252,7 @@ fn lines(answers: &[Answer], write: impl Fn(&mut Vec<u8>, &[Answer])) -> String 
 #[test]
 fn answers_are_events_sequences_or_rows() {
     let single = Tail::Events { limits: vec![Limit::Head(1)] };
-    let sample = Tail::Sample { steps: Vec::new(), limits: Vec::new() };
+    let sample = Tail::Sample { steps: Vec::new(), per_key: 1, limits: Vec::new() };
     let mut row = Object::default();
     row.insert("host", Value::text("PC-7"));
     row.insert("count", Value::Int(2));

@@ -118,16 +118,16 @@ pub(crate) fn compare_keys(a: &[Value], b: &[Value]) -> Ordering {
 pub struct Completed<E> {
     /// The join keys.
     pub key: KeyTuple,
-    /// Where its first event stands: matches are ordered by it.
-    pub first: Place,
+    /// Where its last event stands: matches are ordered by it.
+    pub last: Place,
     /// Its events, one per step; `None` for a step that must be missing.
     pub events: Vec<Option<E>>,
 }
 
 impl<E> Completed<E> {
-    /// The order of matches: by their first event, then by their keys.
+    /// The order of matches: by their last event, then by their keys.
     pub fn compare(&self, other: &Self) -> Ordering {
-        self.first.cmp(&other.first).then_with(|| compare_keys(&self.key, &other.key))
+        self.last.cmp(&other.last).then_with(|| compare_keys(&self.key, &other.key))
     }
 }
 
@@ -285,7 +285,7 @@ impl Layout {
             tiebreaker: Value::Null,
             reference: EventRef { origin: lurcher_schema::Origin::new(""), ordinal: 0, record: 0 },
         };
-        let first = partial.events.first().map_or_else(nowhere, |(place, _)| place.clone());
+        let last = partial.events.last().map_or_else(nowhere, |(place, _)| place.clone());
         let mut present = partial.events.into_iter();
         let events = self
             .roles
@@ -295,7 +295,7 @@ impl Layout {
                 Role::Missing(_) => None,
             })
             .collect();
-        Completed { key: Arc::clone(key), first, events }
+        Completed { key: Arc::clone(key), last, events }
     }
 }
 

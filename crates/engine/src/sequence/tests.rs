@@ -185,7 +185,7 @@ fn by_the_book(sequence: &Sequence, hits: &[StepHit<usize>]) -> Vec<String> {
         if stage + 1 == positive.len() { done.push(extended) } else { partial[stage].push(extended) }
     }
     done.retain(|events| nothing_is_missing_in_vain(sequence, &positive, hits, span, events));
-    let mut done: Vec<_> = done.into_iter().map(|events| (events[0].place.clone(), events)).collect();
+    let mut done: Vec<_> = done.into_iter().map(|events| (events[events.len() - 1].place.clone(), events)).collect();
     done.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| compare_keys(&a.1[0].key, &b.1[0].key)));
     let text = |events: &[StepHit<usize>]| {
         let found = |step| events.iter().find(|hit| hit.step == step).map(|hit| hit.event);

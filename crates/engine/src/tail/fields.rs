@@ -168,10 +168,11 @@ impl Fields {
     }
 }
 
-/// Reads a time: RFC 3339 text, or a number of milliseconds since 1970; of several values the first.
+/// Reads a time as Elasticsearch's date fields do: RFC 3339 text, or milliseconds since 1970 as a number or as text; of
+/// several values the first.
 pub(crate) fn read_time(value: &Value) -> Option<Timestamp> {
     match value.elements().next()? {
-        Value::Text(text) => Timestamp::parse(text),
+        Value::Text(text) => Timestamp::parse(text).or_else(|| text.trim().parse().ok().map(Timestamp::from_millis)),
         Value::Int(millis) => Some(Timestamp::from_millis(*millis)),
         Value::Float(millis) => Some(Timestamp::from_seconds(millis / 1000.0)),
         _ => None,

@@ -49,6 +49,7 @@ pub(super) enum Kind {
     },
     Sample {
         steps: Vec<Step>,
+        per_key: usize,
         limits: Vec<Limit>,
         hits: StepHits,
     },
@@ -117,9 +118,12 @@ impl RuleTail {
             None => Kind::Nothing,
             Some(Tail::Events { limits }) => Kind::Events { limits: limits.clone(), hits: Vec::new() },
             Some(Tail::Sequence(sequence)) => Kind::Sequence { sequence: sequence.clone(), hits: StepHits::default() },
-            Some(Tail::Sample { steps, limits }) => {
-                Kind::Sample { steps: steps.clone(), limits: limits.clone(), hits: StepHits::default() }
-            }
+            Some(Tail::Sample { steps, per_key, limits }) => Kind::Sample {
+                steps: steps.clone(),
+                per_key: *per_key,
+                limits: limits.clone(),
+                hits: StepHits::default(),
+            },
             Some(Tail::Correlation(correlation)) => {
                 Kind::Correlation { correlation: correlation.clone(), hits: Vec::new(), keys: FxHashSet::default() }
             }
@@ -160,11 +164,14 @@ impl RuleTail {
             Kind::Sequence { sequence, hits } => {
                 let until = sequence.until.iter().map(|step| (sequence.steps.len(), step, false));
                 let steps = sequence.steps.iter().enumerate().map(|(number, step)| (number, step, !step.missing));
-                hits.take(filter, steps.chain(until), &self.order, hand, &mut taken);
+                hits.take(filter, steps.chain(until), |hand| self.order.place(hand), hand, &mut taken);
             }
             Kind::Sample { steps, hits, .. } => {
                 let steps = steps.iter().enumerate().map(|(number, step)| (number, step, true));
-                hits.take(filter, steps, &self.order, hand, &mut taken);
+                // On a virtual clock an event lies in a run's window or it does not; else samples know no time.
+                let timeless = self.arrivals.is_none();
+                let place = |hand: &mut Hand<'_>| self.order.place(hand).or_else(|| timeless.then(|| undated(hand)));
+                hits.take(filter, steps, place, hand, &mut taken);
             }
             Kind::Correlation { correlation, hits, keys } => {
                 take_correlated(correlation, filter, (hits, keys), &self.order, hand, &mut taken);
@@ -253,8 +260,8 @@ impl RuleTail {
                 hits.hits.sort_by(|a, b| compare_hits(sequence.steps.len(), a, b));
                 Finished { matches: sequences(&sequence, hits.hits.into_iter()), ..Finished::default() }
             }
-            Kind::Sample { steps, limits, hits } => {
-                Finished { matches: samples(&steps, &limits, hits.hits.into_iter()), ..Finished::default() }
+            Kind::Sample { steps, per_key, limits, hits } => {
+                Finished { matches: samples((&steps, per_key), &limits, hits.hits.into_iter()), ..Finished::default() }
             }
             Kind::Correlation { correlation, hits, .. } => {
                 Finished { matches: correlations(&correlation, hits), ..Finished::default() }
@@ -279,28 +286,32 @@ pub(super) fn sequences(sequence: &Sequence, hits: impl Iterator<Item = StepHit<
     let mut completed: Vec<_> = hits.flat_map(|hit| automaton.push(hit)).collect();
     completed.extend(automaton.finish());
     completed.sort_by(Completed::compare);
-    joined(completed, &sequence.limits)
+    let found = completed.into_iter().map(|found| (found.key, found.events.into_iter().map(Option::flatten).collect()));
+    joined(found.collect(), &sequence.limits)
 }
 
-/// The samples among hits.
+/// The samples among hits, so many a key.
 pub(super) fn samples(
-    steps: &[Step],
+    (steps, per_key): (&[Step], usize),
     limits: &[Limit],
     hits: impl Iterator<Item = StepHit<Option<EventId>>>,
 ) -> Vec<RawMatch> {
-    let mut sampler = Sampler::new(steps.len());
+    let mut sampler = Sampler::new(steps.len(), per_key);
     hits.for_each(|hit| sampler.push(hit));
-    joined(sampler.finish(), limits)
+    let found = sampler.finish().into_iter().map(|sample| (sample.key, sample.events));
+    joined(found.collect(), limits)
 }
 
-fn joined(mut completed: Vec<Completed<Option<EventId>>>, limits: &[Limit]) -> Vec<RawMatch> {
-    apply_limits(&mut completed, limits);
-    let matches = completed.into_iter().map(|found| RawMatch {
-        events: found.events.into_iter().map(Option::flatten).collect(),
-        join_keys: found.key.to_vec(),
-        ..RawMatch::default()
-    });
+fn joined(mut found: Vec<(KeyTuple, Vec<Option<EventId>>)>, limits: &[Limit]) -> Vec<RawMatch> {
+    apply_limits(&mut found, limits);
+    let matches =
+        found.into_iter().map(|(key, events)| RawMatch { events, join_keys: key.to_vec(), ..RawMatch::default() });
     matches.collect()
+}
+
+/// The place of an event without a time, where time does not count.
+fn undated(hand: &Hand<'_>) -> Place {
+    Place { time: Timestamp(0), tiebreaker: Value::Null, reference: hand.reference() }
 }
 
 /// The correlations among hits.
@@ -416,7 +427,7 @@ impl StepHits {
         &mut self,
         filter: usize,
         steps: impl Iterator<Item = (usize, &'s Step, bool)>,
-        order: &OrderFields,
+        order: impl Fn(&mut Hand<'_>) -> Option<Place>,
         hand: &mut Hand<'_>,
         taken: &mut Taken,
     ) {
@@ -427,7 +438,7 @@ impl StepHits {
                 continue;
             }
             if place.is_none() {
-                place = order.place(hand);
+                place = order(hand);
             }
             let Some(place) = &place else {
                 taken.undated += 1;

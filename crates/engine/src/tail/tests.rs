@@ -126,7 +126,7 @@ fn each_value_of_a_key_field_is_a_key() {
         event(2, &[1], &[("u", "y")]),
         event(3, &[1], &[("u", r#"["x","z"]"#)]),
     ];
-    assert_eq!(run(Tail::Sequence(sequence(steps)), &events), [r#"f#0 f#2 ["x"]"#, r#"f#0 f#1 ["y"]"#]);
+    assert_eq!(run(Tail::Sequence(sequence(steps)), &events), [r#"f#0 f#1 ["y"]"#, r#"f#0 f#2 ["x"]"#]);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn limits_keep_the_first_or_last_in_order_of_time() {
 #[test]
 fn a_sample_takes_one_event_for_each_step() {
     let steps = vec![step(0, &[("u", false)]), step(1, &[("u", false)])];
-    let tail = Tail::Sample { steps, limits: Vec::new() };
+    let tail = Tail::Sample { steps, per_key: 1, limits: Vec::new() };
     let events = [event(2, &[1], &[("u", "x")]), event(5, &[0, 1], &[("u", "x")]), event(7, &[0], &[("u", "y")])];
     assert_eq!(run(tail, &events), [r#"f#1 f#0 ["x"]"#]);
 }
@@ -259,7 +259,7 @@ proptest! {
         let key = [("u", false)];
         let steps = vec![step(0, &key), step(1, &key), step(2, &key)];
         let tail = || if sample {
-            Tail::Sample { steps: steps.clone(), limits: Vec::new() }
+            Tail::Sample { steps: steps.clone(), per_key: 1, limits: Vec::new() }
         } else {
             Tail::Sequence(sequence(steps.clone()))
         };

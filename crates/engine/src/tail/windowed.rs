@@ -92,10 +92,10 @@ impl RuleTail {
                 let hits = hits.filter(|hit| arrived(Some(&hit.place.reference))).cloned();
                 found.append(&mut sequences(sequence, hits));
             }
-            Kind::Sample { steps, limits, hits } => {
+            Kind::Sample { steps, per_key, limits, hits } => {
                 let hits = slice(&hits.hits, window, |hit| Some(hit.place.time)).iter();
                 let hits = hits.filter(|hit| arrived(Some(&hit.place.reference))).cloned();
-                found.append(&mut samples(steps, limits, hits));
+                found.append(&mut samples((steps, *per_key), limits, hits));
             }
             Kind::Correlation { correlation, hits, .. } => {
                 let hits = slice(hits, window, |hit| Some(hit.place.time)).iter();

@@ -12,7 +12,8 @@
 use std::sync::Arc;
 
 use lurcher_ir::{
-    Case, Expr, FieldRef, Function, Network, Predicate, Quantifier, SupportReason, Test, Verdict, Wildcard,
+    AddressFunction, Case, Expr, FieldRef, Function, Network, Predicate, Quantifier, SupportReason, Test, Verdict,
+    Wildcard,
 };
 use lurcher_schema::{FieldType, Schemas, Value};
 
@@ -118,9 +119,9 @@ impl Conditions<'_> {
         let (operator, subject, value) = match (constant(left), constant(right)) {
             (None, Some(value)) => (operator, left, value),
             (Some(value), None) => (operator.mirrored(), right, value),
-            _ if operator == Comparison::NotEqual => {
-                let equal = Expr::call(Function::Equal(Case::Sensitive), [self.expr(left), self.expr(right)]);
-                return Truth::known(any_value(equal).negate());
+            _ if matches!(operator, Comparison::Equal | Comparison::NotEqual) => {
+                let equal = self.equal(left, right);
+                return Truth::known(if operator == Comparison::Equal { equal } else { equal.negate() });
             }
             _ => return self.holds(node),
         };
@@ -137,8 +138,9 @@ impl Conditions<'_> {
         }
         if let Some(typed) = self.typed(subject) {
             if typed.kind == FieldType::Version && !matches!(operator, Comparison::Equal | Comparison::NotEqual) {
-                let message = "versions are put in order as text, not part by part";
-                self.reason(Verdict::Approximate, "eql-version-order", message, node);
+                let key = |version| Expr::call(Function::Address(AddressFunction::VersionKey), [version]);
+                let (own, other) = (Expr::Field(typed.field), Expr::Literal(Value::text(value.to_string())));
+                return Truth::known(any_value(comparison(operator, key(own), key(other))));
             }
             let test = leaf::compare(&typed, operator, &value, self.options.now);
             return self.dated(test, node);
@@ -152,6 +154,23 @@ impl Conditions<'_> {
             comparison(if operator == Comparison::NotEqual { Comparison::Equal } else { operator }, subject, value);
         let positive = any_value(positive);
         Truth::known(if operator == Comparison::NotEqual { positive.negate() } else { positive })
+    }
+
+    /// Whether two expressions are equal. `?a == ?b` only runs in Elasticsearch where one of the fields is not mapped;
+    /// it then stands for null, and asks whether the other is missing.
+    fn equal(&mut self, left: &Node, right: &Node) -> Predicate {
+        let equal = any_value(comparison(Comparison::Equal, self.expr(left), self.expr(right)));
+        let field = |node: &Node| match &node.kind {
+            NodeKind::Field { path, optional, .. } => Some((self.field(path), *optional)),
+            _ => None,
+        };
+        match (field(left), field(right)) {
+            (Some((left, one)), Some((right, other))) if one || other => {
+                let missing = [left, right].map(|field| Predicate::test(field, Test::Exists).negate());
+                Predicate::any([equal, Predicate::all(missing)])
+            }
+            _ => equal,
+        }
     }
 
     fn compare_with_null(&mut self, operator: Comparison, subject: &Node) -> Truth {
@@ -396,14 +415,20 @@ impl Conditions<'_> {
             Id::Length => Function::LengthUtf16,
             Id::Number => Function::ToNumber,
             Id::String => Function::ToText,
-            Id::Substring => {
-                // A null end is the same as none.
-                let open = arguments.get(2).and_then(constant).is_some_and(|v| v.is_null());
-                taken = if open { 2 } else { taken };
-                Function::Slice
-            }
+            Id::Substring => Function::Slice,
         };
-        Expr::Call(function, arguments.iter().take(taken).map(|a| self.expr(a)).collect())
+        // A null that may be left out is left out: the last by its absence, the start of `substring` as the first place.
+        let null = |at: usize| arguments.get(at).and_then(constant).is_some_and(|value| value.is_null());
+        while taken > spec.id.needed() && null(taken - 1) {
+            taken -= 1;
+        }
+        let mut values: Vec<Expr> = arguments.iter().take(taken).map(|a| self.expr(a)).collect();
+        if spec.id == Id::Substring && (taken < 2 || null(1)) {
+            values.truncate(1);
+            values.push(Expr::Literal(Value::Int(0)));
+            values.extend(arguments.get(2..taken).unwrap_or_default().iter().map(|a| self.expr(a)));
+        }
+        Expr::Call(function, values)
     }
 }
 
@@ -488,8 +513,7 @@ fn constant(node: &Node) -> Option<Value> {
         NodeKind::Call { name, insensitive, arguments, .. } => {
             let spec = functions::find(name)?;
             let values: Vec<Option<Value>> = arguments.iter().map(constant).collect();
-            let needed = spec.parameters.len() - spec.optional;
-            if values.iter().take(needed).any(|v| v.as_ref().is_some_and(Value::is_null)) {
+            if values.iter().take(spec.id.needed()).any(|v| v.as_ref().is_some_and(Value::is_null)) {
                 return Some(Value::Null);
             }
             fold::call(spec.id, *insensitive, &values.into_iter().collect::<Option<Vec<Value>>>()?)

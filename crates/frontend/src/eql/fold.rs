@@ -1,7 +1,8 @@
 //! The value of expressions without fields, with three truth values.
 //!
 //! Elasticsearch folds constants before it makes two-valued queries of what is left, so null spreads through `not`
-//! here and nowhere else: `not null == 1` is null and matches nothing, though `not missing_field == 1` matches.
+//! here and nowhere else: `not null < 1` is null and matches nothing, though `not missing_field < 1` matches. `==` and
+//! `!=` with null ask whether the other side is null, and are true or false.
 
 use std::cmp::Ordering;
 
@@ -45,17 +46,17 @@ pub(super) fn as_truth(value: &Value) -> Option<bool> {
     }
 }
 
-/// Compares two constants. Null with null is `==`; null with anything else, and what cannot be ordered, is null.
+/// Compares two constants. Null equals null and nothing else; in order with null, or with what cannot be ordered, is null.
 pub(super) fn compare(operator: Comparison, left: &Value, right: &Value) -> Option<bool> {
-    if left.is_null() && right.is_null() {
+    if left.is_null() || right.is_null() {
+        let both = left.is_null() && right.is_null();
         return match operator {
-            Comparison::Equal => Some(true),
-            Comparison::NotEqual => Some(false),
+            Comparison::Equal => Some(both),
+            Comparison::NotEqual => Some(!both),
             _ => None,
         };
     }
     let order = match (left, right) {
-        (Value::Null, _) | (_, Value::Null) => return None,
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
         (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
@@ -82,7 +83,8 @@ pub(super) fn is_in(subject: &Value, items: &[Value], case: Case) -> Option<bool
     if subject.is_null() {
         return None;
     }
-    or(items.iter().map(|item| compare(Comparison::Equal, &fold(subject), &fold(item))))
+    let equal = |item: &Value| compare(Comparison::Equal, &fold(subject), &fold(item));
+    or(items.iter().map(|item| if item.is_null() { None } else { equal(item) }))
 }
 
 /// Computes with two numbers; null if one is none, and by zero.
@@ -115,14 +117,7 @@ pub(super) fn arithmetic(operator: Arithmetic, left: &Value, right: &Value) -> V
 
 /// Calls a function with constants.
 pub(super) fn call(id: Id, insensitive: bool, arguments: &[Value]) -> Value {
-    // Null in, null out; only `between`, `indexOf`, `number` and `substring` take a null for what may be left out.
-    let needed = match id {
-        Id::Between => 3,
-        Id::IndexOf | Id::Substring => 2,
-        Id::Number => 1,
-        _ => arguments.len(),
-    };
-    if id != Id::IndexOf && arguments.iter().take(needed).any(Value::is_null) {
+    if arguments.iter().take(id.needed()).any(Value::is_null) {
         return Value::Null;
     }
     let text = |i: usize| arguments.get(i).map_or_else(String::new, ToString::to_string);
@@ -174,13 +169,10 @@ fn to_number(text: &str, base: &Value) -> Value {
 
 fn index_of(whole: &str, part: &str, arguments: &[Value]) -> Value {
     let start = match arguments.get(2) {
-        None => 0,
+        None | Some(Value::Null) => 0,
         Some(Value::Int(start)) => (*start).max(0) as usize,
         Some(_) => return Value::Null,
     };
-    if arguments.iter().take(2).any(Value::is_null) {
-        return Value::Null;
-    }
     let (whole, part): (Vec<u16>, Vec<u16>) = (whole.encode_utf16().collect(), part.encode_utf16().collect());
     let Some(rest) = whole.get(start..) else {
         return Value::Null;
@@ -195,7 +187,9 @@ fn substring(text: &str, start: &Value, end: &Value) -> Value {
     let clip = |at: i64| (if at < 0 { at.saturating_add(length) } else { at }).clamp(0, length) as usize;
     let (start, end) = match (start, end) {
         (Value::Int(start), Value::Int(end)) => (clip(*start), clip(*end)),
+        (Value::Null, Value::Int(end)) => (0, clip(*end)),
         (Value::Int(start), Value::Null) => (clip(*start), units.len()),
+        (Value::Null, Value::Null) => (0, units.len()),
         _ => return Value::Null,
     };
     Value::text(String::from_utf16_lossy(units.get(start..end).unwrap_or(&[])))
@@ -230,6 +224,8 @@ mod tests {
             (Id::IndexOf, vec![t("abc"), t(""), 2.into()], 2.into()),
             (Id::IndexOf, vec![t("abc"), t("a"), 9.into()], Value::Null),
             (Id::IndexOf, vec![t("abc"), t("a"), (-5).into()], 0.into()),
+            (Id::IndexOf, vec![t("abc"), t("c"), Value::Null], 2.into()),
+            (Id::Substring, vec![t("abc"), Value::Null, 2.into()], t("ab")),
             (Id::Substring, vec![t("start regsvr32.exe"), (-4).into()], t(".exe")),
             (Id::Substring, vec![t("abc"), 2.into(), 1.into()], t("")),
             (Id::Substring, vec![t("abc"), (-9).into(), 9.into()], t("abc")),

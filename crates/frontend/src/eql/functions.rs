@@ -89,6 +89,19 @@ pub(super) enum Id {
     Subtract,
 }
 
+impl Id {
+    /// How many arguments, from the first, make the result null if one of them is. Behind these a constant null is the
+    /// same as leaving the argument out.
+    pub(super) fn needed(self) -> usize {
+        match self {
+            Self::Between => 3,
+            Self::IndexOf => 2,
+            Self::Substring | Self::Number => 1,
+            _ => usize::MAX,
+        }
+    }
+}
+
 /// What is known about a function.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spec {

@@ -187,7 +187,11 @@ impl Lowering<'_> {
                 max_span: sequence.max_span.map(|span| Duration::from_millis(span.millis)),
                 limits,
             }),
-            QueryKind::Sample(sample) => Tail::Sample { steps: self.steps(&sample.by, &sample.terms), limits },
+            QueryKind::Sample(sample) => Tail::Sample {
+                steps: self.steps(&sample.by, &sample.terms),
+                per_key: self.conditions.options.samples_per_key,
+                limits,
+            },
         }
     }
 

@@ -35,11 +35,13 @@ pub struct Options {
     pub taxonomy: Taxonomy,
     /// What `now` means in date math. Without it, a query that says `now` cannot run.
     pub now: Option<Timestamp>,
+    /// At most so many samples for one set of join keys: Elasticsearch's `max_samples_per_key`.
+    pub samples_per_key: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { category_field: "event.category".to_owned(), taxonomy: Taxonomy::Ecs, now: None }
+        Self { category_field: "event.category".to_owned(), taxonomy: Taxonomy::Ecs, now: None, samples_per_key: 1 }
     }
 }
 

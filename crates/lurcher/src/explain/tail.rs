@@ -80,9 +80,10 @@ fn points(rule: &Rule, body: &RuleBody, batches: &[EventBatch], around: &Around<
                 points.push(partial(rule, body, tail, format!("the first {steps} steps in order"), batches, around));
             }
         }
-        Tail::Sample { steps, limits } => {
+        Tail::Sample { steps, per_key, limits } => {
             for number in 2..=steps.len() {
-                let tail = Tail::Sample { steps: steps.iter().take(number).cloned().collect(), limits: limits.clone() };
+                let steps = steps.iter().take(number).cloned().collect();
+                let tail = Tail::Sample { steps, per_key: *per_key, limits: limits.clone() };
                 points.push(partial(rule, body, tail, format!("the first {number} together"), batches, around));
             }
         }

@@ -30,7 +30,7 @@ fn tails() -> Vec<lurcher_ir::Tail> {
     vec![
         lurcher_ir::Tail::Events { limits: Vec::new() },
         lurcher_ir::Tail::Sequence(sequence(vec![step(0, &key), step(1, &key)])),
-        lurcher_ir::Tail::Sample { steps: vec![step(0, &key), step(1, &key)], limits: Vec::new() },
+        lurcher_ir::Tail::Sample { steps: vec![step(0, &key), step(1, &key)], per_key: 1, limits: Vec::new() },
         lurcher_ir::Tail::NewTerms(NewTerms { fields: vec![raw("u")], history: date("now-40m") }),
     ]
 }
