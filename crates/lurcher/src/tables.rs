@@ -3,6 +3,9 @@
 //! A CSV header may carry types (`emp_no:integer,salary:long`); a column without one has the type that all its cells read
 //! as. Empty cells are null; `[a,b]` is several values. Dates are held as milliseconds since 1970, as the piped
 //! languages compute with them.
+//!
+//! A column with a type is a field of an index: it keeps of a number what the type can hold, and of several values no
+//! order but their own (texts, addresses and versions each once). Only analysed text stays as it was written.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -50,13 +53,20 @@ fn table(text: &str) -> Result<Typed, String> {
             None => (name, None),
         };
         let cells = || rows.iter().filter_map(|row| row.get(at)).flat_map(|cell| parts(cell));
+        if let Some(kind) = declared.as_deref().filter(|kind| !is_type(kind)) {
+            return Err(format!("the column {name} is of a type that is not known: {kind}"));
+        }
+        let indexed = declared.is_some();
         let kind = declared.unwrap_or_else(|| kind_of(cells()).to_owned());
         columns.push((Arc::from(name), Some(kind.clone())));
-        kinds.push(kind);
+        kinds.push((kind, indexed));
     }
     let names = columns.iter().map(|(name, _)| Arc::clone(name));
     let values = rows.iter().map(|row| {
-        kinds.iter().enumerate().map(|(at, kind)| row.get(at).map_or(Value::Null, |cell| value(cell, kind))).collect()
+        let cell = |(at, (kind, indexed)): (usize, &(String, bool))| {
+            row.get(at).map_or(Value::Null, |cell| value(cell, kind, *indexed))
+        };
+        kinds.iter().enumerate().map(cell).collect()
     });
     let table = Table::new(names, values.collect::<Vec<_>>());
     Ok((table, columns))
@@ -164,9 +174,50 @@ fn kind_of(cells: impl Iterator<Item = String> + Clone) -> &'static str {
     }
 }
 
+/// Whether a header may say this type.
+fn is_type(kind: &str) -> bool {
+    const TYPES: &[&str] = &[
+        "integer",
+        "int",
+        "long",
+        "short",
+        "byte",
+        "unsigned_long",
+        "ul",
+        "double",
+        "float",
+        "half_float",
+        "scaled_float",
+        "boolean",
+        "bool",
+        "keyword",
+        "string",
+        "wildcard",
+        "constant_keyword",
+        "text",
+        "match_only_text",
+        "semantic_text",
+        "ip",
+        "version",
+        "date",
+        "datetime",
+        "dt",
+        "date_nanos",
+        "geo_point",
+        "geo_shape",
+        "cartesian_point",
+        "cartesian_shape",
+        "null",
+    ];
+    TYPES.contains(&kind.to_ascii_lowercase().as_str())
+}
+
 /// A cell as values of a type; what does not read as one is null.
-fn value(cell: &str, kind: &str) -> Value {
+fn value(cell: &str, kind: &str, indexed: bool) -> Value {
     let mut values: Vec<Value> = parts(cell).iter().map(|part| single(part, kind)).filter(|v| !v.is_null()).collect();
+    if indexed {
+        ordered(&mut values, kind);
+    }
     match values.len() {
         0 => Value::Null,
         1 => values.remove(0),
@@ -174,12 +225,60 @@ fn value(cell: &str, kind: &str) -> Value {
     }
 }
 
+/// Several values as an index gives them back: sorted, and what is held by its bytes each once.
+fn ordered(values: &mut Vec<Value>, kind: &str) {
+    let kind = kind.to_ascii_lowercase();
+    match kind.as_str() {
+        "keyword" | "string" | "wildcard" | "constant_keyword" => values.sort_by(|a, b| a.as_text().cmp(&b.as_text())),
+        "ip" => values.sort_by_key(|value| {
+            let address = value.as_text().and_then(|text| text.parse::<std::net::IpAddr>().ok());
+            address.map(|ip| match ip {
+                std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+                std::net::IpAddr::V6(v6) => v6,
+            })
+        }),
+        "version" => {
+            let key = |value: &Value| lurcher_engine::eval::version_key(value.as_text().unwrap_or_default());
+            values.sort_by_cached_key(key);
+        }
+        _ => {
+            let order = |value: &Value| match value {
+                Value::Bool(truth) => f64::from(u8::from(*truth)),
+                number => number.as_number().unwrap_or_default(),
+            };
+            match kind.as_str() {
+                "text" | "match_only_text" | "semantic_text" => return,
+                _ if values.iter().all(|value| matches!(value, Value::Int(_))) => {
+                    values.sort_by_key(|value| if let Value::Int(number) = value { *number } else { 0 });
+                }
+                _ if values.iter().any(|value| value.as_text().is_some()) => return,
+                _ => values.sort_by(|a, b| order(a).total_cmp(&order(b))),
+            }
+            return;
+        }
+    }
+    values.dedup();
+}
+
+/// The nearest number that 16 bits of floating-point hold: 11 bits of digits, exponents from -14 to 15.
+fn half(number: f64) -> Option<f64> {
+    if number == 0.0 || !number.is_finite() {
+        return number.is_finite().then_some(number);
+    }
+    let exponent = number.abs().log2().floor().max(-14.0);
+    let unit = (exponent - 10.0).exp2();
+    let rounded = (number / unit).round_ties_even() * unit;
+    (rounded.abs() <= 65504.0).then_some(rounded)
+}
+
 fn single(text: &str, kind: &str) -> Value {
     let read = match kind.to_ascii_lowercase().as_str() {
         "integer" | "int" | "long" | "short" | "byte" | "unsigned_long" | "ul" => {
             text.parse().map(Value::Int).ok().or_else(|| text.parse().ok().map(Value::Float))
         }
-        "double" | "float" | "half_float" | "scaled_float" => text.parse().ok().map(Value::Float),
+        "double" | "scaled_float" => text.parse().ok().map(Value::Float),
+        "float" => text.parse::<f32>().ok().filter(|number| number.is_finite()).map(|n| Value::Float(f64::from(n))),
+        "half_float" => text.parse().ok().and_then(half).map(Value::Float),
         "boolean" | "bool" => text.to_ascii_lowercase().parse().ok().map(Value::Bool),
         "date" | "datetime" | "dt" => match text.parse() {
             Ok(millis) => Some(Value::Int(millis)),

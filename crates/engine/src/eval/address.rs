@@ -82,7 +82,7 @@ fn in_named(address: IpAddr, name: &str) -> bool {
 
 /// Numbers with their length before them, so that their bytes stand in order of size; a release behind its pre-releases;
 /// what is no version behind everything. The version itself stands at the end, behind a zero byte.
-fn version_key(version: &str) -> String {
+pub fn version_key(version: &str) -> String {
     let (core, build) = version.split_once('+').map_or((version, None), |(core, build)| (core, Some(build)));
     let (main, release) = core.split_once('-').map_or((core, None), |(main, release)| (main, Some(release)));
     let parts: Vec<&str> = main.split('.').collect();

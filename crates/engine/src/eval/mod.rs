@@ -33,6 +33,7 @@ use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashMap;
 
 pub use self::{
+    address::version_key,
     convert::{read_number, truth},
     number::Number,
     pattern::wildcard_matches,

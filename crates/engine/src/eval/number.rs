@@ -109,5 +109,6 @@ fn logarithm(value: f64, base: f64) -> Option<Value> {
     if value <= 0.0 || base <= 0.0 || base == 1.0 {
         return None;
     }
-    Number::Float(if base == 10.0 { value.log10() } else { value.log(base) }).into_value()
+    // By tens, so that powers of ten come out even.
+    Number::Float(if base == 10.0 { value.log10() } else { value.log10() / base.log10() }).into_value()
 }

@@ -85,6 +85,12 @@ impl LookupPlan {
         }
         let mut index: FxHashMap<Vec<Arc<str>>, Vec<usize>> = FxHashMap::default();
         for (number, row) in table.rows().iter().enumerate() {
+            // A join is by one value on either side; only where what is found is collected does each of several count.
+            let several =
+                |(place, _): &(usize, Case)| row.get(*place).is_some_and(|cell| cell.elements().nth(1).is_some());
+            if lookup.rows == LookupRows::Each && equal.iter().any(several) {
+                continue;
+            }
             let cells = equal.iter().map(|(place, case)| {
                 let cell = row.get(*place).unwrap_or(&Value::Null);
                 cell.elements().map(|value| fold(&text(value), *case)).collect()

@@ -43,12 +43,14 @@ pub(super) struct Column {
     pub(super) field: Option<Typed>,
     /// What it means over the event's fields.
     pub(super) meaning: Option<Typed>,
+    /// The constant that every row has there.
+    pub(super) constant: Option<Typed>,
 }
 
 impl Column {
     /// A column of a row.
     pub(super) fn computed(name: impl Into<Arc<str>>, kind: Type, many: bool) -> Self {
-        Self { name: name.into(), kind, many, field: None, meaning: None }
+        Self { name: name.into(), kind, many, field: None, meaning: None, constant: None }
     }
 
     /// As the value of an expression over rows.

@@ -1,6 +1,6 @@
 //! What each command does to rows and columns.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{ColumnPattern, Dedup, Expand, Expr, FieldRef, Function, ListFunction, SortKey, Stage, TextFunction};
@@ -94,12 +94,15 @@ impl Lowerer<'_> {
             self.sources = Some(names);
             self.columns.items.push(Item::Fields(ColumnPattern::Like("*".into())));
         } else {
+            // An index has no order of its own for its fields; a query shows them by name.
+            let mut columns = BTreeMap::new();
             for table in &tables {
                 for (name, kind) in self.table_columns(table).unwrap_or_default() {
-                    if self.columns.find(&name).is_none() {
-                        self.columns.push(Column::computed(name, kind, true));
-                    }
+                    columns.entry(name).or_insert(kind);
                 }
+            }
+            for (name, kind) in columns {
+                self.columns.push(Column::computed(name, kind, true));
             }
             self.inputs = Inputs::Tables(tables);
         }
@@ -108,7 +111,6 @@ impl Lowerer<'_> {
 
     fn metadata(&mut self, name: &Name) -> Result<()> {
         let field = |kind| Typed::field(kind, FieldRef::new(Taxonomy::Ecs, Arc::clone(&name.text)));
-        let events = self.inputs == Inputs::Events;
         let typed = match name.text.as_ref() {
             "_id" | "_index" | "_index_mode" | "_tier" | "_size" => field(Type::Keyword),
             "_version" => field(Type::Long),
@@ -131,7 +133,14 @@ impl Lowerer<'_> {
                 ));
             }
         };
-        let typed = if events { typed } else { Typed::literal(typed.kind, Value::Null) };
+        let typed = match &self.inputs {
+            Inputs::Events => typed,
+            // Where rows of several tables stand together, none says where it came from.
+            Inputs::Tables(tables) if tables.len() == 1 && name.text.as_ref() == "_index" => {
+                Typed::literal(Type::Keyword, Value::Text(Arc::clone(&tables[0])))
+            }
+            _ => Typed::literal(typed.kind, Value::Null),
+        };
         let mut column = Column::computed(Arc::clone(&name.text), typed.kind, typed.many);
         column.field = Some(typed.clone());
         column.meaning = Some(typed);
@@ -208,13 +217,14 @@ impl Lowerer<'_> {
     }
 
     fn drop_columns(&mut self, patterns: &[NamePattern]) -> Result<()> {
+        // Every pattern is of the columns before the command: one may drop what another has dropped.
+        let names: Vec<Arc<str>> = self.columns.columns().map(|column| Arc::clone(&column.name)).collect();
         for pattern in patterns {
             let shape = column_pattern(pattern);
-            let before = self.columns.items.len();
             self.columns
                 .items
                 .retain(|item| !matches!(item, Item::Column(column) if shape.fits(&column.name).is_some()));
-            let found = self.columns.items.len() < before;
+            let found = names.iter().any(|name| shape.fits(name).is_some());
             if self.columns.open() {
                 self.columns.hidden.push(shape);
             } else if self.columns.unknown {
@@ -238,6 +248,7 @@ impl Lowerer<'_> {
         let computed = matches!(&typed.node, Node::Expr(Expr::Column(_)));
         let mut column = Column::computed(Arc::clone(&to.text), typed.kind, typed.many);
         column.meaning = meaning.or_else(|| (!computed).then(|| typed.clone()));
+        column.constant = self.columns.find(&from.text).and_then(|column| column.constant.clone());
         if computed {
             let names = [from, to].map(|name| ColumnPattern::Named(Arc::clone(&name.text)));
             let [from, to] = names;

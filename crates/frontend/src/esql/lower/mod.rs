@@ -266,6 +266,7 @@ impl Lowerer<'_> {
             _ => true,
         });
         let mut column = Column::computed(Arc::clone(name), value.kind, value.many);
+        column.constant = value.constant().is_some().then(|| value.clone());
         if matches!(value.node, value::Node::Span(_)) {
             // A length of time is no column; what is made of it is.
             column.meaning = Some(value);

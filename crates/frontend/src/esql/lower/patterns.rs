@@ -16,7 +16,7 @@ use super::{
         types::Type,
     },
     Lowerer, Result, Said,
-    value::Typed,
+    value::{Node, Typed},
 };
 use crate::syntax::java_regex::{Refusal, translate};
 
@@ -35,11 +35,19 @@ struct Taken {
     /// The column.
     name: Arc<str>,
     /// The groups of the expression whose texts it is made of, in order.
-    groups: Vec<(Regex, Arc<str>)>,
+    groups: Vec<Group>,
     /// Its type.
     kind: Type,
     /// What stands between the texts; `None`: they are several values.
     separator: Option<Arc<str>>,
+}
+
+/// A group of an expression.
+struct Group {
+    regex: Regex,
+    name: Arc<str>,
+    /// Patterns that go before; where one of them fits, this one is not tried.
+    unless: Vec<Regex>,
 }
 
 impl Lowerer<'_> {
@@ -59,12 +67,12 @@ impl Lowerer<'_> {
             .collect();
         let replaces = set.iter().any(|(name, ..)| self.columns.find(name).is_some());
         if replaces
-            && let super::value::Node::Expr(Expr::Column(column)) = &value.node
+            && let Node::Expr(Expr::Column(column)) = &value.node
             && set.iter().any(|(name, ..)| name == column)
         {
             let held = self.parts.fresh_name(column);
             self.stages.push(lurcher_ir::Stage::Eval(vec![(Arc::clone(&held), value.all())]));
-            let copy = Typed { node: super::value::Node::Expr(Expr::Column(Arc::clone(&held))), ..value };
+            let copy = Typed { node: Node::Expr(Expr::Column(Arc::clone(&held))), ..value };
             for (taken, (name, _, meaning)) in taken.iter().zip(set) {
                 self.set(&name, taken.of(&copy), meaning);
             }
@@ -93,10 +101,8 @@ impl Lowerer<'_> {
 
     /// `GROK`: regular expressions with named patterns in them; the first that fits counts.
     pub(super) fn grok(&mut self, input: &Tree, patterns: &[Name]) -> Result<()> {
-        if patterns.len() > 1 {
-            return Err(self.unsupported("grok", "several patterns in one `GROK`", patterns[1].span));
-        }
         let mut taken: Vec<Taken> = Vec::new();
+        let mut before: Vec<Regex> = Vec::new();
         for pattern in patterns {
             let mut grok = Grok::default();
             let expanded = grok.expand(&pattern.text, 0).map_err(|why| self.grok_fault(pattern, &why))?;
@@ -111,12 +117,13 @@ impl Lowerer<'_> {
                 Err(Refusal::Faulty(why)) => return Err(self.grok_fault(pattern, &why)),
             };
             for (group, name, kind) in grok.groups {
-                let group = (regex.clone(), group);
+                let group = Group { regex: regex.clone(), name: group, unless: before.clone() };
                 match taken.iter_mut().find(|own| own.name == name) {
                     Some(own) => own.groups.push(group),
                     None => taken.push(Taken { name, groups: vec![group], kind, separator: None }),
                 }
             }
+            before.push(regex);
         }
         self.take(input, &taken)
     }
@@ -132,8 +139,28 @@ impl Lowerer<'_> {
 
 impl Taken {
     fn of(&self, value: &Typed) -> Typed {
-        let capture = |(regex, group): &(Regex, Arc<str>)| {
-            Expr::call(Function::Capture(regex.clone(), Arc::clone(group)), [value.as_text()])
+        // Of several computed texts each is taken apart, and what is found stands together.
+        let each = value.many
+            && value.kind.is_text()
+            && matches!(value.node, Node::Expr(_))
+            && self.groups.iter().all(|group| group.unless.is_empty());
+        let capture = |group: &Group| {
+            let capture = Function::Capture(group.regex.clone(), Arc::clone(&group.name));
+            if !group.unless.is_empty() {
+                let fits = |regex: &Regex| Expr::call(Function::Matches(regex.clone()), [value.as_text()]);
+                let fitting: Vec<Expr> = group.unless.iter().map(fits).collect();
+                let fitting = if fitting.len() == 1 {
+                    fitting.into_iter().next().unwrap_or(Expr::Literal(Value::Null))
+                } else {
+                    Expr::Call(Function::Or, fitting)
+                };
+                let taken = Expr::call(capture, [value.as_text()]);
+                Expr::call(Function::Case, [fitting, Expr::Literal(Value::Null), taken])
+            } else if each {
+                Expr::call(Function::List(ListFunction::Each(Box::new(capture))), [value.all()])
+            } else {
+                Expr::call(capture, [value.as_text()])
+            }
         };
         let list = |function, of| Expr::call(Function::List(function), [of]);
         let texts: Vec<Expr> = self.groups.iter().map(capture).collect();
@@ -145,6 +172,11 @@ impl Taken {
             _ => None,
         };
         match (&self.separator, texts.len()) {
+            (_, 1) if each => {
+                let values = texts.into_iter().next().unwrap_or(Expr::Literal(Value::Null));
+                let convert = convert.map(|convert| ListFunction::Each(Box::new(convert)));
+                Typed::several(self.kind, convert.map_or(values.clone(), |convert| list(convert, values)))
+            }
             (_, 1) => {
                 let text = texts.into_iter().next().unwrap_or(Expr::Literal(Value::Null));
                 Typed::single(self.kind, convert.map_or(text.clone(), |convert| Expr::call(convert, [text])))
@@ -235,7 +267,8 @@ fn dissect(pattern: &str, separator: &Arc<str>) -> Result<Vec<Taken>, DissectErr
     let regex = Regex { pattern: regex.into() };
     let taken = keys.into_iter().map(|(name, mut groups)| {
         groups.sort_by_key(|(order, _)| *order);
-        let groups = groups.into_iter().map(|(_, group)| (regex.clone(), group)).collect();
+        let group = |(_, name)| Group { regex: regex.clone(), name, unless: Vec::new() };
+        let groups = groups.into_iter().map(group).collect();
         Taken { name, groups, kind: Type::Keyword, separator: Some(Arc::clone(separator)) }
     });
     Ok(taken.collect())

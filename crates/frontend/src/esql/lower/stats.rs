@@ -101,9 +101,10 @@ impl Lowerer<'_> {
         for aggregate in aggregates {
             let before = collected.aggregates.len();
             let filter = aggregate.filter.as_ref().map(|filter| self.condition(filter)).transpose()?;
-            let rest = self.separate(&aggregate.field.value, filter.as_ref(), &mut collected)?;
-            let is_key = by.iter().any(|key| key.name.text == aggregate.field.name.text);
-            if collected.aggregates.len() == before && !is_key && !is_constant(&rest) {
+            let rest = self.separate(&aggregate.field.value, filter.as_ref(), by, &mut collected)?;
+            let is_key = |name: &Arc<str>| by.iter().any(|key| key.name.text == *name);
+            let of_keys = is_key(&aggregate.field.name.text) || columns_of(&rest).into_iter().all(is_key);
+            if collected.aggregates.len() == before && !of_keys {
                 return Err(self.no_aggregate(aggregate));
             }
             outputs.push((Arc::clone(&aggregate.field.name.text), rest));
@@ -209,11 +210,31 @@ impl Lowerer<'_> {
             keys.retain(|key| key.name != name);
             keys.push(Key { name, held, expr: typed.all(), kind: typed.kind, field: own });
         }
+        if !inline {
+            // An aggregate may name a key: it stands for what the rows are grouped by.
+            for key in &keys {
+                let mut column = Column::computed(Arc::clone(&key.name), key.kind, true);
+                column.field = Some(key.field.clone().unwrap_or_else(|| Typed::several(key.kind, key.expr.clone())));
+                if self.columns.find(&key.name).is_none_or(|own| own.value().all() != key.expr) {
+                    self.columns.push(column);
+                }
+            }
+        }
         Ok(keys)
     }
 
-    /// The expression with every aggregate in it replaced by the column that will hold it.
-    fn separate(&mut self, tree: &Tree, filter: Option<&Expr>, collected: &mut Collected) -> Result<Tree> {
+    /// The expression with every aggregate in it replaced by the column that will hold it, and every expression that rows
+    /// are grouped by by that key.
+    fn separate(
+        &mut self,
+        tree: &Tree,
+        filter: Option<&Expr>,
+        by: &[Field],
+        collected: &mut Collected,
+    ) -> Result<Tree> {
+        if let Some(key) = by.iter().find(|key| !matches!(tree.kind, ExprKind::Column(_)) && alike(&key.value, tree)) {
+            return Ok(Tree { kind: ExprKind::Column(Arc::clone(&key.name.text)), span: tree.span });
+        }
         if let ExprKind::Call { name, arguments } = &tree.kind {
             let own = name.text.as_ref();
             if AGGREGATES.iter().any(|known| known.0 == own) {
@@ -228,7 +249,7 @@ impl Lowerer<'_> {
                 return Err(self.unsupported("function", message, name.span));
             }
         }
-        let mut part = |part: &Tree| self.separate(part, filter, collected);
+        let mut part = |part: &Tree| self.separate(part, filter, by, collected);
         let boxed = |tree: Result<Tree>| tree.map(Box::new);
         let kind = match &tree.kind {
             ExprKind::Call { name, arguments } => ExprKind::Call {
@@ -455,9 +476,40 @@ fn keyed(kind: Type) -> Reading {
     })
 }
 
-fn is_constant(tree: &Tree) -> bool {
-    matches!(
-        tree.kind,
-        ExprKind::Null | ExprKind::Boolean(_) | ExprKind::Integer(_) | ExprKind::Decimal(_) | ExprKind::Text(_)
-    )
+/// The expressions right below one. Of lists and patterns, which are constants, there are none.
+fn parts(tree: &Tree) -> Vec<&Tree> {
+    match &tree.kind {
+        ExprKind::Call { arguments, .. } => arguments.iter().collect(),
+        ExprKind::Unary(_, inner) => vec![inner],
+        ExprKind::Junction(_, parts) => parts.iter().collect(),
+        ExprKind::Binary(_, a, b) => vec![a, b],
+        ExprKind::In { value, items, .. } => std::iter::once(value.as_ref()).chain(items).collect(),
+        ExprKind::IsNull { value, .. } | ExprKind::Like { value, .. } | ExprKind::Cast { value, .. } => vec![value],
+        ExprKind::Match { value, query } => vec![value, query],
+        _ => Vec::new(),
+    }
+}
+
+/// The columns that an expression reads.
+fn columns_of(tree: &Tree) -> Vec<&Arc<str>> {
+    match &tree.kind {
+        ExprKind::Column(name) => vec![name],
+        _ => parts(tree).into_iter().flat_map(columns_of).collect(),
+    }
+}
+
+/// Whether two expressions are the same but for where they stand.
+fn alike(a: &Tree, b: &Tree) -> bool {
+    let own = match (&a.kind, &b.kind) {
+        (ExprKind::Call { name: x, .. }, ExprKind::Call { name: y, .. }) => x.text == y.text,
+        (ExprKind::Unary(x, _), ExprKind::Unary(y, _)) => x == y,
+        (ExprKind::Junction(x, _), ExprKind::Junction(y, _)) => x == y,
+        (ExprKind::Binary(x, ..), ExprKind::Binary(y, ..)) => x == y,
+        (ExprKind::Cast { to: x, .. }, ExprKind::Cast { to: y, .. }) => x.text == y.text,
+        (ExprKind::IsNull { negated: x, .. }, ExprKind::IsNull { negated: y, .. })
+        | (ExprKind::In { negated: x, .. }, ExprKind::In { negated: y, .. }) => x == y,
+        (x, y) => x == y,
+    };
+    let (a, b) = (parts(a), parts(b));
+    own && a.len() == b.len() && a.into_iter().zip(b).all(|(a, b)| alike(a, b))
 }

@@ -1,6 +1,6 @@
 //! Tables that a query reads, joins or enriches by: what their columns are, as far as that is known.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{Case, ColumnPattern, Expr, Lookup, LookupKey, LookupMatch, LookupOutput, LookupRows, Stage};
@@ -151,15 +151,15 @@ impl Lowerer<'_> {
         }
         let outputs = known.as_ref().map(|columns| {
             let others = columns.iter().filter(|(name, _)| !joined.contains(name));
-            others.map(|(name, kind)| (Arc::clone(name), *kind)).collect::<Vec<_>>()
+            // By name, as the fields of every index.
+            others.map(|(name, kind)| (Arc::clone(name), *kind)).collect::<BTreeMap<_, _>>()
         });
         self.stages.push(Stage::Lookup(Lookup {
             table: Arc::clone(&table.text),
             keys,
             outputs: outputs.as_ref().map(|outputs| {
-                let output =
-                    |(name, _): &(Arc<str>, Type)| LookupOutput { column: Arc::clone(name), name: Arc::clone(name) };
-                outputs.iter().map(output).collect()
+                let output = |name: &Arc<str>| LookupOutput { column: Arc::clone(name), name: Arc::clone(name) };
+                outputs.keys().map(output).collect()
             }),
             most: u64::MAX,
             rows: LookupRows::Each,

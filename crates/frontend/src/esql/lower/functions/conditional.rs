@@ -2,6 +2,7 @@
 
 use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{AddressFunction, Expr, Function, ListFunction, NumberFunction};
+use lurcher_schema::Value;
 
 use super::{Call, list};
 use crate::esql::{
@@ -62,10 +63,28 @@ impl Lowerer<'_> {
         typed.all()
     }
 
+    /// A length of time is no value of a row: the conditions that choose it are constants.
+    fn chosen_span(&mut self, call: &Call<'_>, last: usize) -> Result<Typed> {
+        for place in (0..last).step_by(2) {
+            match call.at(place).constant() {
+                Some(Value::Bool(true)) => return Ok(call.at(place + 1)),
+                Some(Value::Bool(false) | Value::Null) => {}
+                _ => {
+                    let message = "a length of time chosen by what is not constant";
+                    return Err(self.unsupported("function", message, call.span(place)));
+                }
+            }
+        }
+        Ok(if last.is_multiple_of(2) { call.at(last) } else { Typed::null() })
+    }
+
     fn case(&mut self, call: &Call<'_>) -> Result<Typed> {
         let last = call.count() - 1;
         let is_value = |place: &usize| place % 2 == 1 || (*place == last && last.is_multiple_of(2));
         let kind = self.common(call, (0..=last).filter(is_value))?;
+        if kind.is_span() {
+            return self.chosen_span(call, last);
+        }
         let mut arguments = Vec::new();
         for place in 0..=last {
             let typed = call.at(place);

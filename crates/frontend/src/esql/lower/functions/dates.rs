@@ -245,6 +245,7 @@ impl Lowerer<'_> {
 
     /// `BUCKET(value, size)` or `BUCKET(value, how many, from, to)`.
     fn bucket(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let call = &self.settled(call);
         let value = call.at(0);
         let size = call.at(1);
         let by_date = value.kind.is_date() || size.span().is_some();
@@ -283,6 +284,20 @@ impl Lowerer<'_> {
                 Err(self.report(Diagnostic::error("esql-arguments", message).at(call.span, "in this call")))
             }
         }
+    }
+
+    /// The call with columns that are the same constant in every row replaced by that.
+    fn settled<'c>(&self, call: &Call<'c>) -> Call<'c> {
+        let constant = |typed: &Typed| match &typed.node {
+            Node::Expr(Expr::Column(name)) => self.columns.find(name).and_then(|column| column.constant.clone()),
+            _ => None,
+        };
+        let arguments = call.arguments.iter().enumerate();
+        let arguments = arguments.map(|(place, own)| match place {
+            0 => own.clone(),
+            _ => constant(own).unwrap_or_else(|| own.clone()),
+        });
+        Call { name: call.name, span: call.span, arguments: arguments.collect(), spans: call.spans.clone() }
     }
 
     fn not_constant(&mut self, call: &Call<'_>, place: usize) -> crate::esql::lower::Said {

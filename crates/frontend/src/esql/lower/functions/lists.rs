@@ -121,7 +121,12 @@ impl Lowerer<'_> {
                 }
             },
         };
-        Ok(Typed::several(own.kind, list(L::Sorted { descending }, [own.all()])))
+        let Some((key, of_key)) = keys(own.kind) else {
+            return Ok(Typed::several(own.kind, list(L::Sorted { descending }, [own.all()])));
+        };
+        let each = |function, of| list(L::Each(Box::new(Function::Address(function))), [of]);
+        let sorted = list(L::Sorted { descending }, [each(key, own.all())]);
+        Ok(Typed::several(own.kind, each(of_key, sorted)))
     }
 
     fn zipped(&mut self, call: &Call<'_>) -> Result<Typed> {
@@ -131,12 +136,19 @@ impl Lowerer<'_> {
     }
 }
 
+/// A text by whose bytes values of a type are ordered, and the value of that text, where they are not by their own.
+fn keys(kind: Type) -> Option<(AddressFunction, AddressFunction)> {
+    match kind {
+        Type::Ip => Some((AddressFunction::AddressKey, AddressFunction::AddressOfKey)),
+        Type::Version => Some((AddressFunction::VersionKey, AddressFunction::VersionOfKey)),
+        _ => None,
+    }
+}
+
 /// The least or greatest, addresses and versions by their order.
 fn keyed(own: &Typed, function: L) -> Typed {
-    let (key, of_key) = match own.kind {
-        Type::Ip => (AddressFunction::AddressKey, AddressFunction::AddressOfKey),
-        Type::Version => (AddressFunction::VersionKey, AddressFunction::VersionOfKey),
-        _ => return Typed::single(own.kind, list(function, [own.all()])),
+    let Some((key, of_key)) = keys(own.kind) else {
+        return Typed::single(own.kind, list(function, [own.all()]));
     };
     let keys = list(L::Each(Box::new(Function::Address(key))), [own.all()]);
     Typed::single(own.kind, Expr::call(Function::Address(of_key), [list(function, [keys])]))

@@ -11,6 +11,7 @@ mod texts;
 
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{Expr, Function, ListFunction};
+use lurcher_schema::Value;
 
 use super::{
     super::{
@@ -238,6 +239,24 @@ impl Class {
         }
     }
 
+    /// A constant text as what is wanted, as the language casts it.
+    fn read(self, text: &str) -> Option<Typed> {
+        match self {
+            Self::Number | Self::Whole => match (text.trim().parse::<i64>(), text.trim().parse::<f64>()) {
+                (Ok(number), _) => Some(super::expressions::whole(number)),
+                (_, Ok(number)) if self == Self::Number && number.is_finite() => {
+                    Some(Typed::literal(Type::Double, Value::Float(number)))
+                }
+                _ => None,
+            },
+            Self::Ip => {
+                let address = text.trim().parse::<std::net::IpAddr>().ok()?;
+                Some(Typed::literal(Type::Ip, Value::text(address.to_canonical().to_string())))
+            }
+            _ => None,
+        }
+    }
+
     fn fits(self, kind: Type) -> bool {
         kind.is_open()
             || match self {
@@ -365,6 +384,9 @@ impl Lowerer<'_> {
         let typed = call.at(place);
         if class.fits(typed.kind) || typed.loose {
             return Ok(typed);
+        }
+        if let Some(read) = typed.text().and_then(|text| class.read(text)) {
+            return Ok(read);
         }
         let name = call.name.to_uppercase();
         let message =
