@@ -93,11 +93,8 @@ impl Nearest {
             Self::NotSeen { verdict, kinds, failing } => {
                 let mut lines = vec!["the rule does not see these events:".to_owned()];
                 lines.push(format!("  it names       {}", listed(&verdict.wanted)));
-                let belongs = if verdict.belongs.is_empty() {
-                    "none that is known".to_owned()
-                } else {
-                    listed(&verdict.belongs)
-                };
+                let belongs =
+                    if verdict.belongs.is_empty() { "none that is known".to_owned() } else { listed(&verdict.belongs) };
                 lines.push(format!("  they belong to {belongs}"));
                 lines.push(format!("  they are       {}", kinds.iter().cloned().collect::<Vec<_>>().join(", ")));
                 if let Some(failing) = failing {

@@ -23,6 +23,7 @@ pub(super) struct Columns {
 
 /// A column, or columns.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a pipeline has few, and most of them are columns")]
 pub(super) enum Item {
     /// One column.
     Column(Column),
