@@ -133,7 +133,7 @@ fn page(detections: &[Detection], recordings: &[Recording], outcomes: &[Outcome]
 const HEAD: &str = "# Which endpoint detections fire on which recorded attack\n\n\
 Written by `cargo xtask coverage`; do not edit. For each ATT&CK technique the recordings that are labelled with it, and what comes of\n\
 Splunk's endpoint detections for that technique (`--route any`): those that fire; those that look at events of the recording and\n\
-find none that fits; how many look for events that the recording does not have. What that means is reviewed in\n\
+find none that fits; how many look for events that the recording does not have. Why a detection can be silent: \n\
 [spl-oracle.md](spl-oracle.md#silent-detections).\n\n";
 
 fn of<'d>(detections: &'d [Detection], technique: &str) -> Vec<&'d str> {
