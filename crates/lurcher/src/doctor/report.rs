@@ -149,7 +149,8 @@ fn here(findings: &Findings, survey: &Survey, width: usize, verbose: bool) -> St
             rules => rules.to_string(),
         };
         let _ = writeln!(out, "{:>10} {rules:>7} {fields:>12}  {}", shape.events, shape.kind);
-        if !unread.is_empty() {
+        // Of a kind that no rule looks at that goes without saying.
+        if !unread.is_empty() && (verbose || findings.looked_at[number] > 0) {
             let most = if verbose { unread.len() } else { KINDS };
             let more = unread.len().saturating_sub(most);
             let and = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -27,7 +27,13 @@ pub(super) fn text(rule: &Arc<Rule>, around: &Around<'_>) -> String {
         out.push_str(&why::wrapped(&meta.description, 2, width));
     }
     section(&mut out, "Where it looks");
-    out.push_str(&why::wrapped(&sources(&meta.sources), 2, width));
+    let correlates = matches!(rule.body.as_ref().map(|body| &body.tail), Some(Tail::Correlation(_)));
+    let looks = if correlates && meta.sources == Sources::Any {
+        "Each of the rules that it correlates sees the events of its own log source.".to_owned()
+    } else {
+        sources(&meta.sources)
+    };
+    out.push_str(&why::wrapped(&looks, 2, width));
     if let Some(line) = schedule(rule) {
         out.push_str(&why::wrapped(&line, 2, width));
     }
