@@ -31,6 +31,28 @@ fn a_query_answers_in_three_forms() {
 }
 
 #[test]
+fn samples_may_be_several_a_key_over_events_of_any_names_and_without_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = folder.path().join("events.jsonl");
+    // `process_name` and `file_path` together are names of the Common Information Model.
+    let event =
+        |kind: &str, n: u8| format!("{{\"kind\":\"{kind}\",\"n\":{n},\"process_name\":\"p\",\"file_path\":\"f\"}}\n");
+    std::fs::write(&events, event("a", 1) + &event("b", 2) + &event("a", 3) + &event("a", 4)).unwrap();
+    let (query, path) = ("sample by process_name [a where true] [b where true]", events.to_str().unwrap());
+    let numbers = |more: &[&str]| -> Vec<Vec<u64>> {
+        let own = ["query", "eql", query, path, "--format", "jsonl", "--category-field", "kind"];
+        let arguments = [&own[..], more].concat();
+        let lines = run(&arguments).1;
+        let samples = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let number = |event: &Value| event["event"]["n"].as_u64().unwrap();
+        samples.map(|sample| sample["events"].as_array().unwrap().iter().map(number).collect()).collect()
+    };
+    assert_eq!(numbers(&[]), [[1, 2]]);
+    assert_eq!(numbers(&["--max-samples-per-key", "2"]), [[1, 2], [3, 2]]);
+    assert_eq!(numbers(&["--max-samples-per-key", "9"]), [[1, 2], [3, 2], [4, 2]]);
+}
+
+#[test]
 fn a_pipeline_that_chooses_no_columns_yields_its_events_and_needs_no_sink() {
     let (code, lines, said) =
         run(&["query", "spl2", "| from read_ssa_enriched_events() | head 2", &example("events"), "--format", "jsonl"]);

@@ -95,6 +95,11 @@ impl Lowering<'_> {
                     let error = Diagnostic::error("eql-sample", message).at(sample.span, "has no `by`");
                     self.report(error, "write `sample by host.id [ … ] [ … ]`");
                 }
+                if !query.pipes.is_empty() {
+                    let message = "a sample takes no pipes";
+                    let error = Diagnostic::error("eql-sample", message).at(sample.span, "has a pipe");
+                    self.report(error, "leave the pipes out: there is one sample for each set of join keys");
+                }
                 self.check_keys(&sample.by, &sample.terms, None);
             }
         }
