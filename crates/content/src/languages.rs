@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
-use lurcher_frontend::{Language, Lowered, Options, query_dsl, spl, spl2};
+use lurcher_frontend::{Language, Lowered, Options, WrittenLookup, query_dsl, spl, spl2};
 use lurcher_ir::{Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Verdict};
 use lurcher_schema::{Schemas, Value};
 
@@ -62,13 +62,7 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         None if reasons.is_empty() && diagnostics.iter().all(|d| d.level != Level::Error) => not_yet(meta.language),
         None => Lowered::default(),
     };
-    if let Some(written) = &lowered.writes {
-        meta.extra.insert(WRITES, Value::text(written.name.as_str()));
-        meta.extra.insert(format!("{WRITES}.append"), Value::Bool(written.append));
-        if let Some(key) = &written.key {
-            meta.extra.insert(format!("{WRITES}.key_field"), Value::text(key.as_str()));
-        }
-    }
+    note_written(&mut meta, lowered.writes.as_ref());
     if let Some(sources) = lowered.sources {
         meta.sources = sources;
     }
@@ -121,6 +115,16 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
         rule.body = None;
     }
     Loaded { rule, check, diagnostics }
+}
+
+/// Notes the lookup that a rule's rows are meant for.
+fn note_written(meta: &mut RuleMeta, written: Option<&WrittenLookup>) {
+    let Some(written) = written else { return };
+    meta.extra.insert(WRITES, Value::text(written.name.as_str()));
+    meta.extra.insert(format!("{WRITES}.append"), Value::Bool(written.append));
+    if let Some(key) = &written.key {
+        meta.extra.insert(format!("{WRITES}.key_field"), Value::text(key.as_str()));
+    }
 }
 
 /// What was said about a query, moved into the rule's file. What is said about other texts (the user's own filter) stays
