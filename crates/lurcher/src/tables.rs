@@ -314,6 +314,44 @@ mod tests {
     }
 
     #[test]
+    fn typed_columns_keep_what_an_index_keeps() {
+        let header = "k:keyword,t:text,n:integer,f:float,h:half_float,b:boolean,ip:ip,v:version";
+        let row = "[b, a, b],[b, a],[3, 1, 3],1.83,1.83,[true, false],[10.0.0.2, 9.0.0.1],[1.10, 1.9]";
+        let (table, _) = table(&format!("{header}\n{row}\n")).unwrap();
+        let texts = |texts: [&str; 2]| Value::list(texts.map(Value::text));
+        assert_eq!(
+            table.rows()[0],
+            [
+                texts(["a", "b"]),
+                texts(["b", "a"]),
+                Value::list([1, 3, 3].map(Value::Int)),
+                Value::Float(f64::from(1.83_f32)),
+                Value::Float(1.830_078_125),
+                Value::list([Value::Bool(false), Value::Bool(true)]),
+                texts(["9.0.0.1", "10.0.0.2"]),
+                texts(["1.9", "1.10"]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_type_that_is_not_known_is_said() {
+        let fault = table("a:keyword,b:quaternion\nx,1\n").unwrap_err();
+        assert_eq!(fault, "the column b is of a type that is not known: quaternion");
+    }
+
+    #[test]
+    fn half_floats_are_as_coarse_as_16_bits() {
+        for (number, held) in
+            [(2.03, 2.029_296_875), (1.0, 1.0), (-0.0, -0.0), (65504.0, 65504.0), (6e-8, 5.960_464_477_539_063e-8)]
+        {
+            assert_eq!(half(number), Some(held), "{number}");
+        }
+        assert_eq!(half(70_000.0), None);
+        assert_eq!(half(f64::NAN), None);
+    }
+
+    #[test]
     fn lines_of_json_are_a_table() {
         let (table, columns) = table("{\"a\": {\"b\": 1}}\n{\"a.b\": 2, \"c\": [true]}\n").unwrap();
         assert_eq!(columns[0], (Arc::from("a.b"), Some("long".to_owned())));

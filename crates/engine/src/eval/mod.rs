@@ -32,6 +32,7 @@ use lurcher_ir::{Expr, FieldRef, Function, ListFunction, Quantifier, TextFunctio
 use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashMap;
 
+pub(crate) use self::number::FractionSum;
 pub use self::{
     address::version_key,
     convert::{read_number, truth},

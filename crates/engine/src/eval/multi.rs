@@ -11,7 +11,7 @@ use lurcher_schema::Value;
 use super::{
     Regexes, apply as apply_function,
     convert::{text_form, whole},
-    number::Number,
+    number::{FractionSum, Number},
 };
 
 pub(super) fn apply(function: &ListFunction, values: &[Value], regexes: &Regexes) -> Option<Value> {
@@ -78,7 +78,7 @@ fn of_one(function: &ListFunction, mut values: Vec<Value>) -> Option<Value> {
         L::Sum => sum(&numbers(&values)?),
         L::Average => {
             let numbers = numbers(&values)?;
-            Number::Float(numbers.iter().map(|n| n.as_f64()).sum::<f64>() / numbers.len() as f64).into_value()
+            Number::Float(FractionSum::of(numbers.iter().map(|n| n.as_f64())) / numbers.len() as f64).into_value()
         }
         L::Median => median(numbers(&values)?),
         L::MedianAbsoluteDeviation => {
@@ -139,7 +139,7 @@ fn sum(numbers: &[Number]) -> Option<Value> {
     for number in numbers {
         match number {
             Number::Int(n) => whole = Some(whole?.checked_add(*n)?),
-            Number::Float(_) => return Number::Float(numbers.iter().map(|n| n.as_f64()).sum()).into_value(),
+            Number::Float(_) => return Number::Float(FractionSum::of(numbers.iter().map(|n| n.as_f64()))).into_value(),
         }
     }
     whole.map(Value::Int)

@@ -52,6 +52,35 @@ impl Number {
     }
 }
 
+/// A sum of fractions that carries along what rounding loses (Kahan's method), as Elasticsearch sums.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FractionSum {
+    sum: f64,
+    lost: f64,
+}
+
+impl FractionSum {
+    /// Adds a number.
+    pub(crate) fn add(&mut self, number: f64) {
+        let corrected = number + self.lost;
+        let sum = self.sum + corrected;
+        self.lost = if sum.is_finite() { corrected - (sum - self.sum) } else { 0.0 };
+        self.sum = sum;
+    }
+
+    /// The sum so far.
+    pub(crate) fn value(self) -> f64 {
+        self.sum
+    }
+
+    /// The sum of numbers.
+    pub(crate) fn of(numbers: impl IntoIterator<Item = f64>) -> f64 {
+        let mut sum = Self::default();
+        numbers.into_iter().for_each(|number| sum.add(number));
+        sum.value()
+    }
+}
+
 pub(super) fn apply(function: &Function, values: &[Value]) -> Option<Value> {
     use Function as F;
     match (function, values) {

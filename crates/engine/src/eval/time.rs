@@ -19,9 +19,13 @@ const NANOS: i128 = 1_000_000;
 pub(super) fn apply(function: TimeFunction, values: &[Value]) -> Option<Value> {
     use TimeFunction as T;
     match (function, values) {
+        // Nanoseconds begin with 1970.
+        (T::ReadNanos, [Value::Int(time)]) if *time < 0 => None,
         (T::Read | T::ReadNanos, [Value::Int(time)]) => Some(Value::Int(*time)),
         (T::Read, [Value::Text(text)]) => Some(Value::Int(i64::try_from(read(text)?.div_euclid(NANOS)).ok()?)),
-        (T::ReadNanos, [Value::Text(text)]) => Some(Value::Int(i64::try_from(read(text)?).ok()?)),
+        (T::ReadNanos, [Value::Text(text)]) => {
+            Some(Value::Int(i64::try_from(read(text)?).ok().filter(|time| *time >= 0)?))
+        }
         (T::Written, [time]) => Some(Value::text(written(civil(whole(time)?)?, 3))),
         (T::WrittenNanos, [time]) => {
             let time = Timestamp::from_nanosecond(i128::from(whole(time)?)).ok()?;

@@ -10,7 +10,7 @@ use lurcher_schema::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
-    eval::{Number, read_number},
+    eval::{FractionSum, Number, read_number},
     sequence::compare_tiebreakers,
 };
 
@@ -40,7 +40,7 @@ enum State {
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     whole: i64,
-    float: f64,
+    float: FractionSum,
     is_float: bool,
     count: u64,
 }
@@ -48,7 +48,7 @@ struct Sum {
 impl Sum {
     fn add(&mut self, number: Number) {
         self.count += 1;
-        self.float += number.as_f64();
+        self.float.add(number.as_f64());
         match number {
             Number::Int(number) if !self.is_float => match self.whole.checked_add(number) {
                 Some(sum) => self.whole = sum,
@@ -61,7 +61,7 @@ impl Sum {
     fn value(self) -> Value {
         match (self.count, self.is_float) {
             (0, _) => Value::Null,
-            (_, true) => finite(self.float),
+            (_, true) => finite(self.float.value()),
             (_, false) => Value::Int(self.whole),
         }
     }
@@ -214,7 +214,7 @@ impl Accumulator {
             (State::Count(count), _) => Value::Int(*count as i64),
             (State::Distinct(seen), _) => Value::Int(seen.len() as i64),
             (State::Sum(sum), A::Average) if sum.count == 0 => Value::Null,
-            (State::Sum(sum), A::Average) => finite(sum.float / sum.count as f64),
+            (State::Sum(sum), A::Average) => finite(sum.float.value() / sum.count as f64),
             (State::Sum(sum), _) => sum.value(),
             (State::Extremes(extremes), function) => {
                 extremes.value(matches!(function, A::LooseMin | A::LooseMax), matches!(function, A::Max | A::LooseMax))

@@ -101,6 +101,11 @@ impl Lowerer<'_> {
                     columns.entry(name).or_insert(kind);
                 }
             }
+            if tables.len() > 1 {
+                // Each row gets the columns of all tables.
+                let all = columns.keys().map(|name| (Arc::clone(name), Expr::Column(Arc::clone(name))));
+                self.stages.push(Stage::Project(all.collect()));
+            }
             for (name, kind) in columns {
                 self.columns.push(Column::computed(name, kind, true));
             }

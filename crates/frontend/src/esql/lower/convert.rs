@@ -131,6 +131,9 @@ fn steps(from: Type, to: Type) -> Vec<Function> {
         }
         (from, Type::Date) if from.is_number() => vec![Function::Number(NumberFunction::ToWhole(64))],
         (_, Type::Date) => vec![Function::Time(TimeFunction::Read)],
+        (Type::Double, Type::DateNanos) => {
+            vec![Function::Number(NumberFunction::ToWhole(64)), Function::Time(TimeFunction::ReadNanos)]
+        }
         (_, Type::DateNanos) => vec![Function::Time(TimeFunction::ReadNanos)],
         (_, Type::Boolean) => vec![Function::Text(TextFunction::ToBoolean)],
         (_, Type::Integer) => vec![Function::Number(NumberFunction::ToWhole(32))],

@@ -105,6 +105,9 @@ impl Lowerer<'_> {
     /// An expression.
     pub(super) fn expression(&mut self, expr: &ast::Expr) -> Result<Typed> {
         let span = expr.span;
+        if let Some(found) = self.search_of_columns(expr) {
+            return found;
+        }
         match &expr.kind {
             ExprKind::Null => Ok(Typed::null()),
             ExprKind::Boolean(truth) => Ok(Typed::literal(Type::Boolean, Value::Bool(*truth))),

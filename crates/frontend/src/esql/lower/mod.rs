@@ -21,6 +21,7 @@ mod columns;
 mod commands;
 mod convert;
 mod expressions;
+mod full_text;
 mod functions;
 mod operators;
 mod patterns;

@@ -35,8 +35,10 @@ impl Lowerer<'_> {
         left: Span,
         right: Span,
     ) -> Result<Typed> {
-        if a.kind == Type::Null || b.kind == Type::Null {
-            let kind = if a.kind == Type::Null { b.kind } else { a.kind };
+        let null = |typed: &Typed| typed.constant().is_some_and(Value::is_null);
+        if null(a) || null(b) {
+            // Null and a length of time may still meet a date, which then is null.
+            let kind = if a.kind == Type::Null || a.kind.is_span() && b.kind != Type::Null { b.kind } else { a.kind };
             return Ok(Typed::literal(kind, Value::Null));
         }
         if let Some(result) = Self::time_arithmetic(operator, a, b) {
@@ -101,7 +103,12 @@ impl Lowerer<'_> {
         let function = if minus { TimeFunction::Earlier(span) } else { TimeFunction::Later(span) };
         let time = match date.kind {
             Type::Date => date.one(),
-            Type::DateNanos => millis(date),
+            Type::DateNanos => {
+                let moved = in_nanos(Expr::call(Function::Time(function), [millis(date)]));
+                let rest = Expr::call(Function::Modulo, [date.one(), Expr::Literal(Value::Int(1_000_000))]);
+                let sum = bounded(Type::Long, Expr::call(Function::Add, [moved, rest]));
+                return Some(Typed::single(Type::DateNanos, sum));
+            }
             Type::Any => Expr::call(Function::Time(TimeFunction::Read), [date.one()]),
             Type::Keyword => {
                 let read = Expr::call(Function::Time(TimeFunction::Read), [date.one()]);
@@ -287,12 +294,15 @@ pub(super) fn millis(date: &Typed) -> Expr {
     }
 }
 
+/// Milliseconds as nanoseconds; null beyond what 64 bits hold.
+pub(super) fn in_nanos(millis: Expr) -> Expr {
+    bounded(Type::Long, Expr::call(Function::Multiply, [millis, Expr::Literal(Value::Int(1_000_000))]))
+}
+
 fn nanos(date: &Typed) -> Expr {
     match date.kind {
         Type::DateNanos => date.one(),
-        Type::Date => {
-            bounded(Type::Long, Expr::call(Function::Multiply, [date.one(), Expr::Literal(Value::Int(1_000_000))]))
-        }
+        Type::Date => in_nanos(date.one()),
         _ => Expr::call(Function::Time(TimeFunction::ReadNanos), [date.raw()]),
     }
 }

@@ -3,13 +3,14 @@
 //! They are asked of the event, not of the row: any value of a field is enough, and a missing field is no match. So they
 //! are predicates and stand only in conditions that reach the filter of events.
 
-use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
+use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
 use lurcher_ir::{Predicate, SupportReason, Verdict};
 use lurcher_schema::{FieldType, Taxonomy, Value};
 
 use super::{
     super::ast::{self, ExprKind},
     Lowerer, Result, Said,
+    full_text::wants_all,
     value::Node,
 };
 use crate::{
@@ -28,15 +29,7 @@ impl Lowerer<'_> {
             ExprKind::Call { name, arguments } => match (name.text.as_ref(), arguments.as_slice()) {
                 ("kql", [query, ..]) => Some(self.kql(query)),
                 ("qstr" | "query_string", [query, ..]) => Some(self.query_string(query)),
-                ("match", [field, query, rest @ ..]) => {
-                    let all = rest.iter().any(|option| {
-                        matches!(&option.kind, ExprKind::Map(entries) if entries.iter().any(|(name, value)| {
-                            name.text.as_ref() == "operator"
-                                && matches!(&value.kind, ExprKind::Text(text) if text.eq_ignore_ascii_case("and"))
-                        }))
-                    });
-                    Some(self.match_field(field, query, all))
-                }
+                ("match", [field, query, rest @ ..]) => Some(self.match_field(field, query, wants_all(rest))),
                 ("match_phrase", [field, query, ..]) => Some(self.match_phrase(field, query)),
                 ("multi_match", [query, fields @ ..]) => Some(self.multi_match(query, fields)),
                 _ => None,
@@ -45,7 +38,8 @@ impl Lowerer<'_> {
         }
     }
 
-    fn query_text(&mut self, query: &ast::Expr) -> Result<String> {
+    /// What is searched for.
+    pub(super) fn query_text(&mut self, query: &ast::Expr) -> Result<String> {
         let typed = self.expression(query)?;
         match typed.constant() {
             Some(Value::Null | Value::List(_) | Value::Object(_)) | None => Err(self.report(
@@ -122,12 +116,17 @@ impl Lowerer<'_> {
                 }
                 Ok(named)
             }
-            _ => Err(self.report(
-                Diagnostic::error("esql-full-text", "a full-text search looks at a field of the index")
-                    .at(field.span, "this is computed")
-                    .with_help("search the field itself, before anything is computed of it"),
-            )),
+            _ => Err(self.not_a_field(field.span)),
         }
+    }
+
+    /// Says that a search is of something computed.
+    pub(super) fn not_a_field(&mut self, span: Span) -> Said {
+        self.report(
+            Diagnostic::error("esql-full-text", "a full-text search looks at a field of the index")
+                .at(span, "this is computed")
+                .with_help("search the field itself, before anything is computed of it"),
+        )
     }
 
     fn match_field(&mut self, field: &ast::Expr, query: &ast::Expr, all: bool) -> Result<Predicate> {

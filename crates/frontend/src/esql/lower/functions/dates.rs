@@ -9,7 +9,7 @@ use crate::{
     esql::{
         lower::{
             Lowerer, Result,
-            operators::read_date,
+            operators::{in_nanos, read_date},
             value::{Node, Typed},
         },
         types::Type,
@@ -187,8 +187,14 @@ impl Lowerer<'_> {
 
     fn date_trunc(&mut self, call: &Call<'_>) -> Result<Typed> {
         let span = self.span_at(call, 0)?;
-        let time = self.date_at(call, 1)?;
-        Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+        self.truncated(call, 1, span)
+    }
+
+    /// A date at the beginning of its length of time, as fine as it came.
+    fn truncated(&mut self, call: &Call<'_>, place: usize, span: Interval) -> Result<Typed> {
+        let fine = call.at(place).kind == Type::DateNanos;
+        let time = Expr::call(Function::Time(T::Truncated(span)), [self.date_at(call, place)?]);
+        Ok(if fine { Typed::single(Type::DateNanos, in_nanos(time)) } else { Typed::single(Type::Date, time) })
     }
 
     fn date_diff(&mut self, call: &Call<'_>) -> Result<Typed> {
@@ -252,8 +258,7 @@ impl Lowerer<'_> {
         match (by_date, call.count()) {
             (true, 2) => {
                 let span = self.span_at(call, 1)?;
-                let time = self.date_at(call, 0)?;
-                Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+                self.truncated(call, 0, span)
             }
             (true, 4) => {
                 let (from, to) = (self.constant_date(call, 2)?, self.constant_date(call, 3)?);
@@ -261,9 +266,7 @@ impl Lowerer<'_> {
                     Some(Value::Int(count)) if *count > 0 => *count,
                     _ => return Err(self.not_constant(call, 1)),
                 };
-                let time = self.date_at(call, 0)?;
-                let span = human_bucket(from, to, count);
-                Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+                self.truncated(call, 0, human_bucket(from, to, count))
             }
             (false, 2) => {
                 let number = self.want(call, 0, Class::Number)?;

@@ -1,9 +1,9 @@
 //! Functions of numbers. Most yield a double; those of whole numbers that stay whole keep their type.
 
-use lurcher_ir::{Expr, Function, NumberFunction as N};
+use lurcher_ir::{Expr, Function, ListFunction, NumberFunction as N};
 use lurcher_schema::Value;
 
-use super::{Call, Class};
+use super::{Call, Class, list};
 use crate::esql::{
     lower::{Lowerer, Result, operators::bounded, value::Typed},
     types::Type,
@@ -47,8 +47,8 @@ impl Lowerer<'_> {
             "atanh" => N::ArcHyperbolicTangent,
             "hypot" => N::Hypotenuse,
             "signum" => N::Sign,
-            "to_degrees" => N::ToDegrees,
-            "to_radians" => N::ToRadians,
+            "to_degrees" => return Some(self.each(call, N::ToDegrees)),
+            "to_radians" => return Some(self.each(call, N::ToRadians)),
             "scalb" => N::Scale,
             "copy_sign" => N::CopySign,
             _ => return None,
@@ -62,6 +62,16 @@ impl Lowerer<'_> {
             arguments.push(self.want(call, place, Class::Number)?.fraction());
         }
         Ok(Typed::single(Type::Double, Expr::Call(Function::Number(function), arguments)))
+    }
+
+    /// A conversion: of several numbers each is converted.
+    fn each(&mut self, call: &Call<'_>, function: N) -> Result<Typed> {
+        let number = self.want(call, 0, Class::Number)?;
+        if !number.kind.is_number() || number.loose {
+            return self.fractions(call, function);
+        }
+        let converted = list(ListFunction::Each(Box::new(Function::Number(function))), [number.all()]);
+        Ok(Typed::several(Type::Double, converted))
     }
 
     fn same(&mut self, call: &Call<'_>, function: N) -> Result<Typed> {
