@@ -35,7 +35,7 @@ impl Lowerer<'_> {
         left: Span,
         right: Span,
     ) -> Result<Typed> {
-        let null = |typed: &Typed| typed.constant().is_some_and(Value::is_null);
+        let null = |typed: &Typed| typed.kind == Type::Null || typed.constant().is_some_and(Value::is_null);
         if null(a) || null(b) {
             // Null and a length of time may still meet a date, which then is null.
             let kind = if a.kind == Type::Null || a.kind.is_span() && b.kind != Type::Null { b.kind } else { a.kind };

@@ -296,8 +296,8 @@ impl Call<'_> {
 impl Lowerer<'_> {
     /// Time spans stand only where a function measures time with them.
     fn refuse_spans(&mut self, call: &Call<'_>) -> Result<()> {
-        const TAKE_SPANS: [&str; 7] =
-            ["bin", "bucket", "date_trunc", "tbucket", "trange", "to_dateperiod", "to_timeduration"];
+        const TAKE_SPANS: [&str; 8] =
+            ["bin", "bucket", "case", "date_trunc", "tbucket", "trange", "to_dateperiod", "to_timeduration"];
         let found = call.arguments.iter().position(|argument| argument.kind.is_span());
         match found.filter(|_| !TAKE_SPANS.contains(&call.name)) {
             Some(place) => Err(self.report(no_span(call.name, call.span(place)))),
