@@ -257,12 +257,13 @@ pub(super) fn at_once(
         return;
     }
     let mut suppressor = Suppressor::new(rule);
-    for found in matches {
-        let alert = share.alert(rule, rules, found);
+    let mut alerts: Vec<Alert> = matches.into_iter().map(|found| share.alert(rule, rules, found)).collect();
+    alerts.retain(|alert| !alert.is_of_nothing());
+    // Rows may come in the order of their keys; which of two has fired before the other is a matter of time.
+    alerts.sort_by_key(|alert| alert.time);
+    for alert in alerts {
         let now = alert.time;
-        if !alert.is_of_nothing() {
-            suppressor.offer(alert, now);
-        }
+        suppressor.offer(alert, now);
     }
     suppressor.finish().into_iter().for_each(|alert| sink.alert(alert));
 }
