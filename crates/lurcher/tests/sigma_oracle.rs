@@ -15,7 +15,7 @@ use std::{
 };
 
 use serde_json::Value;
-use support::{file_name, hunt, lurcher, oracle_data, root, shared};
+use support::{cells, file_name, hunt, lurcher, oracle_data, root, shared};
 
 /// Rules with hits that the oracle does not have, how many, and the heading in docs/sigma-oracle.md that says why.
 const EXPLAINED: [(&str, usize, &str); 1] = [("ab4561b1-6c7e-48a7-ad08-087cfb9ce8f1", 13, "guid-braces")];
@@ -43,13 +43,11 @@ fn hits(alert: &Value, data: &Path) -> Vec<Hit> {
 fn wanted(data: &Path) -> BTreeMap<Hit, String> {
     let text = fs::read_to_string(data.join("oracle/sigma_hits.csv")).unwrap();
     let rows = text.lines().skip(1).map(|line| {
-        // Names of rules may hold commas and quotes; the other cells do not.
-        let tail: Vec<&str> = line.rsplitn(5, ',').collect();
-        let [confidence, record, member, file, head] = tail[..] else { panic!("{line}") };
-        let rule = head.split(',').next().unwrap().to_owned();
+        let cells = cells(line);
+        let [rule, _, file, member, record, confidence] = &cells[..] else { panic!("{line}") };
         let record = record.trim_start_matches(['r', 'L']).to_owned();
-        let file = file.trim_matches('"').trim_end_matches(".gz").to_owned();
-        ((rule, file, file_name(member).to_owned(), record), confidence.to_owned())
+        let file = file.trim_end_matches(".gz").to_owned();
+        ((rule.clone(), file, file_name(member).to_owned(), record), confidence.clone())
     });
     rows.collect()
 }

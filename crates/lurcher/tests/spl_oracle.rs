@@ -20,18 +20,19 @@ use support::{cells, file_name, hunt, oracle_data, root};
 /// Rule, file, member of an archive, record.
 type Hit = [String; 4];
 
+/// The hits of an alert, but for the risk events that a correlation search finds: these lie in no file.
 fn hits(alert: &Value, data: &Path) -> Vec<Hit> {
     let rule = alert["rule"]["id"].as_str().unwrap();
     let hit = |event: &Value| {
         let path = event["file"].as_str().unwrap();
         let (file, member) = path.split_once('!').map_or((path, ""), |(file, m)| (file, file_name(m)));
-        let file = Path::new(file).strip_prefix(data).unwrap().to_string_lossy().into_owned();
+        let file = Path::new(file).strip_prefix(data).ok()?.to_string_lossy().into_owned();
         let file = file.strip_suffix(".gz").map_or(file.clone(), str::to_owned);
         // A member that is only the name of the decompressed file says nothing more than the file itself.
         let member = if file_name(&file) == member { "" } else { member }.to_owned();
-        [rule.to_owned(), file, member, event["record"].as_str().unwrap().to_owned()]
+        Some([rule.to_owned(), file, member, event["record"].as_str().unwrap().to_owned()])
     };
-    alert["events"].as_array().unwrap().iter().map(hit).collect()
+    alert["events"].as_array().unwrap().iter().filter_map(hit).collect()
 }
 
 fn column(path: &Path, wanted: impl Fn(&[String]) -> bool) -> Vec<Vec<String>> {
