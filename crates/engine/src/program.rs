@@ -86,6 +86,8 @@ pub(crate) struct Program {
     pub(crate) children: Vec<u32>,
     /// By node: whether there is an expression below it.
     pub(crate) residual: Vec<bool>,
+    /// By node: whether there is an expression below it that depends on more than fields, as on the whole event.
+    costly: Vec<bool>,
     pub(crate) filters: Vec<ProgramFilter>,
     /// By atom: the filters that can only hold if it or another of their witnesses holds.
     pub(crate) witnessed: Vec<Vec<u32>>,
@@ -126,6 +128,7 @@ impl Program {
             nodes: Vec::new(),
             children: Vec::new(),
             residual: Vec::new(),
+            costly: Vec::new(),
             filters: Vec::new(),
             witnessed: vec![Vec::new(); atoms],
             unwitnessed: Vec::new(),
@@ -177,8 +180,11 @@ impl Program {
                         .filter(|part| folds[**part as usize] == Fold::Open)
                         .map(|part| numbers[*part as usize])
                         .collect();
-                    // Cheap parts first: an atom costs a bit test, an expression a walk over values.
-                    open.sort_unstable_by_key(|n| (self.residual[*n as usize], self.rank(*n), *n));
+                    // Cheap parts first: an atom costs a bit test, an expression a walk over values, and one over the
+                    // whole event has to make that first.
+                    open.sort_unstable_by_key(|n| {
+                        (self.costly[*n as usize], self.residual[*n as usize], self.rank(*n), *n)
+                    });
                     open.dedup();
                     if let [only] = open.as_slice() {
                         numbers[at] = *only;
@@ -192,19 +198,26 @@ impl Program {
                     }
                 }
             };
-            let residual = match new {
-                ProgramNode::Atom(_) => false,
-                ProgramNode::Residual(_) => true,
-                ProgramNode::Not(inner) => self.residual[inner as usize],
-                ProgramNode::All(start, end) | ProgramNode::Any(start, end) => {
-                    self.children[start as usize..end as usize].iter().any(|child| self.residual[*child as usize])
-                }
-            };
+            let residual = self.below(new, &self.residual, |_| true);
+            let costly = self.below(new, &self.costly, |number| !graph.residuals[number as usize].pure);
             numbers[at] = self.nodes.len() as u32;
             self.nodes.push(new);
             self.residual.push(residual);
+            self.costly.push(costly);
         }
         numbers
+    }
+
+    /// Whether an expression of a kind is below a node, where `known` says so of the nodes before it.
+    fn below(&self, node: ProgramNode, known: &[bool], kind: impl Fn(u32) -> bool) -> bool {
+        match node {
+            ProgramNode::Atom(_) => false,
+            ProgramNode::Residual(number) => kind(number),
+            ProgramNode::Not(inner) => known[inner as usize],
+            ProgramNode::All(start, end) | ProgramNode::Any(start, end) => {
+                self.children[start as usize..end as usize].iter().any(|child| known[*child as usize])
+            }
+        }
     }
 
     fn rank(&self, node: u32) -> u8 {
