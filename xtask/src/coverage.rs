@@ -62,17 +62,10 @@ pub(crate) fn run(_arguments: &[String]) -> Result<(), String> {
 
 /// A line of the labels: `file,title,techniques,…`; titles may be quoted.
 fn recording(line: &str) -> Option<Recording> {
-    let mut cells = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(String::new()),
-            other => cells.last_mut()?.push(other),
-        }
-    }
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    let cells = reader.records().next()?.ok()?;
     let techniques = cells.get(2)?.split(' ').filter(|id| !id.is_empty()).map(str::to_owned).collect();
-    Some(Recording { file: cells.first()?.clone(), techniques })
+    Some(Recording { file: cells.get(0)?.to_owned(), techniques })
 }
 
 /// The detections of a folder. Of their files only the lines with the name and the techniques are read.

@@ -320,26 +320,10 @@ impl Reader<'_> {
                 Detection::Any(Vec::new())
             }
             Data::List(items) if items.iter().all(|item| scalar(item).is_some()) => {
-                let values = items.iter().filter_map(scalar).collect();
-                Detection::Item(Item {
-                    field: None,
-                    modifiers: Vec::new(),
-                    values,
-                    span: node.span,
-                    changed_by: BTreeSet::new(),
-                })
+                keywords(items.iter().filter_map(scalar).collect(), node.span)
             }
             Data::List(items) => Detection::Any(items.iter().map(|item| self.detection(item)).collect()),
-            _ => {
-                let values = scalar(node).into_iter().collect();
-                Detection::Item(Item {
-                    field: None,
-                    modifiers: Vec::new(),
-                    values,
-                    span: node.span,
-                    changed_by: BTreeSet::new(),
-                })
-            }
+            _ => keywords(scalar(node).into_iter().collect(), node.span),
         }
     }
 
@@ -410,6 +394,11 @@ pub(super) fn selects(pattern: Option<&str>, name: &str) -> bool {
 
 pub(super) fn list(names: &[&str]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Values that stand without a field: words to find anywhere in the event.
+fn keywords(values: Vec<Scalar>, span: Span) -> Detection {
+    Detection::Item(Item { field: None, modifiers: Vec::new(), values, span, changed_by: BTreeSet::new() })
 }
 
 fn scalar(node: &Node) -> Option<Scalar> {

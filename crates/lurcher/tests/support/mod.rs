@@ -40,16 +40,8 @@ pub(crate) fn oracle_data() -> Option<PathBuf> {
 
 /// The cells of a line of CSV.
 pub(crate) fn cells(line: &str) -> Vec<String> {
-    let mut cells = vec![String::new()];
-    let mut quoted = false;
-    for character in line.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            ',' if !quoted => cells.push(String::new()),
-            other => cells.last_mut().unwrap().push(other),
-        }
-    }
-    cells
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+    reader.deserialize().next().unwrap().unwrap()
 }
 
 /// What stands behind the last separator of a path.
