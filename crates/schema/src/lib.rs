@@ -7,6 +7,7 @@
 //! somebody asks for. Whole events are normalised only where they become evidence or output.
 
 mod batch;
+mod clock;
 mod column;
 mod cron;
 mod event;
@@ -20,6 +21,7 @@ mod time;
 mod value;
 
 pub use batch::{BatchBuilder, EventBatch, RawField};
+pub use clock::{Clock, SystemClock, VirtualClock};
 pub use column::{Column, ColumnValues, MISSING, ValueRef};
 pub use cron::Cron;
 pub use event::{Event, EventRef, Origin};

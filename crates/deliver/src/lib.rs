@@ -1,0 +1,1 @@
+//! Telling other systems: webhooks, mail, syslog, HEC, bulk, Kafka, files; with retries and dead letters.

@@ -1,0 +1,1 @@
+//! The live engine: intake, detection on time, alerts, API.

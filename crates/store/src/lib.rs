@@ -1,0 +1,1 @@
+//! The event store: a Delta Lake table per data stream.
