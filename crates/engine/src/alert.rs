@@ -120,7 +120,11 @@ pub trait AlertSink {
     /// Takes one alert.
     fn alert(&mut self, alert: Alert);
 
-    /// Takes what a run on the virtual clock did. By default nobody wants to know.
+    /// Takes an alert that was sent before, now that further ones are counted in it (only of a live run, which cannot
+    /// wait for them). By default nobody wants to know.
+    fn counted(&mut self, _alert: &Alert) {}
+
+    /// Takes what a run did. By default nobody wants to know.
     fn ledger(&mut self, _entry: &LedgerEntry) {}
 }
 
@@ -145,6 +149,8 @@ pub struct Match {
     pub detail: Detail,
     /// The time of the last event, if it may not be among `events`.
     pub last: Option<Timestamp>,
+    /// How many of the first events its id is made from; all, if `None`.
+    pub identified_by: Option<usize>,
 }
 
 impl Match {

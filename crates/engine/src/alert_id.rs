@@ -26,8 +26,9 @@ pub(crate) fn of(rule: &Rule, found: &Match) -> String {
     for part in [&meta.id, meta.version.as_str(), meta.language, meta.query.as_str()] {
         digest.add(part);
     }
-    digest.number(found.event_count);
-    for event in found.events.iter().take(EVENTS) {
+    let counted = found.identified_by.map_or(found.event_count, |events| events as u64);
+    digest.number(counted);
+    for event in found.events.iter().take(found.identified_by.unwrap_or(EVENTS).min(EVENTS)) {
         match event {
             Some(event) => digest.event(event),
             None => digest.add("absent"),

@@ -273,13 +273,24 @@ impl Scanner {
         hits.sort_unstable();
     }
 
+    /// Whether a rule's hits are collected, not alerted at once.
+    fn waits(&self, rule: u32) -> bool {
+        let scheduled = || self.rules.rules().get(rule as usize).is_some_and(|rule| rule.meta.schedule.recurs());
+        self.settings.simulation.is_some() || !self.rules.is_immediate(rule) || (self.settings.live && scheduled())
+    }
+
+    /// What the tails have collected, for a live run.
+    pub(crate) fn collector(&mut self) -> &mut Collector {
+        &mut self.collector
+    }
+
     fn emit(&mut self, program: &Program, batch: &EventBatch, row: usize, filters: &[u32], sink: &mut dyn AlertSink) {
         self.stats.matches += filters.len() as u64;
         let mut event: Option<Event> = None;
         let mut collected = Vec::new();
         for filter in filters {
             let filter = &program.filters[*filter as usize];
-            if self.settings.simulation.is_some() || !self.rules.is_immediate(filter.rule) {
+            if self.waits(filter.rule) {
                 collected.push(Hit { rule: filter.rule, filter: filter.filter });
                 continue;
             }

@@ -24,6 +24,8 @@ pub struct Settings {
     pub tables: Tables,
     /// Rules run by their schedules on a virtual clock; `None`: once, over everything.
     pub simulation: Option<Simulation>,
+    /// Rules run by their schedules as time goes on, and what needs no schedule is told at once: for [`crate::Live`].
+    pub live: bool,
 }
 
 impl Default for Settings {
@@ -38,6 +40,7 @@ impl Default for Settings {
             relational: None,
             tables: Tables::default(),
             simulation: None,
+            live: false,
         }
     }
 }

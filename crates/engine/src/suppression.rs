@@ -7,9 +7,11 @@
 //!
 //! Source: Elastic's pages on alert suppression and on the fields of alerts.
 
+use std::collections::BTreeMap;
+
 use lurcher_ir::{MissingFields, Rule, Suppression, Tail};
 use lurcher_schema::{Timestamp, Value};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{Alert, Match, alert::SuppressionRecord, alert_text::Values, sequence::compare_tiebreakers};
 
@@ -35,17 +37,18 @@ pub(crate) fn record(rule: &Rule, values: &Values<'_>, found: &Match) -> Option<
 /// What became of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It was raised.
-    Raised,
-    /// It was counted.
-    Counted,
+    /// It was raised, and has this number.
+    Raised(usize),
+    /// It was counted in the one of this number.
+    Counted(usize),
 }
 
 /// Takes the alerts of one rule in order and keeps those that are raised.
 #[derive(Debug)]
 pub(crate) struct Suppressor {
     suppression: Option<Suppression>,
-    raised: Vec<Alert>,
+    raised: BTreeMap<usize, Alert>,
+    next: usize,
     /// For each tuple of values the alert that stands for it, and when that was raised.
     open: FxHashMap<Vec<Value>, (usize, Option<Timestamp>)>,
 }
@@ -53,7 +56,12 @@ pub(crate) struct Suppressor {
 impl Suppressor {
     /// For a rule.
     pub(crate) fn new(rule: &Rule) -> Self {
-        Self { suppression: rule.meta.suppression.clone(), raised: Vec::new(), open: FxHashMap::default() }
+        Self {
+            suppression: rule.meta.suppression.clone(),
+            raised: BTreeMap::new(),
+            next: 0,
+            open: FxHashMap::default(),
+        }
     }
 
     /// A run begins: what is suppressed within one run only begins anew.
@@ -83,21 +91,40 @@ impl Suppressor {
     pub(crate) fn offer(&mut self, alert: Alert, now: Option<Timestamp>) -> Fate {
         match self.stands_in(&alert, now) {
             Some((_, Some(number))) => {
-                if let Some(first) = self.raised.get_mut(number) {
+                if let Some(first) = self.raised.get_mut(&number) {
                     count(first, &alert);
                 }
-                Fate::Counted
+                Fate::Counted(number)
             }
             Some((key, None)) => {
-                self.open.insert(key, (self.raised.len(), now));
-                self.raised.push(alert);
-                Fate::Raised
+                self.open.insert(key, (self.next, now));
+                self.raise(alert)
             }
-            None => {
-                self.raised.push(alert);
-                Fate::Raised
-            }
+            None => self.raise(alert),
         }
+    }
+
+    fn raise(&mut self, alert: Alert) -> Fate {
+        let number = self.next;
+        self.raised.insert(number, alert);
+        self.next += 1;
+        Fate::Raised(number)
+    }
+
+    /// An alert that was raised, as it stands now.
+    pub(crate) fn alert(&self, number: usize) -> Option<&Alert> {
+        self.raised.get(&number)
+    }
+
+    /// Forgets the alerts in which nothing can be counted any more: those of groups that were over before this time.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        let period = self.suppression.as_ref().and_then(|suppression| suppression.period);
+        if let Some(period) = period {
+            let period = i64::try_from(period.as_micros()).unwrap_or(i64::MAX);
+            self.open.retain(|_, (_, since)| since.is_none_or(|since| now.0.saturating_sub(since.0) <= period));
+        }
+        let open: FxHashSet<usize> = self.open.values().map(|(number, _)| *number).collect();
+        self.raised.retain(|number, _| open.contains(number));
     }
 
     /// Whether an alert would be raised, not counted.
@@ -107,7 +134,7 @@ impl Suppressor {
 
     /// The alerts that were raised.
     pub(crate) fn finish(self) -> Vec<Alert> {
-        self.raised
+        self.raised.into_values().collect()
     }
 }
 

@@ -121,6 +121,15 @@ pub enum Occurrence {
 }
 
 impl Correlation {
+    /// The longest span of its own or of a correlation within; `None` if none has any.
+    pub fn longest_span(&self) -> Option<Duration> {
+        let inner = self.inputs.iter().filter_map(|input| match input {
+            CorrelationInput::Filter { .. } => None,
+            CorrelationInput::Correlation(inner) => inner.longest_span(),
+        });
+        inner.chain(self.span).max()
+    }
+
     /// The inputs that are filters, at any depth, from left to right. Their places in this order are their numbers.
     pub fn leaves(&self) -> Vec<&CorrelationInput> {
         let mut found = Vec::new();

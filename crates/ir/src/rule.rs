@@ -295,6 +295,13 @@ pub struct Schedule {
     pub overflow: Overflow,
 }
 
+impl Schedule {
+    /// Whether it says when to run and what to look at.
+    pub fn recurs(&self) -> bool {
+        self.look_back.is_some() && (self.cron.is_some() || self.interval.is_some())
+    }
+}
+
 /// The time that one run of a rule looks at, relative to when it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct LookBack {

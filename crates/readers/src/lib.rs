@@ -2,7 +2,7 @@
 //!
 //! The way through: [`discover`] turns what the user typed into [`Input`]s; [`units`] cuts them into [`Unit`]s that can
 //! be read side by side; [`Unit::read`] hands over batches and returns a [`Report`]. [`read`] does one input whole,
-//! [`read_one`] finds a single event, [`read_stream`] reads what is no file.
+//! [`read_one`] finds a single event, [`read_stream`] reads what is no file, [`read_records`] what came one by one.
 //!
 //! ```
 //! use lurcher_readers::{ReadOptions, discover, units};
@@ -39,6 +39,7 @@ mod nested;
 mod options;
 mod places;
 mod reader;
+mod records;
 mod report;
 mod rows;
 mod table;
@@ -51,5 +52,6 @@ mod xml;
 
 pub use input::{Discovery, Input, discover};
 pub use options::{ReadOptions, Wanted};
+pub use records::{RawRecord, RecordForm, read_records, record_number};
 pub use report::{Gravity, Problem, Report, Skipped};
 pub use unit::{Unit, read, read_one, read_stream, units};

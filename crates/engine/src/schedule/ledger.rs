@@ -2,6 +2,8 @@
 
 use lurcher_schema::Timestamp;
 
+use crate::terms::Window;
+
 /// A run that saw events, and those after it that saw the very same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerEntry {
@@ -27,6 +29,25 @@ pub struct LedgerEntry {
     pub late: u64,
     /// How many runs after it saw the same and therefore raised nothing new.
     pub repeats: u64,
+}
+
+impl LedgerEntry {
+    /// Of a run that has done nothing yet.
+    pub(crate) fn of(rule: u32, time: Timestamp, window: Window) -> Self {
+        Self {
+            rule,
+            time,
+            from: window.from,
+            to: window.to,
+            hits: 0,
+            created: 0,
+            suppressed: 0,
+            known: 0,
+            capped: 0,
+            late: 0,
+            repeats: 0,
+        }
+    }
 }
 
 /// What the runs of one rule came to.

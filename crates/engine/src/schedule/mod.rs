@@ -6,11 +6,13 @@
 //! bisection, which works since both ends of the window only ever move forward.
 
 mod ledger;
+mod timetable;
 
 use lurcher_ir::{LookBack, Schedule};
 use lurcher_schema::Timestamp;
 
 pub use self::ledger::{LedgerEntry, RunSummary};
+pub(crate) use self::timetable::Timetable;
 use crate::terms::Window;
 
 /// Rules run on a virtual clock over the events' own time.
@@ -38,7 +40,7 @@ enum Times {
 /// However long a window's end is behind its run, runs end so long after the last event.
 const LONGEST_DELAY: i64 = 32 * 86_400_000_000;
 /// A rule does not run more often than this.
-const SHORTEST_STEP: i64 = 1_000_000;
+pub(crate) const SHORTEST_STEP: i64 = 1_000_000;
 /// More runs than this are not made of a cron line (a run a minute for forty years).
 const MOST_LISTED: usize = 21_000_000;
 

@@ -23,6 +23,9 @@ pub(crate) struct RawMatch {
     pub(crate) detail: RawDetail,
     /// The time, in the order of the rule, of its last event; none if that is not known.
     pub(crate) time: Option<Timestamp>,
+    /// How many of its first events tell it from others; all, if `None`. A correlation goes on after it was satisfied,
+    /// and is the same all the while.
+    pub(crate) identified_by: Option<usize>,
 }
 
 /// What is particular to a kind of tail.
@@ -52,7 +55,8 @@ impl RawMatch {
     /// What tells matches of one rule in one run apart.
     pub(crate) fn key(&self) -> u64 {
         let mut hasher = FxHasher::default();
-        self.events.hash(&mut hasher);
+        let events = self.identified_by.unwrap_or(self.events.len()).min(self.events.len());
+        self.events[..events].hash(&mut hasher);
         self.join_keys.hash(&mut hasher);
         self.values.hash(&mut hasher);
         hasher.finish()
@@ -75,6 +79,7 @@ impl RawMatch {
                 ),
             },
             last: self.time,
+            identified_by: self.identified_by,
         }
     }
 }

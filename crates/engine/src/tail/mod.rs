@@ -11,21 +11,31 @@
 mod arrival;
 mod fields;
 mod found;
+mod live;
+mod prune;
+mod record;
 mod replay;
 mod rule_tail;
 mod store;
+mod stores;
 mod terms_tail;
+mod watch;
 mod windowed;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use lurcher_ir::{FieldRef, Limit};
-use lurcher_schema::{Event, EventBatch, EventRef, Taxonomy, Timestamp, Value};
+use lurcher_schema::{EventBatch, EventRef, Taxonomy, Timestamp, Value};
 
+pub use self::live::{Live, RuleHealth};
 pub(crate) use self::{
     fields::{Fields, Known},
     found::{RawDetail, RawMatch, RawPairing},
     store::{EventId, EventStore, Extent},
+    stores::Stores,
 };
 use self::{
     replay::Replay,
@@ -49,6 +59,15 @@ pub struct Hit {
 /// Rows go to the file when they take this part of the budget: sooner, there would be a multitude of small blocks.
 const ROWS_SHARE: u64 = 4;
 
+/// An event that a live run has kept something of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenEvent {
+    /// Its place, see [`EventRef::ordinal`].
+    pub ordinal: u64,
+    /// The rules that it was kept for.
+    pub rules: Vec<u32>,
+}
+
 /// Collects the hits of all rules whose tail needs more than one event at a time. One per thread.
 #[derive(Debug)]
 pub struct Collector {
@@ -58,6 +77,10 @@ pub struct Collector {
     store: EventStore,
     tails: BTreeMap<u32, RuleTail>,
     ready: Vec<Alert>,
+    now: Timestamp,
+    /// Of a live run: the rules with new hits, and the events that were kept for any rule.
+    fresh: BTreeSet<u32>,
+    taken: Vec<TakenEvent>,
     /// About how many bytes of rows are in memory.
     rows: u64,
     /// The first and last time of the events that were scanned, where that matters.
@@ -74,6 +97,9 @@ impl Collector {
             store: EventStore::new(settings.tail_budget / threads),
             tails: BTreeMap::new(),
             ready: Vec::new(),
+            now: settings.now,
+            fresh: BTreeSet::new(),
+            taken: Vec::new(),
             rows: 0,
             seen: None,
             stats: TailStats::default(),
@@ -96,11 +122,16 @@ impl Collector {
         self.fields.enter(batch);
         let mut hand = Hand { batch, row, fields: &mut self.fields, store: &mut self.store, kept: None };
         let mut bytes = 0;
+        if self.settings.live {
+            self.fresh.extend(hits.iter().map(|hit| hit.rule));
+            let rules = hits.iter().map(|hit| hit.rule).collect();
+            self.taken.push(TakenEvent { ordinal: hand.reference().ordinal, rules });
+        }
         for hit in hits {
             let Some(rule) = self.rules.rules().get(hit.rule as usize) else { continue };
             let tail = self.tails.entry(hit.rule).or_insert_with(|| RuleTail::new(rule, &self.settings));
             self.stats.collected += 1;
-            let counts = tail.take(hit.filter as usize, &mut hand, self.settings.now);
+            let counts = tail.take(hit.filter as usize, &mut hand, self.now);
             for columns in counts.matches {
                 let found =
                     Match { events: vec![Some(batch.event(row))], event_count: 1, values: columns, ..Match::default() };
@@ -114,9 +145,14 @@ impl Collector {
         if bytes > 0 {
             self.store.reserve(bytes);
         }
-        if self.store.is_full() && self.rows > self.store.budget() / ROWS_SHARE && self.settings.simulation.is_none() {
+        if self.store.is_full() && self.rows > self.store.budget() / ROWS_SHARE && !self.keeps_rows() {
             self.send_rows_away();
         }
+    }
+
+    /// Whether rows are looked at again and again, and so stay in memory.
+    fn keeps_rows(&self) -> bool {
+        self.settings.simulation.is_some() || self.settings.live
     }
 
     /// Sends the rows that wait to the file.
@@ -138,7 +174,7 @@ impl Collector {
     /// spread over them, runs the tails and sends their alerts.
     pub fn finish(collectors: Vec<Self>, sink: &mut dyn AlertSink) -> TailStats {
         let mut stats = TailStats::default();
-        let mut stores = Stores(Vec::new(), 0);
+        let mut stores = Stores::default();
         let mut tails: BTreeMap<u32, RuleTail> = BTreeMap::new();
         let mut run: Option<(Arc<RuleSet>, Arc<Settings>)> = None;
         let mut seen: Option<Span> = None;
@@ -148,7 +184,7 @@ impl Collector {
             stats.merge(collector.stats);
             stats.spilled += collector.store.spilled();
             stats.held += collector.store.reserved();
-            stores.0.push(collector.store);
+            stores.put(number as u32, collector.store);
             for (rule, mut tail) in collector.tails {
                 tail.set_store(number as u32);
                 match tails.entry(rule) {
@@ -190,7 +226,7 @@ impl Collector {
             };
             stats.failed.extend(errors.into_iter().map(|error| (number, error)));
         }
-        stats.unreadable = stores.1;
+        stats.unreadable = stores.lost;
         stats
     }
 }
@@ -317,39 +353,6 @@ impl RowSource for Hand<'_> {
 
     fn keep(&mut self) -> Option<EventId> {
         Some(self.id())
-    }
-}
-
-/// The stores of all threads, and how many events could not be read back.
-#[derive(Debug)]
-pub(crate) struct Stores(Vec<EventStore>, u64);
-
-impl Stores {
-    /// Of these.
-    #[cfg(test)]
-    pub(crate) fn of(stores: Vec<EventStore>) -> Self {
-        Self(stores, 0)
-    }
-
-    /// What a store's file holds there; none if it cannot be read back.
-    pub(crate) fn read_block(&mut self, store: u32, extent: Extent) -> Option<Vec<u8>> {
-        self.0.get_mut(store as usize)?.read_block(extent)
-    }
-
-    /// The name of a kept event.
-    pub(crate) fn reference(&self, id: EventId) -> Option<lurcher_schema::EventRef> {
-        self.0.get(id.store as usize)?.reference(id)
-    }
-
-    /// Counts rows that could not be read back.
-    pub(crate) fn lose(&mut self, rows: usize) {
-        self.1 += rows as u64;
-    }
-
-    pub(crate) fn get(&mut self, id: EventId) -> Option<Event> {
-        let event = self.0.get_mut(id.store as usize).and_then(|store| store.get(id));
-        self.1 += u64::from(event.is_none());
-        event
     }
 }
 

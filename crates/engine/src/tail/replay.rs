@@ -5,19 +5,15 @@
 
 use std::sync::Arc;
 
-use lurcher_ir::{Overflow, Rule};
+use lurcher_ir::Rule;
 use lurcher_schema::Timestamp;
-use rustc_hash::FxHashSet;
 
 use super::{
     RawMatch,
+    record::Record,
     rule_tail::{RuleTail, Share},
 };
-use crate::{
-    Alert, AlertSink, LedgerEntry, RuleSet, RunSummary,
-    schedule::Runs,
-    suppression::{Fate, Suppressor},
-};
+use crate::{Alert, AlertSink, LedgerEntry, RuleSet, RunSummary, schedule::Runs, suppression::Suppressor};
 
 /// One rule on the virtual clock.
 pub(super) struct Replay<'a> {
@@ -33,15 +29,6 @@ struct Timeline {
     late: Vec<(Timestamp, Timestamp)>,
 }
 
-/// What one rule's runs have done so far.
-struct Record {
-    seen: FxHashSet<u64>,
-    ids: FxHashSet<String>,
-    over: FxHashSet<u64>,
-    suppressor: Suppressor,
-    summary: RunSummary,
-}
-
 impl Replay<'_> {
     /// Goes through all runs, and sends alerts and ledger to the sink.
     pub(super) fn run(
@@ -52,7 +39,8 @@ impl Replay<'_> {
     ) -> (RunSummary, Vec<String>) {
         tail.prepare();
         let timeline = Timeline::of(&tail);
-        let mut record = Record::new(self);
+        let mut record = Record::new(self.number, self.rule);
+        record.summary.runs = self.runs.len() as u64;
         let mut errors = Vec::new();
         let mut run = 0;
         while run < self.runs.len() {
@@ -71,23 +59,11 @@ impl Replay<'_> {
                 (count + 1, Some(first.map_or(*arrival, |first| first.min(*arrival))))
             });
             let hits = (behind - first) as u64 - late;
-            let mut entry = LedgerEntry {
-                rule: self.number,
-                time: now,
-                from: window.from,
-                to: window.to,
-                hits,
-                created: 0,
-                suppressed: 0,
-                known: 0,
-                capped: 0,
-                late,
-                repeats: 0,
-            };
+            let mut entry = LedgerEntry { hits, late, ..LedgerEntry::of(self.number, now, window) };
             if hits > 0 {
                 let (matches, mut failed) = tail.find(self.rule, window, now, share);
                 errors.append(&mut failed);
-                record.take(self, matches, &mut entry, share, &mut tail);
+                record.take((self.rule, self.rules), matches, &mut entry, share, &mut tail, None);
             }
             let leaving = self.runs.past(run + 1, timeline.times[first]);
             let arriving = arriving.map(|time| self.runs.since(run + 1, time));
@@ -99,7 +75,9 @@ impl Replay<'_> {
             run = next;
         }
         errors.dedup();
-        (record.finish(self, &timeline, sink), errors)
+        record.summary.hits = timeline.times.len() as u64;
+        (record.summary.late, record.summary.missed) = timeline.late_and_missed(self.runs);
+        (record.finish(sink), errors)
     }
 }
 
@@ -143,88 +121,6 @@ impl Timeline {
             }
         }
         (late, missed)
-    }
-}
-
-impl Record {
-    fn new(replay: &Replay<'_>) -> Self {
-        Self {
-            seen: FxHashSet::default(),
-            ids: FxHashSet::default(),
-            over: FxHashSet::default(),
-            suppressor: Suppressor::new(replay.rule),
-            summary: RunSummary { rule: replay.number, runs: replay.runs.len() as u64, ..RunSummary::default() },
-        }
-    }
-
-    /// Makes alerts of what a run found and nobody has found before.
-    fn take(
-        &mut self,
-        replay: &Replay<'_>,
-        mut matches: Vec<RawMatch>,
-        entry: &mut LedgerEntry,
-        share: &mut Share<'_>,
-        tail: &mut RuleTail,
-    ) {
-        let schedule = &replay.rule.meta.schedule;
-        let most = schedule.max_alerts.unwrap_or(u64::MAX);
-        let surplus = (matches.len() as u64).saturating_sub(most);
-        if schedule.overflow == Overflow::KeepLatest && surplus > 0 {
-            let dropped = matches.drain(..surplus as usize).map(|found| found.key());
-            let new: Vec<u64> = dropped.filter(|key| !self.seen.contains(key)).collect();
-            entry.capped += new.len() as u64;
-            self.over.extend(new);
-        }
-        self.suppressor.begin_run();
-        for found in matches {
-            let key = found.key();
-            if self.seen.contains(&key) {
-                entry.known += 1;
-                continue;
-            }
-            let full = entry.created >= most;
-            if full && replay.rule.meta.suppression.is_none() {
-                entry.capped += 1;
-                self.over.insert(key);
-                continue;
-            }
-            let raised = tail.reminder(&found);
-            let mut alert = share.alert(replay.rule, replay.rules, found);
-            if alert.is_of_nothing() {
-                self.seen.insert(key);
-                continue;
-            }
-            alert.detected = Some(entry.time);
-            if self.ids.contains(&alert.id) {
-                self.seen.insert(key);
-                entry.known += 1;
-                continue;
-            }
-            if full && self.suppressor.would_raise(&alert, Some(entry.time)) {
-                entry.capped += 1;
-                self.over.insert(key);
-                continue;
-            }
-            self.seen.insert(key);
-            self.ids.insert(alert.id.clone());
-            tail.remember(raised);
-            match self.suppressor.offer(alert, Some(entry.time)) {
-                Fate::Raised => entry.created += 1,
-                Fate::Counted => entry.suppressed += 1,
-            }
-        }
-        self.summary.created += entry.created;
-        self.summary.suppressed += entry.suppressed;
-        self.summary.known += entry.known;
-        self.summary.capped_runs += u64::from(entry.capped > 0);
-    }
-
-    fn finish(mut self, replay: &Replay<'_>, timeline: &Timeline, sink: &mut dyn AlertSink) -> RunSummary {
-        self.summary.hits = timeline.times.len() as u64;
-        self.summary.lost = self.over.difference(&self.seen).count() as u64;
-        (self.summary.late, self.summary.missed) = timeline.late_and_missed(replay.runs);
-        self.suppressor.finish().into_iter().for_each(|alert| sink.alert(alert));
-        self.summary
     }
 }
 

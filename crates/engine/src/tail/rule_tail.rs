@@ -24,6 +24,9 @@ use crate::{
 /// How many tuples of join keys one event may stand under; what lies beyond is counted and dropped.
 const MOST_KEYS: usize = 1_000;
 
+/// A hit takes at least about so much memory.
+const HIT_BYTES: u64 = 96;
+
 /// What a rule keeps.
 #[derive(Debug)]
 pub(super) struct RuleTail {
@@ -33,6 +36,13 @@ pub(super) struct RuleTail {
     pub(super) direct: Option<Vec<(RowPlace, EventId, Object)>>,
     /// When late events arrived; `None` where that does not matter.
     pub(super) arrivals: Option<Arrivals>,
+    /// About how much memory its hits take, the events aside.
+    pub(super) bytes: u64,
+    /// How many of the hits, and of the direct rows, a live run has looked at.
+    pub(super) settled: (usize, usize),
+    /// Of a live run: the times of the hits that it has not looked at.
+    pub(super) fresh: Vec<Option<Timestamp>>,
+    live: bool,
 }
 
 #[derive(Debug)]
@@ -70,7 +80,7 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct StepHits {
     pub(super) hits: Vec<StepHit<Option<EventId>>>,
-    keys: FxHashSet<KeyTuple>,
+    pub(super) keys: FxHashSet<KeyTuple>,
 }
 
 /// What orders the rule's events.
@@ -135,13 +145,22 @@ impl RuleTail {
             Some(tail) => TermsTail::new(tail).map_or(Kind::Nothing, Kind::Terms),
         };
         let simulated = settings.simulation.is_some();
-        let later = simulated || rule.meta.suppression.is_some();
+        let later = simulated || rule.meta.suppression.is_some() || (settings.live && rule.meta.schedule.recurs());
         Self {
             order: OrderFields::new(rule),
             kind,
             direct: later.then(Vec::new),
             arrivals: simulated.then(|| Arrivals::new(rule)),
+            bytes: 0,
+            settled: (0, 0),
+            fresh: Vec::new(),
+            live: settings.live,
         }
+    }
+
+    /// One that takes nothing any more.
+    pub(super) fn stopped(rule: &Rule, settings: &Settings) -> Self {
+        Self { kind: Kind::Nothing, direct: None, live: false, ..Self::new(rule, settings) }
     }
 
     /// Whether it may find something, or has something to say, without any event.
@@ -153,6 +172,9 @@ impl RuleTail {
         let mut taken = Taken::default();
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.note(self.order.time(hand), hand);
+        }
+        if self.live {
+            self.fresh.push(self.order.time(hand));
         }
         match &mut self.kind {
             Kind::Nothing => {}
@@ -191,6 +213,7 @@ impl RuleTail {
                 }
             }
         }
+        self.bytes += taken.bytes.max(HIT_BYTES);
         taken
     }
 
@@ -317,6 +340,7 @@ fn undated(hand: &Hand<'_>) -> Place {
 /// The correlations among hits.
 pub(super) fn correlations(correlation: &Correlation, hits: Vec<CorrelationHit<EventId>>) -> Vec<RawMatch> {
     let row = |found: Correlated<EventId>| {
+        let satisfied = found.events.iter().filter(|(place, _)| place.time <= found.first).count();
         let mut values = Object::default();
         for (name, value) in correlation.keys.iter().zip(found.key.iter()) {
             values.insert(Arc::clone(name), value.clone());
@@ -326,6 +350,7 @@ pub(super) fn correlations(correlation: &Correlation, hits: Vec<CorrelationHit<E
             events: found.events.into_iter().map(|(_, id)| Some(id)).collect(),
             join_keys: found.key.to_vec(),
             values,
+            identified_by: Some(satisfied),
             ..RawMatch::default()
         }
     };

@@ -17,7 +17,7 @@ use rustc_hash::FxBuildHasher;
 /// A kept event of one store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EventId {
-    /// Which store; 0 until stores are brought together.
+    /// Which store; of a sweep's threads 0 until their stores are brought together.
     pub(crate) store: u32,
     /// Which of its events.
     pub(crate) index: u32,
@@ -37,6 +37,8 @@ pub(crate) struct EventStore {
     reserved: u64,
     spill: Option<Spill>,
     spilled: u64,
+    /// The number that it will be known by.
+    number: u32,
 }
 
 /// Where in a store's file something lies.
@@ -88,7 +90,15 @@ impl EventStore {
             reserved: 0,
             spill: None,
             spilled: 0,
+            number: 0,
         }
+    }
+
+    /// The same under a number of its own.
+    #[must_use]
+    pub(crate) fn numbered(mut self, number: u32) -> Self {
+        self.number = number;
+        self
     }
 
     /// How many events went to the file.
@@ -99,7 +109,7 @@ impl EventStore {
     /// Keeps a row of a batch. Its fields are written down as they lie in the batch, since most events that are kept
     /// never become evidence.
     pub(crate) fn keep(&mut self, batch: &EventBatch, row: usize) -> EventId {
-        let id = EventId { store: 0, index: self.kept.len() as u32 };
+        let id = EventId { store: self.number, index: self.kept.len() as u32 };
         self.scratch.clear();
         for (name, field) in batch.fields(row) {
             let next = self.names.len() as u32;
@@ -127,9 +137,13 @@ impl EventStore {
     pub(crate) fn reserve(&mut self, bytes: u64) {
         self.held += bytes;
         self.reserved += bytes;
-        if self.held <= self.budget || self.held == self.reserved {
-            return;
+        if self.held > self.budget && self.held > self.reserved {
+            self.send_away();
         }
+    }
+
+    /// Sends the events in memory to the file; they stay where it cannot be written.
+    pub(crate) fn send_away(&mut self) {
         for number in 0..self.kept.len() {
             let Some(Kept { fields: Place::Memory(bytes), .. }) = self.kept.get_mut(number) else { continue };
             self.scratch.clear();
@@ -148,6 +162,16 @@ impl EventStore {
     pub(crate) fn release(&mut self, bytes: u64) {
         self.held = self.held.saturating_sub(bytes);
         self.reserved = self.reserved.saturating_sub(bytes);
+    }
+
+    /// About how many bytes it holds in memory.
+    pub(crate) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// How many events it keeps.
+    pub(crate) fn len(&self) -> usize {
+        self.kept.len()
     }
 
     /// How many bytes it may hold.
@@ -178,6 +202,11 @@ impl EventStore {
     /// The name of a kept event.
     pub(crate) fn reference(&self, id: EventId) -> Option<EventRef> {
         self.kept.get(id.index as usize).map(|kept| kept.reference.clone())
+    }
+
+    /// When a kept event happened.
+    pub(crate) fn time(&self, id: EventId) -> Option<Timestamp> {
+        self.kept.get(id.index as usize)?.time
     }
 
     /// About how many bytes rows and hits take.

@@ -14,12 +14,12 @@ use crate::{
 /// The hits of one rule.
 #[derive(Debug)]
 pub(super) struct TermsTail {
-    tail: Tail,
+    pub(super) tail: Tail,
     fields: Arc<TermFields>,
-    hits: Vec<TermHit>,
-    indicators: Vec<TermHit>,
+    pub(super) hits: Vec<TermHit>,
+    pub(super) indicators: Vec<TermHit>,
     sightings: FirstSightings,
-    history: History,
+    pub(super) history: History,
 }
 
 impl TermsTail {

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::Compiler;
 
+mod live;
 mod replay;
 
 static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().unwrap());

@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl RuleTail {
-    /// Puts everything in order. To be called once, when all hits are there.
+    /// Puts everything in order. To be called when all hits are there; again, when there are more.
     pub(super) fn prepare(&mut self) {
         self.direct.iter_mut().for_each(|direct| direct.sort_by(|(a, ..), (b, ..)| a.compare_times(b)));
         match &mut self.kind {
@@ -53,6 +53,13 @@ impl RuleTail {
             }
             Kind::Terms(terms) => terms.places().for_each(place),
         }
+    }
+
+    /// How many hits lie in a window.
+    pub(super) fn count(&self, window: Window) -> u64 {
+        let mut hits = 0;
+        self.places(&mut |time, _| hits += u64::from(window.holds(time)));
+        hits
     }
 
     /// Whether runs that see the same events may still find different things.

@@ -175,6 +175,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads a line that came alone, told by itself what log it is of. Returns whether it is of any.
+    pub(crate) fn line_of_a_log(&mut self, open: &mut Open, text: &str, place: Place) -> bool {
+        self.start_event();
+        if auditd::header(text).is_some() {
+            self.auditd_line(open, text, None, place)
+        } else if access::parse(text).is_some() {
+            self.access_line(text, place)
+        } else {
+            self.syslog_line(open, text, place)
+        }
+    }
+
     /// Hands over an event made from a line.
     fn line_event(&mut self, line: &Line<'_>, place: Place) {
         let attributes: Vec<(&'static str, &str)> = line.attributes.iter().map(|(k, v)| (*k, v.as_ref())).collect();

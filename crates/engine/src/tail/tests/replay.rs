@@ -10,12 +10,12 @@ use rustc_hash::FxHashSet;
 use super::{Spec, batches, event, raw, rule, sequence, step, *};
 use crate::{Compiler, Simulation};
 
-fn date(text: &str) -> RelativeTime {
+pub(super) fn date(text: &str) -> RelativeTime {
     RelativeTime::from_date_math(text, Rounding::Down).unwrap()
 }
 
 /// A rule that runs every so many minutes over so many.
-fn scheduled(tail: lurcher_ir::Tail, every: u64, back: u64) -> lurcher_ir::Rule {
+pub(super) fn scheduled(tail: lurcher_ir::Tail, every: u64, back: u64) -> lurcher_ir::Rule {
     let mut rule = rule(tail);
     rule.meta.schedule = Schedule {
         interval: Some(Duration::from_mins(every)),
@@ -25,7 +25,7 @@ fn scheduled(tail: lurcher_ir::Tail, every: u64, back: u64) -> lurcher_ir::Rule 
     rule
 }
 
-fn tails() -> Vec<lurcher_ir::Tail> {
+pub(super) fn tails() -> Vec<lurcher_ir::Tail> {
     let key = [("u", false)];
     vec![
         lurcher_ir::Tail::Events { limits: Vec::new() },
@@ -51,14 +51,14 @@ fn collect(rules: &Arc<RuleSet>, settings: &Arc<Settings>, files: &[(&str, Vec<S
     collectors
 }
 
-fn compiled(rule: lurcher_ir::Rule) -> (Arc<RuleSet>, Arc<Settings>) {
+pub(super) fn compiled(rule: lurcher_ir::Rule) -> (Arc<RuleSet>, Arc<Settings>) {
     let schemas = lurcher_schema::Schemas::builtin().unwrap();
     let rules = Compiler::new(schemas).add(Arc::new(rule)).build();
     (rules, Arc::new(Settings { simulation: Some(Simulation::default()), ..Settings::default() }))
 }
 
 /// The ids of all alerts, sorted, and what the runs came to.
-fn replayed(rule: lurcher_ir::Rule, files: &[(&str, Vec<Spec>)], rows: usize) -> (Vec<Alert>, TailStats) {
+pub(super) fn replayed(rule: lurcher_ir::Rule, files: &[(&str, Vec<Spec>)], rows: usize) -> (Vec<Alert>, TailStats) {
     let (rules, settings) = compiled(rule);
     let mut alerts: Vec<Alert> = Vec::new();
     let stats = Collector::finish(collect(&rules, &settings, files, rows), &mut alerts);
@@ -75,7 +75,7 @@ fn one_by_one(rule: lurcher_ir::Rule, events: &[Spec]) -> usize {
     let span = span(std::iter::once(&tail), collector.seen).unwrap();
     let runs = Runs::new(&rule.meta.schedule, Simulation::default(), span).unwrap();
     let fields = Fields::new(Arc::clone(rules.schemas()));
-    let mut stores = Stores(vec![collector.store], 0);
+    let mut stores = Stores::of(vec![collector.store]);
     let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings };
     tail.prepare();
     let mut found = FxHashSet::default();
@@ -87,7 +87,7 @@ fn one_by_one(rule: lurcher_ir::Rule, events: &[Spec]) -> usize {
 }
 
 /// Events of three hours, each told apart by a number.
-fn events() -> impl Strategy<Value = Vec<Spec>> {
+pub(super) fn events() -> impl Strategy<Value = Vec<Spec>> {
     let one = (0..180_i64, prop::sample::subsequence(vec![0_u32, 1], 1..=2), prop::sample::select(vec!["x", "y"]));
     prop::collection::vec(one, 0..40).prop_map(|events| {
         let numbered = events.into_iter().enumerate().map(|(number, (minute, filters, key))| {

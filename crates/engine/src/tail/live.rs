@@ -1,0 +1,278 @@
+//! Rules on a live stream: events as they come, runs as time goes on.
+//!
+//! A batch is scanned like any other. What needs no run is told at once: rules without a schedule that look at single
+//! events. For a rule with a schedule an arrival counts as an early look of its next run: an event that passes its filter,
+//! or completes its sequence, is alerted now if the window of that run will hold it, within what the run may raise. When
+//! the run is due it looks at its whole window, as on the virtual clock, and finds what an early look could not: counts,
+//! rows, absent events, events out of order. So an alert never waits for a schedule that it does not need, and in the end
+//! the same are found as by [`crate::Simulation`] over the same events.
+//!
+//! * An event that arrives when every window that would hold it is over is *late*: the first run that would have seen it
+//!   looks again.
+//! * Every run is made, however late: after a pause [`Live::advance`] makes those that were due, in order.
+//! * What no later run can see is forgotten. What is kept lies in epochs of events, in memory up to the budget.
+//! * A rule that keeps more than its part of the memory is stopped, and it is said ([`RuleHealth::stopped`]).
+//!
+//! All of it is a function of the batches, their times of arrival and the times of [`Live::advance`]: after a crash
+//! the same calls build the same state.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use lurcher_ir::{LookBack, Rule, Schedule, Tail};
+use lurcher_schema::{EventBatch, RelativeTime, Rounding, Timestamp};
+use rustc_hash::FxHashSet;
+
+use super::{
+    Collector, EventStore, Fields, Stores, TakenEvent,
+    rule_tail::{RuleTail, Share},
+    watch::Watch,
+};
+use crate::{AlertSink, RuleSet, ScanStats, Scanner, Settings, schedule::Timetable};
+
+/// Events of one epoch, at most.
+const EPOCH_EVENTS: usize = 65_536;
+/// A rule may hold this part of the tails' budget.
+const RULE_SHARE: u64 = 4;
+
+/// Rules on a live stream.
+#[derive(Debug)]
+pub struct Live {
+    rules: Arc<RuleSet>,
+    settings: Arc<Settings>,
+    pub(super) scanner: Scanner,
+    fields: Fields,
+    stores: Stores,
+    epoch: u32,
+    watches: BTreeMap<u32, Watch>,
+    /// When the next run of any rule is due.
+    due: Option<Timestamp>,
+    now: Timestamp,
+    /// How long after its window an event may still be looked at together with others.
+    lateness: i64,
+}
+
+/// How a rule fares.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleHealth {
+    /// The rule's index in [`RuleSet::rules`].
+    pub rule: u32,
+    /// When its last run was.
+    pub last_run: Option<Timestamp>,
+    /// When its next run is due; `None` if it waits for no run.
+    pub next_run: Option<Timestamp>,
+    /// How many runs there were.
+    pub runs: u64,
+    /// Alerts that it raised.
+    pub created: u64,
+    /// Alerts counted in others.
+    pub suppressed: u64,
+    /// Matches that no run could raise because of the most alerts a run may raise.
+    pub lost: u64,
+    /// Events that came after every window that would have held them.
+    pub late: u64,
+    /// Hits that it holds.
+    pub held: u64,
+    /// About how many bytes these take.
+    pub held_bytes: u64,
+    /// What went wrong last.
+    pub error: Option<String>,
+    /// Why it does not run any more.
+    pub stopped: Option<String>,
+}
+
+impl Live {
+    /// These rules from a time on, nothing seen. `lateness` says how long hits are kept beyond their windows, for events
+    /// that come late.
+    pub fn new(rules: Arc<RuleSet>, settings: &Settings, now: Timestamp, lateness: std::time::Duration) -> Self {
+        let settings = Arc::new(Settings { live: true, simulation: None, now, ..settings.clone() });
+        let mut live = Self {
+            scanner: Scanner::new(Arc::clone(&rules), Arc::clone(&settings)),
+            fields: Fields::new(Arc::clone(rules.schemas())),
+            stores: Stores::default(),
+            epoch: 0,
+            watches: BTreeMap::new(),
+            due: None,
+            now,
+            lateness: i64::try_from(lateness.as_micros()).unwrap_or(i64::MAX),
+            rules,
+            settings,
+        };
+        live.begin_epoch();
+        for number in 0..live.rules.rules().len() as u32 {
+            let idle = RuleTail::new(&live.rules.rules()[number as usize], &live.settings);
+            if idle.runs_without_events() {
+                live.scanner.collector().tails.insert(number, idle);
+                live.watch(number);
+            }
+        }
+        live
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
+    /// Takes a batch that arrived at a time, which is never before that of an earlier call. Runs that were due before it
+    /// are made first.
+    pub fn take(&mut self, batch: &EventBatch, received: Timestamp, sink: &mut dyn AlertSink) {
+        self.advance(received, sink);
+        self.scanner.scan(batch, sink);
+        self.look_at_new(sink);
+    }
+
+    /// Looks at what the last batch has brought.
+    pub(super) fn look_at_new(&mut self, sink: &mut dyn AlertSink) {
+        let fresh = std::mem::take(&mut self.scanner.collector().fresh);
+        self.look_early(&fresh, sink);
+        if self.scanner.collector().store.len() >= EPOCH_EVENTS || self.scanner.collector().store.is_full() {
+            self.begin_epoch();
+        }
+    }
+
+    /// Says what time it is: makes the runs that are due, rule by rule in order of time.
+    pub fn advance(&mut self, now: Timestamp, sink: &mut dyn AlertSink) {
+        self.now = self.now.max(now);
+        self.scanner.collector().now = self.now;
+        if self.due.is_none_or(|due| due > self.now) {
+            return;
+        }
+        let due: Vec<u32> =
+            self.watches.iter().filter(|(_, watch)| watch.is_due(self.now)).map(|(number, _)| *number).collect();
+        let now = self.now;
+        self.with_each(due, sink, &mut |watch, tail, rule, desk| watch.make_runs(tail, rule, desk, now));
+        self.due = self.watches.values().filter_map(Watch::due).min();
+    }
+
+    /// When something is due next.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// The events of which something was kept since this was last asked.
+    pub fn taken(&mut self) -> Vec<TakenEvent> {
+        std::mem::take(&mut self.scanner.collector().taken)
+    }
+
+    /// How long a rule looks back, with the lateness; `None` if it keeps nothing.
+    pub fn horizon(&self, rule: u32) -> Option<std::time::Duration> {
+        let watch = self.watches.get(&rule)?;
+        let micros = self.now.0.saturating_sub(watch.horizon(&self.rules.rules()[rule as usize], self.now).0);
+        Some(std::time::Duration::from_micros(micros.saturating_add(self.lateness).unsigned_abs()))
+    }
+
+    /// What was scanned so far.
+    pub fn stats(&self) -> &ScanStats {
+        self.scanner.stats()
+    }
+
+    /// How the rules fare that keep anything, by their index.
+    pub fn health(&mut self) -> Vec<RuleHealth> {
+        let Self { scanner, watches, .. } = self;
+        let tails = &scanner.collector().tails;
+        watches.iter().map(|(number, watch)| watch.health(tails.get(number))).collect()
+    }
+
+    fn watch(&mut self, number: u32) {
+        let rule = &self.rules.rules()[number as usize];
+        let Some(timetable) = Timetable::of(&rule.meta.schedule).or_else(|| unscheduled(rule)) else { return };
+        let watch = Watch::new(number, rule, timetable, self.now);
+        self.due = self.due.into_iter().chain(watch.due()).min();
+        self.watches.insert(number, watch);
+    }
+
+    /// Looks at what came, for the rules that need not wait.
+    fn look_early(&mut self, fresh: &BTreeSet<u32>, sink: &mut dyn AlertSink) {
+        for number in fresh {
+            if !self.watches.contains_key(number) {
+                self.watch(*number);
+            }
+        }
+        let now = self.now;
+        self.with_each(fresh.iter().copied().collect(), sink, &mut |watch, tail, rule, desk| {
+            watch.look_early(tail, rule, desk, now);
+        });
+        self.due = self.due.into_iter().chain(fresh.iter().filter_map(|n| self.watches.get(n)?.due())).min();
+    }
+
+    /// Does something with each of these rules that keeps something.
+    fn with_each(
+        &mut self,
+        numbers: Vec<u32>,
+        sink: &mut dyn AlertSink,
+        each: &mut dyn FnMut(&mut Watch, &mut RuleTail, &Arc<Rule>, &mut Desk<'_, '_>),
+    ) {
+        if numbers.is_empty() {
+            return;
+        }
+        let collector: &mut Collector = self.scanner.collector();
+        let open = std::mem::replace(&mut collector.store, EventStore::new(0));
+        self.stores.put(self.epoch, open);
+        let most = self.settings.tail_budget / RULE_SHARE;
+        for number in numbers {
+            let (Some(watch), Some(rule)) = (self.watches.get_mut(&number), self.rules.rules().get(number as usize))
+            else {
+                continue;
+            };
+            let share = Share { fields: &self.fields, stores: &mut self.stores, settings: &self.settings };
+            let mut desk = Desk { share, rules: &self.rules, sink: &mut *sink, lateness: self.lateness };
+            if let Some(tail) = collector.tails.get_mut(&number) {
+                each(watch, tail, rule, &mut desk);
+                if tail.bytes > most {
+                    watch.stop(format!("its hits take more than {most} bytes of memory"));
+                    collector.tails.insert(number, RuleTail::stopped(rule, &self.settings));
+                }
+            }
+        }
+        if let Some(open) = self.stores.take(self.epoch) {
+            collector.store = open;
+        }
+    }
+
+    /// Puts the open epoch away, and lets go of those that nobody holds an event of.
+    fn begin_epoch(&mut self) {
+        let part = self.settings.tail_budget / 2;
+        let collector = self.scanner.collector();
+        let closed = std::mem::replace(&mut collector.store, EventStore::new(part).numbered(self.epoch + 1));
+        if closed.len() > 0 {
+            self.stores.put(self.epoch, closed);
+        }
+        self.epoch += 1;
+        let mut used = FxHashSet::default();
+        collector.tails.values().for_each(|tail| tail.stores(&mut used));
+        for number in self.stores.numbers() {
+            if !used.contains(&number) {
+                self.stores.take(number);
+            } else if self.stores.held() > part {
+                self.stores.send_away(number);
+            }
+        }
+    }
+}
+
+/// What all watches share.
+pub(super) struct Desk<'a, 's> {
+    pub(super) share: Share<'a>,
+    pub(super) rules: &'a RuleSet,
+    pub(super) sink: &'s mut dyn AlertSink,
+    pub(super) lateness: i64,
+}
+
+/// The schedule of a rule whose vendor states none, where it has to wait for more than one event: every minute over the last
+/// hour, or over twice what it spans.
+fn unscheduled(rule: &Rule) -> Option<Timetable> {
+    let hour = 3600;
+    let seconds = match &rule.body.as_ref()?.tail {
+        Tail::Correlation(correlation) => correlation.longest_span().map_or(hour, |span| hour.max(span.as_secs() * 2)),
+        _ => hour,
+    };
+    let date = |text: &str| RelativeTime::from_date_math(text, Rounding::Down);
+    Timetable::of(&Schedule {
+        interval: Some(std::time::Duration::from_mins(1)),
+        look_back: Some(LookBack { from: date(&format!("now-{seconds}s"))?, to: date("now")? }),
+        ..Schedule::default()
+    })
+}
