@@ -39,18 +39,29 @@ pub(crate) fn of(rule: &Rule, found: &Match) -> String {
         digest.value(key);
     }
     digest.members(found.values.iter().map(|(name, value)| (name.as_ref(), value)).collect());
-    let mut id = String::with_capacity(32);
-    for byte in digest.0.finalize().iter().take(16) {
-        // Writing to a string cannot fail.
-        let _ = write!(id, "{byte:02x}");
-    }
-    id
+    digest.finish()
+}
+
+/// The id of what these texts tell from others.
+pub(crate) fn of_parts<'p>(parts: impl IntoIterator<Item = &'p str>) -> String {
+    let mut digest = Parts(Sha256::new());
+    parts.into_iter().for_each(|part| digest.add(part));
+    digest.finish()
 }
 
 /// A digest of parts, each with its length, so that no two lists of parts run together.
 struct Parts(Sha256);
 
 impl Parts {
+    fn finish(self) -> String {
+        let mut id = String::with_capacity(32);
+        for byte in self.0.finalize().iter().take(16) {
+            // Writing to a string cannot fail.
+            let _ = write!(id, "{byte:02x}");
+        }
+        id
+    }
+
     fn number(&mut self, number: u64) {
         self.0.update(number.to_le_bytes());
     }

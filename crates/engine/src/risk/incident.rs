@@ -16,7 +16,7 @@ use lurcher_ir::{AlertKind, Entity, EntityRole, EntityType, Message, Rule, RuleM
 use lurcher_schema::{Object, Schemas, Timestamp, Value};
 
 use super::{ObjectType, RiskEvent, Site};
-use crate::{Alert, Match};
+use crate::{Alert, Match, alert_id};
 
 /// Of how many risk events of one object the evidence is kept.
 const EVIDENCE: usize = 100;
@@ -133,6 +133,19 @@ impl RiskIndex {
         }
     }
 
+    /// Adds a risk event as it is.
+    pub fn add(&mut self, event: RiskEvent) {
+        self.objects.entry((event.kind, event.normalized.clone())).or_default().push(event);
+    }
+
+    /// Forgets the risk events before a time.
+    pub fn forget(&mut self, before: Timestamp) {
+        self.objects.retain(|_, events| {
+            events.retain(|event| event.time >= Some(before));
+            !events.is_empty()
+        });
+    }
+
     /// How many risk events carry no time and can be in no incident.
     pub fn undated(&self) -> u64 {
         self.undated
@@ -148,15 +161,21 @@ impl RiskIndex {
             let published = rule.rule();
             for events in self.objects.values() {
                 incidents
-                    .extend(windows(rule, events).into_iter().map(|part| incident(rule, &published, part, schemas)));
+                    .extend(windows(rule, events).into_iter().map(|found| incident(rule, &published, &found, schemas)));
             }
         }
         incidents
     }
 }
 
+/// A stretch of an object's risk events that is an incident, and how many of them opened it.
+struct Stretch<'e> {
+    events: &'e [RiskEvent],
+    opening: usize,
+}
+
 /// The stretches of an object's risk events that are incidents.
-fn windows<'e>(rule: &IncidentRule, events: &'e [RiskEvent]) -> Vec<&'e [RiskEvent]> {
+fn windows<'e>(rule: &IncidentRule, events: &'e [RiskEvent]) -> Vec<Stretch<'e>> {
     let span = i64::try_from(rule.window.as_micros()).unwrap_or(i64::MAX);
     let at = |event: &RiskEvent| event.time.unwrap_or(Timestamp(0)).0;
     let mut found = Vec::new();
@@ -173,7 +192,7 @@ fn windows<'e>(rule: &IncidentRule, events: &'e [RiskEvent]) -> Vec<&'e [RiskEve
         next += 1;
         if rule.holds(&window) {
             let end = events.partition_point(|event| at(event) <= now.saturating_add(span));
-            found.push(&events[begin..end]);
+            found.push(Stretch { events: &events[begin..end], opening: next - begin });
             (begin, next, window) = (end, end, Running::default());
         }
     }
@@ -272,7 +291,8 @@ impl<'e> Totals<'e> {
     }
 }
 
-fn incident(rule: &IncidentRule, published: &Arc<Rule>, events: &[RiskEvent], schemas: &Schemas) -> Alert {
+fn incident(rule: &IncidentRule, published: &Arc<Rule>, found: &Stretch<'_>, schemas: &Schemas) -> Alert {
+    let Stretch { events, opening } = found;
     let total = Totals::of(events);
     let mut rule_of_incident = Rule::clone(published);
     rule_of_incident.meta.threats = threats(events);
@@ -292,6 +312,10 @@ fn incident(rule: &IncidentRule, published: &Arc<Rule>, events: &[RiskEvent], sc
         ..Match::default()
     };
     let mut alert = Alert::new(&Arc::new(rule_of_incident), schemas, found);
+    // It grows and stays the same incident: what opened it tells it from others.
+    let opened = events.iter().take(*opening).map(|event| event.alert.as_str());
+    let object = events.last().map_or("", |event| event.normalized.as_str());
+    alert.id = alert_id::of_parts([rule.id, kind, object].into_iter().chain(opened));
     alert.time = events.last().and_then(|event| event.time);
     alert.risk_score = total.score.min(100.0);
     if let Condition::ScoreAbove(_) = rule.condition {

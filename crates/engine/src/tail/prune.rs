@@ -88,9 +88,6 @@ fn forget_keys(keys: &mut FxHashSet<KeyTuple>) {
     keys.retain(|key| std::sync::Arc::strong_count(key) > 1);
 }
 
-/// The event of a sighting that only counts as history: there is none.
-const NO_EVENT: EventId = EventId { store: u32::MAX, index: u32::MAX };
-
 impl TermsTail {
     fn len(&self) -> usize {
         self.hits.len() + self.indicators.len()
@@ -98,8 +95,7 @@ impl TermsTail {
 
     /// The events that are kept for it.
     fn kept(&self) -> impl Iterator<Item = EventId> {
-        let all = self.hits.iter().chain(&self.indicators).map(|hit| hit.event);
-        all.filter(|id| *id != NO_EVENT)
+        self.hits.iter().chain(&self.indicators).filter(|hit| !hit.is_history()).map(|hit| hit.event)
     }
 
     fn forget(&mut self, before: Timestamp) {
@@ -115,7 +111,7 @@ impl TermsTail {
                 for (number, hit) in self.hits.iter_mut().enumerate().take(old).rev() {
                     // The last sighting of the same values says all that the earlier ones do.
                     last[number] = known.insert(hit.values.clone());
-                    hit.event = NO_EVENT;
+                    hit.become_history();
                 }
                 let mut number = 0;
                 self.hits.retain(|_| {

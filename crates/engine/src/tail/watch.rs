@@ -125,9 +125,11 @@ impl Watch {
         }
         let alone = !late.is_empty();
         for (time, found) in late {
-            self.late += 1;
-            let run = self.timetable.first_holding(time).unwrap_or(next);
-            self.raise_late(vec![found], run, tail, rule, desk, now);
+            // Windows shorter than the time between two runs leave times that no run looks at.
+            if let Some(run) = self.timetable.first_holding(time) {
+                self.late += 1;
+                self.raise_late(vec![found], run, tail, rule, desk, now);
+            }
         }
         if !alone {
             self.look_again(&times, window, tail, rule, desk, now);

@@ -31,6 +31,21 @@ pub(crate) struct TermHit {
     pub(crate) values: Box<[Value]>,
 }
 
+/// The event of a hit that only counts as history: there is none.
+const NO_EVENT: EventId = EventId { store: u32::MAX, index: u32::MAX };
+
+impl TermHit {
+    /// Lets go of the event: the hit only counts as history from now on.
+    pub(crate) fn become_history(&mut self) {
+        self.event = NO_EVENT;
+    }
+
+    /// Whether it only counts as history.
+    pub(crate) fn is_history(&self) -> bool {
+        self.event == NO_EVENT
+    }
+}
+
 /// The fields that a tail compares, of its events and of its indicators.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct TermFields {

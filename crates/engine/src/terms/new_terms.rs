@@ -47,7 +47,8 @@ impl FirstSightings {
         let first = hits.partition_point(|hit| hit.place.time < Some(window.from));
         let last = hits.partition_point(|hit| hit.place.time <= Some(window.to));
         let mut found = Vec::new();
-        for (number, hit) in hits.iter().enumerate().take(last).skip(first).filter(|(_, hit)| visible(hit)) {
+        let looked_at = |hit: &TermHit| visible(hit) && !hit.is_history();
+        for (number, hit) in hits.iter().enumerate().take(last).skip(first).filter(|(_, hit)| looked_at(hit)) {
             for tuple in tuples(&hit.values) {
                 let Some(sightings) = self.sightings.get(tuple.as_slice()) else { continue };
                 let own = sightings.partition_point(|other| (*other as usize) < number);

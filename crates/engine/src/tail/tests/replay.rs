@@ -52,14 +52,28 @@ fn collect(rules: &Arc<RuleSet>, settings: &Arc<Settings>, files: &[(&str, Vec<S
 }
 
 pub(super) fn compiled(rule: lurcher_ir::Rule) -> (Arc<RuleSet>, Arc<Settings>) {
-    let schemas = lurcher_schema::Schemas::builtin().unwrap();
-    let rules = Compiler::new(schemas).add(Arc::new(rule)).build();
-    (rules, Arc::new(Settings { simulation: Some(Simulation::default()), ..Settings::default() }))
+    compiled_until(rule, None)
+}
+
+/// The same, with runs up to a time.
+pub(super) fn compiled_until(rule: lurcher_ir::Rule, to: Option<Timestamp>) -> (Arc<RuleSet>, Arc<Settings>) {
+    let rules = Compiler::new(Arc::clone(&SCHEMAS)).add(Arc::new(rule)).build();
+    (rules, Arc::new(Settings { simulation: Some(Simulation { from: None, to }), ..Settings::default() }))
 }
 
 /// The ids of all alerts, sorted, and what the runs came to.
 pub(super) fn replayed(rule: lurcher_ir::Rule, files: &[(&str, Vec<Spec>)], rows: usize) -> (Vec<Alert>, TailStats) {
-    let (rules, settings) = compiled(rule);
+    replayed_until(rule, files, rows, None)
+}
+
+/// The same, with runs up to a time.
+pub(super) fn replayed_until(
+    rule: lurcher_ir::Rule,
+    files: &[(&str, Vec<Spec>)],
+    rows: usize,
+    to: Option<Timestamp>,
+) -> (Vec<Alert>, TailStats) {
+    let (rules, settings) = compiled_until(rule, to);
     let mut alerts: Vec<Alert> = Vec::new();
     let stats = Collector::finish(collect(&rules, &settings, files, rows), &mut alerts);
     alerts.sort_by(|a, b| a.id.cmp(&b.id));
