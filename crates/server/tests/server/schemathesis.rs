@@ -1,0 +1,35 @@
+//! The running server against its own OpenAPI document, by schemathesis (from PyPI), where that is installed.
+
+use std::{process::Stdio, time::Duration};
+
+use tokio::process::Command;
+
+use crate::alerts::furnished;
+
+/// How many requests are made up for each operation.
+const EXAMPLES: &str = "15";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_does_what_its_document_says() {
+    let program = std::env::var("SCHEMATHESIS").unwrap_or_else(|_| "schemathesis".into());
+    let there = Command::new(&program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    if !there.is_ok_and(|status| status.success()) {
+        eprintln!(
+            "skipped: the_server_does_what_its_document_says: schemathesis is not installed (pip install schemathesis)"
+        );
+        return;
+    }
+    let house = furnished().await;
+    let document = format!("http://{}/api/v1/openapi.json", house.address);
+    let run = Command::new(&program)
+        .args(["run", &document, "--header", &format!("Authorization: Bearer {}", house.admin)])
+        .args(["--max-examples", EXAMPLES, "--seed", "1", "--phases", "examples,coverage,fuzzing", "--checks", "all"])
+        // The stream of events never ends; a key that was revoked is no key that others can use.
+        .args(["--exclude-path", "/api/v1/events", "--exclude-operation-id", "revokeKey"])
+        .args(["--exclude-checks", "use_after_free,ensure_resource_availability", "--no-color"])
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(300), run).await.expect("it ends").unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    house.close().await;
+}
