@@ -1,0 +1,150 @@
+//! Opening the database, and the connections to it.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use lurcher_schema::{Clock, Timestamp};
+use sqlx::{Any, Pool, Transaction, any::AnyPoolOptions};
+
+use crate::{
+    Error, Grouping, Result, Target,
+    dialect::{Dialect, Place},
+    migration,
+};
+
+/// How many connections read at once.
+const READERS: u32 = 4;
+/// How long a call waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is kept of what comes in. What is larger is cut, and says so.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The most bytes of an alert's native document.
+    pub document_bytes: usize,
+    /// The most bytes of any other text: a message, a comment, the value of an entity.
+    pub text_bytes: usize,
+    /// The most entities, techniques, tags … of one alert, each.
+    pub terms: usize,
+    /// The most alerts that one bulk change touches.
+    pub bulk: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { document_bytes: 1 << 20, text_bytes: 16 << 10, terms: 200, bulk: 10_000 }
+    }
+}
+
+/// What was found, and what people made of it.
+///
+/// All methods may be called from many tasks at once. Each is one transaction: done wholly, or not at all.
+#[derive(Debug)]
+pub struct Triage {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) dialect: Dialect,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) reader: Pool<Any>,
+    pub(crate) writer: Pool<Any>,
+    pub(crate) limits: Limits,
+    targets: RwLock<Arc<[Target]>>,
+    grouping: RwLock<Grouping>,
+    /// When the use of a key was last written down.
+    pub(crate) key_uses: Mutex<HashMap<String, Timestamp>>,
+}
+
+impl Triage {
+    /// Opens the database, makes it if it is not there, and brings its tables up to date. `url` is `sqlite:PATH` or
+    /// `postgres://USER:PASSWORD@HOST/NAME`. Fails if it cannot be reached or was written by a newer program.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+        Self::open_with(url, clock, Limits::default()).await
+    }
+
+    /// The same with limits of the caller's.
+    pub async fn open_with(url: &str, clock: Arc<dyn Clock>, limits: Limits) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let Place { dialect, url, file } = Place::parse(url)?;
+        let writer = pool(&url, dialect, false).await?;
+        let found = match migration::migrate(&writer, dialect, clock.now()).await {
+            Ok(found) => found,
+            Err(error) => {
+                writer.close().await;
+                return Err(error);
+            }
+        };
+        if found != migration::newest() {
+            tracing::info!(from = found, to = migration::newest(), "upgraded the database of alerts");
+        }
+        let reader = pool(&url, dialect, true).await?;
+        Ok(Self {
+            clock,
+            dialect,
+            file,
+            reader,
+            writer,
+            limits,
+            targets: RwLock::new(Arc::from([])),
+            grouping: RwLock::default(),
+            key_uses: Mutex::default(),
+        })
+    }
+
+    /// Lets all calls end and closes the connections. Calls after this fail.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
+    /// Whom new alerts are to be told from now on. Alerts that are there already are not told again.
+    pub fn set_targets(&self, targets: Vec<Target>) -> Result<()> {
+        for target in &targets {
+            target.check()?;
+        }
+        *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets.into();
+        Ok(())
+    }
+
+    /// Whom new alerts are told.
+    pub fn targets(&self) -> Arc<[Target]> {
+        Arc::clone(&self.targets.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// By what new alerts are grouped from now on, where they come without a key of their own.
+    pub fn set_grouping(&self, grouping: Grouping) {
+        *self.grouping.write().unwrap_or_else(PoisonError::into_inner) = grouping;
+    }
+
+    /// By what new alerts are grouped.
+    pub fn grouping(&self) -> Grouping {
+        *self.grouping.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The version of the tables that this program writes.
+    pub fn schema_version() -> i64 {
+        migration::newest()
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
+        Ok(self.writer.begin_with(self.dialect.begin()).await?)
+    }
+}
+
+async fn pool(url: &str, dialect: Dialect, reader: bool) -> Result<Pool<Any>> {
+    let options = AnyPoolOptions::new()
+        .max_connections(if reader { READERS } else { dialect.writers() })
+        .acquire_timeout(PATIENCE)
+        // A connection is one file handle; making it anew costs more than keeping it.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(dialect == Dialect::Postgres)
+        .after_connect(move |connection, _| Box::pin(dialect.prepare(connection, reader)));
+    options.connect(url).await.map_err(|error| match error {
+        sqlx::Error::Configuration(why) => Error::Place(why.to_string()),
+        error => Error::from(error),
+    })
+}
