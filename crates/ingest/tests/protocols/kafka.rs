@@ -1,0 +1,64 @@
+//! Kafka, against librdkafka's mock cluster.
+
+use std::time::Duration;
+
+use lurcher_ingest::{Refusal, kafka};
+use rdkafka::{
+    ClientConfig,
+    client::DefaultClientContext,
+    mocking::MockCluster,
+    producer::{FutureProducer, FutureRecord},
+};
+
+use crate::server::Server;
+
+fn options(brokers: &str) -> kafka::Options {
+    toml::from_str(&format!("brokers = {brokers:?}\ntopics = [\"events\"]\ngroup = \"g\"")).unwrap()
+}
+
+async fn produce(brokers: &str, payloads: &[&str]) {
+    let producer: FutureProducer = ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    for (partition, payload) in payloads.iter().enumerate() {
+        let record = FutureRecord::<str, str>::to("events").payload(payload).partition(partition as i32 % 2);
+        producer.send(record, Duration::from_secs(10)).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_are_committed_when_what_came_before_was_taken() {
+    let cluster: MockCluster<'_, DefaultClientContext> = MockCluster::new(1).unwrap();
+    cluster.create_topic("events", 2, 1).unwrap();
+    let brokers = cluster.bootstrap_servers();
+    produce(&brokers, &["{\"a\":1}", "two", "[{\"b\":2},{\"c\":3}]"]).await;
+
+    let first = Server::new();
+    let running = tokio::spawn(kafka::run(options(&brokers), first.reception(), first.stop_receiver()));
+    let mut bodies = first.wait_for(4).await;
+    bodies.sort();
+    assert_eq!(bodies, ["two", "{\"a\":1}", "{\"b\":2}", "{\"c\":3}"]);
+    // What comes while there is no place is not lost when the server stops.
+    first.refuse(Some(Refusal::Busy));
+    produce(&brokers, &["late"]).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    first.stop();
+    running.await.unwrap().unwrap();
+    assert_eq!(first.bodies().len(), 4);
+
+    let second = Server::new();
+    let running = tokio::spawn(kafka::run(options(&brokers), second.reception(), second.stop_receiver()));
+    assert_eq!(second.wait_for(1).await, ["late"]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(second.bodies(), ["late"]);
+    assert_eq!(second.taken()[0].1, "events");
+    second.stop();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn settings_that_would_lose_messages_are_refused() {
+    let server = Server::new();
+    let mut options = options("127.0.0.1:1");
+    options.settings.insert("enable.auto.commit".to_owned(), "true".to_owned());
+    let failure = kafka::run(options, server.reception(), server.stop_receiver()).await.unwrap_err();
+    assert!(failure.to_string().contains("enable.auto.commit"), "{failure}");
+}

@@ -1,0 +1,11 @@
+//! The protocols over real sockets, against clients of our own and, in `shippers`, against the shippers that people run.
+
+mod elasticsearch;
+mod files;
+mod hec;
+mod kafka;
+mod otlp;
+mod plain;
+mod server;
+mod shippers;
+mod syslog;
