@@ -200,7 +200,7 @@ impl Triage {
                 continue;
             }
             let wanting = targets.iter().filter(|target| target.wants(alert));
-            letters.extend(wanting.map(|target| Letter { alert: &alert.id, target: &target.name }));
+            letters.extend(wanting.map(|target| Letter { alert: &alert.id, target: target.name() }));
         }
         committed.letters = outbox::post(&letters, now, connection).await?;
         Ok(committed)

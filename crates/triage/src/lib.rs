@@ -46,7 +46,7 @@ pub use error::{Error, Result};
 pub use filter::AlertFilter;
 pub use incident::{Incident, IncidentDetail, NewIncident};
 pub use key::{Key, NewKey, Role};
-pub use matcher::{MatchOperator, Matcher, Target};
+pub use matcher::{MatchOperator, Matcher, Recipient};
 pub use open::{Limits, Triage};
 pub use outbox::{DeadLetter, DeadSelection, Delivery, OutboxCount};
 pub use page::{Page, PageRequest};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AlertKind, Error, NewAlert, Result, Severity, word::words};
+use crate::{Error, NewAlert, Result, word::words};
 
 words! {
     /// How a field is compared.
@@ -140,40 +140,12 @@ fn glob(pattern: &str, text: &str) -> bool {
 }
 
 /// Somebody who is told of new alerts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// Its name in the configuration.
-    pub name: String,
-    /// The least severity; `None`: any.
-    #[serde(default)]
-    pub severity: Option<Severity>,
-    /// Which kinds of alerts; empty: findings and incidents.
-    #[serde(default)]
-    pub kinds: Vec<AlertKind>,
-    /// All of these must hold.
-    #[serde(default)]
-    pub matchers: Vec<Matcher>,
-}
+pub trait Recipient: Send + Sync + std::fmt::Debug {
+    /// What the configuration calls it.
+    fn name(&self) -> &str;
 
-impl Target {
-    /// Refuses a target without a name, and matchers that make no sense.
-    pub fn check(&self) -> Result<()> {
-        if self.name.is_empty() {
-            return Err(Error::Invalid("a target needs a name".to_owned()));
-        }
-        self.matchers.iter().try_for_each(Matcher::check)
-    }
-
-    /// Whether it is to be told of an alert.
-    pub fn wants(&self, alert: &NewAlert) -> bool {
-        let kind = if self.kinds.is_empty() {
-            matches!(alert.kind, AlertKind::Finding | AlertKind::Incident)
-        } else {
-            self.kinds.contains(&alert.kind)
-        };
-        kind && self.severity.is_none_or(|least| alert.severity >= least) && all_hold(&self.matchers, alert)
-    }
+    /// Whether it is to be told of an alert. Asked once for each, when the alert is new.
+    fn wants(&self, alert: &NewAlert) -> bool;
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use lurcher_schema::{Clock, Timestamp};
 use sqlx::{Any, Pool, Transaction, any::AnyPoolOptions};
 
 use crate::{
-    Error, Grouping, Result, Target,
+    Error, Grouping, Recipient, Result,
     dialect::{Dialect, Place},
     migration,
 };
@@ -52,7 +52,7 @@ pub struct Triage {
     pub(crate) reader: Pool<Any>,
     pub(crate) writer: Pool<Any>,
     pub(crate) limits: Limits,
-    targets: RwLock<Arc<[Target]>>,
+    targets: RwLock<Arc<[Arc<dyn Recipient>]>>,
     grouping: RwLock<Grouping>,
     /// When the use of a key was last written down.
     pub(crate) key_uses: Mutex<HashMap<String, Timestamp>>,
@@ -101,16 +101,12 @@ impl Triage {
     }
 
     /// Whom new alerts are to be told from now on. Alerts that are there already are not told again.
-    pub fn set_targets(&self, targets: Vec<Target>) -> Result<()> {
-        for target in &targets {
-            target.check()?;
-        }
+    pub fn set_targets(&self, targets: Vec<Arc<dyn Recipient>>) {
         *self.targets.write().unwrap_or_else(PoisonError::into_inner) = targets.into();
-        Ok(())
     }
 
     /// Whom new alerts are told.
-    pub fn targets(&self) -> Arc<[Target]> {
+    pub fn targets(&self) -> Arc<[Arc<dyn Recipient>]> {
         Arc::clone(&self.targets.read().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -28,6 +28,16 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How alerts are kept.
     pub triage: TriageSettings,
+    #[serde(rename = "ingest")]
+    _ingest: IgnoredAny,
+    #[serde(rename = "store")]
+    _store: IgnoredAny,
+    #[serde(rename = "triage")]
+    _triage: IgnoredAny,
+    #[serde(rename = "deliver")]
+    _deliver: IgnoredAny,
+    #[serde(rename = "live")]
+    _live: IgnoredAny,
     #[serde(rename = "packs")]
     _packs: IgnoredAny,
     #[serde(rename = "rules")]

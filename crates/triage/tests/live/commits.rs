@@ -15,7 +15,7 @@ use super::{
 #[test]
 fn a_commit_says_what_is_new_and_tells_of_that_alone() {
     on_each("a_commit_says_what_is_new_and_tells_of_that_alone", async |store| {
-        store.set_targets(vec![target("chat"), target("mail")]).unwrap();
+        store.set_targets(vec![target("chat"), target("mail")]);
         let first = store.commit(commit(10, alerts(0..3))).await.unwrap();
         assert_eq!(first.new_alerts, ["00000000", "00000001", "00000002"]);
         assert_eq!(first.letters, 6);
@@ -63,7 +63,7 @@ fn suppressed_alerts_only_ever_grow() {
 #[test]
 fn a_commit_that_fails_or_is_dropped_leaves_nothing() {
     on_each("a_commit_that_fails_or_is_dropped_leaves_nothing", async |store| {
-        store.set_targets(vec![target("chat")]).unwrap();
+        store.set_targets(vec![target("chat")]);
         store.commit(commit(1, alerts(0..1))).await.unwrap();
         // Dropped at as many different places as there are: the future is polled so often and then thrown away.
         for polls in 0..60 {
@@ -192,7 +192,7 @@ proptest! {
         run(async {
             let (once, again) = (Store::sqlite().await, Store::sqlite().await);
             for store in [&once, &again] {
-                store.set_targets(vec![target("chat")]).unwrap();
+                store.set_targets(vec![target("chat")]);
             }
             for (number, repeats) in repeats.iter().enumerate() {
                 once.commit(everything(number as u64 + 1)).await.unwrap();
@@ -216,7 +216,7 @@ fn both_databases_hold_the_same() {
             return;
         };
         for store in [&sqlite, &postgres] {
-            store.set_targets(vec![target("chat")]).unwrap();
+            store.set_targets(vec![target("chat")]);
             for position in [1, 2, 3, 2, 4, 1, 9] {
                 store.commit(everything(position)).await.unwrap();
             }

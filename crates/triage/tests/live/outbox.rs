@@ -10,7 +10,7 @@ use super::{
 #[test]
 fn letters_wait_until_they_are_taken_or_given_up() {
     on_each("letters_wait_until_they_are_taken_or_given_up", async |store| {
-        store.set_targets(vec![target("chat"), target("mail")]).unwrap();
+        store.set_targets(vec![target("chat"), target("mail")]);
         store.commit(commit(1, alerts(0..3))).await.unwrap();
         let due = store.due("chat", at(0), 10).await.unwrap();
         assert_eq!(due.len(), 3);
@@ -42,7 +42,7 @@ fn letters_wait_until_they_are_taken_or_given_up() {
 #[test]
 fn dead_letters_are_sent_after_all_or_dropped() {
     on_each("dead_letters_are_sent_after_all_or_dropped", async |store| {
-        store.set_targets(vec![target("chat")]).unwrap();
+        store.set_targets(vec![target("chat")]);
         store.commit(commit(1, alerts(0..5))).await.unwrap();
         for letter in store.due("chat", at(0), 10).await.unwrap() {
             store.dead(letter.id, "410 Gone").await.unwrap();

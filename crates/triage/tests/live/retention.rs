@@ -11,7 +11,7 @@ use super::{
 #[test]
 fn what_is_too_old_goes_with_all_that_belongs_to_it() {
     on_each("what_is_too_old_goes_with_all_that_belongs_to_it", async |store| {
-        store.set_targets(vec![target("chat")]).unwrap();
+        store.set_targets(vec![target("chat")]);
         let all = Commit {
             risk_events: (0..10).map(|number| risk_event(number, "host-1", 1.0)).collect(),
             incidents: vec![incident(5, "host-1", 10.0, &[1, 2])],

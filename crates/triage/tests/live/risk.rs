@@ -39,7 +39,7 @@ fn risk_is_the_sum_within_a_span() {
 #[test]
 fn an_incident_is_an_alert_that_grows() {
     on_each("an_incident_is_an_alert_that_grows", async |store| {
-        store.set_targets(vec![target("chat")]).unwrap();
+        store.set_targets(vec![target("chat")]);
         let risk_events = (0..6).map(|number| risk_event(number, "host-1", 60.0)).collect();
         let open =
             Commit { risk_events, incidents: vec![incident(4, "host-1", 120.0, &[0, 1])], ..commit(1, alerts(0..2)) };

@@ -1,8 +1,10 @@
 //! Alerts and the rest, made up.
 
+use std::sync::Arc;
+
 use lurcher_schema::Timestamp;
 use lurcher_triage::{
-    AlertKind, AlertRule, Commit, Entity, NewAlert, NewIncident, RiskEvent, RuleRun, Severity, Target,
+    AlertKind, AlertRule, Commit, Entity, NewAlert, NewIncident, Recipient, RiskEvent, RuleRun, Severity,
 };
 use serde_json::json;
 
@@ -61,8 +63,22 @@ pub(crate) fn commit(position: u64, alerts: Vec<NewAlert>) -> Commit {
     Commit { consumer: "detector".into(), position, alerts, ..Commit::default() }
 }
 
-pub(crate) fn target(name: &str) -> Target {
-    Target { name: name.into(), severity: None, kinds: Vec::new(), matchers: Vec::new() }
+pub(crate) fn target(name: &'static str) -> Arc<dyn Recipient> {
+    Arc::new(Told(name))
+}
+
+/// Somebody who is told of findings and incidents.
+#[derive(Debug)]
+struct Told(&'static str);
+
+impl Recipient for Told {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn wants(&self, alert: &NewAlert) -> bool {
+        matches!(alert.kind, AlertKind::Finding | AlertKind::Incident)
+    }
 }
 
 pub(crate) fn risk_event(number: u32, object: &str, score: f64) -> RiskEvent {

@@ -19,7 +19,7 @@ use super::{
 fn commits_keep_up_while_others_read() {
     run(async {
         let store = Store::sqlite().await;
-        store.set_targets(vec![target("chat"), target("mail")]).unwrap();
+        store.set_targets(vec![target("chat"), target("mail")]);
         let (stop, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let reader = {
             let (triage, stop, reads) = (store.triage.clone(), stop.clone(), reads.clone());
