@@ -14,10 +14,15 @@ use bytes::Bytes;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http_body_util::BodyExt;
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 
 /// Bodies are unpacked on a thread of their own from this size on.
 const LARGE: usize = 64 << 10;
+/// Taking a body of this size apart keeps a thread busy for milliseconds.
+const LONG: usize = 1 << 20;
 /// The budget is counted in pieces of this size, since a semaphore counts to 2^32 only.
 const PIECE: usize = 1 << 10;
 /// The largest window a zstd frame may ask memory for, as a power of two: 8 MiB, what the format tells decoders to allow.
@@ -171,6 +176,12 @@ impl BodyReader {
             permit.merge(self.take(whole.len() - before)?);
         }
     }
+}
+
+/// Does work over so many bytes without keeping the runtime's other tasks waiting, where the runtime can spare a thread.
+pub(crate) fn at_length<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    let spare = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes > LONG && spare { tokio::task::block_in_place(work) } else { work() }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     BodyReader, Reception, Refusal,
-    body::BodyFault,
+    body::{BodyFault, at_length},
     credentials::{Admission, admission},
     document, query, split,
 };
@@ -92,7 +92,7 @@ async fn take(State(door): State<Arc<Door>>, request: Request, cut: fn(&Door, &[
     let named = query::parameters(parts.uri.query().unwrap_or_default()).find(|(key, _)| key == "stream");
     let stream = named.map(|(_, name)| name).filter(|name| !name.is_empty());
     let stream: Arc<str> = Arc::from(stream.unwrap_or_else(|| door.options.stream.clone()));
-    let Cut { taken, faults } = cut(&door, &held.bytes);
+    let Cut { taken, faults } = at_length(held.bytes.len(), || cut(&door, &held.bytes));
     door.reception.malformed(faults.len());
     let records: Vec<Record> =
         taken.into_iter().map(|(kind, body)| door.reception.record(&stream, kind, body)).collect();

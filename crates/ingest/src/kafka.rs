@@ -33,6 +33,8 @@ const BATCH_BYTES: usize = 4 << 20;
 const LINGER: Duration = Duration::from_millis(50);
 /// After an error of the connection, so long nothing is asked for; librdkafka connects again by itself.
 const BREATH: Duration = Duration::from_millis(500);
+/// How long the last commit may take when the server stops.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Settings of librdkafka that are ours, since the guarantee hangs on them.
 const OURS: &[&str] = &["enable.auto.commit", "enable.auto.offset.store", "group.id", "bootstrap.servers"];
@@ -96,7 +98,7 @@ pub async fn run(options: Options, reception: Reception, mut stop: Stop) -> Resu
     }
     // What was committed without waiting must have gone out before the group is left.
     let last = tokio::task::spawn_blocking(move || consumer.commit_consumer_state(CommitMode::Sync));
-    if let Ok(Err(error)) = last.await {
+    if let Ok(Ok(Err(error))) = tokio::time::timeout(FAREWELL, last).await {
         tracing::debug!(%error, "nothing was left to commit");
     }
     Ok(())

@@ -12,9 +12,12 @@ mod names;
 mod registry;
 mod writes;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use axum::{
@@ -128,19 +131,19 @@ fn administration() -> Router<Arc<Cluster>> {
         ("/_ingest/pipeline", Kind::Pipeline),
         ("/_data_stream", Kind::DataStream),
     ] {
-        let all = get(move |state, parts| registry::show(state, kind, None, parts));
-        let one = get(move |state, name, parts| registry::show(state, kind, Some(name), parts));
+        let all = get(move |state, parts| ready(registry::show(state, kind, None, parts)));
+        let one = get(move |state, name, parts| ready(registry::show(state, kind, Some(name), parts)));
         let one = one
             .put(move |state, name, request| registry::put(state, kind, name, request))
             .post(move |state, name, request| registry::put(state, kind, name, request))
-            .delete(move |state, name, parts| registry::remove(state, kind, name, parts));
+            .delete(move |state, name, parts| ready(registry::remove(state, kind, name, parts)));
         router = router.route(path, all).route(&format!("{path}/{{name}}"), one);
     }
-    let alias = |state, name, parts| registry::show(state, Kind::Alias, Some(name), parts);
+    let alias = |state, name, parts| ready(registry::show(state, Kind::Alias, Some(name), parts));
     router
         .route(
             "/{index}",
-            get(|state, name, parts| registry::show(state, Kind::Index, Some(name), parts))
+            get(|state, name, parts| ready(registry::show(state, Kind::Index, Some(name), parts)))
                 .put(|state, name, request| registry::put(state, Kind::Index, name, request))
                 .delete(writes::append_only),
         )

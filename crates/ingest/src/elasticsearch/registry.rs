@@ -81,7 +81,7 @@ impl Registry {
 }
 
 /// `GET` and `HEAD` of what was put.
-pub(super) async fn show(
+pub(super) fn show(
     State(cluster): State<Arc<Cluster>>,
     kind: Kind,
     name: Option<Path<String>>,
@@ -219,7 +219,7 @@ pub(super) async fn put(
 }
 
 /// `DELETE` of what has no events in it.
-pub(super) async fn remove(
+pub(super) fn remove(
     State(cluster): State<Arc<Cluster>>,
     kind: Kind,
     Path(name): Path<String>,
@@ -250,7 +250,7 @@ pub(super) async fn show_alias_of(
     Path((_, alias)): Path<(String, String)>,
     parts: Parts,
 ) -> Response {
-    show(state, Kind::Alias, Some(Path(alias)), parts).await
+    show(state, Kind::Alias, Some(Path(alias)), parts)
 }
 
 /// `GET /{index}/_alias`.

@@ -16,7 +16,10 @@ use super::{
     bulk::{self, Action, Item},
     names,
 };
-use crate::{body::Held, document};
+use crate::{
+    body::{Held, at_length},
+    document,
+};
 
 type Shared = State<Arc<Cluster>>;
 
@@ -72,16 +75,19 @@ async fn run_bulk(cluster: &Cluster, index: Option<&str>, request: Request) -> R
         Ok(read) => read,
         Err(fault) => return fault.into_response(),
     };
-    let items = match bulk::parse(&held.bytes, index) {
-        Ok(items) => items,
+    let made = at_length(held.bytes.len(), || {
+        let items = bulk::parse(&held.bytes, index)?;
+        let mut desk = Desk { cluster, streams: HashMap::new(), records: Vec::with_capacity(items.len()) };
+        let answers: Vec<(Action, Value)> = items.iter().map(|item| (item.action, desk.item(item))).collect();
+        Ok::<_, Fault>((desk.streams, desk.records, answers))
+    });
+    let (streams, records, answers) = match made {
+        Ok(made) => made,
         Err(fault) => {
             cluster.reception.malformed(1);
             return fault.into_response();
         }
     };
-    let mut desk = Desk { cluster, streams: HashMap::new(), records: Vec::with_capacity(items.len()) };
-    let answers: Vec<(Action, Value)> = items.iter().map(|item| (item.action, desk.item(item))).collect();
-    let Desk { streams, records, .. } = desk;
     if let Err(refusal) = cluster.reception.deliver(records).await {
         return Fault::from(refusal).into_response();
     }

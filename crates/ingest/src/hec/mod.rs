@@ -24,7 +24,7 @@ use serde::Deserialize;
 
 use crate::{
     BodyReader, Reception, Refusal,
-    body::{BodyFault, Held},
+    body::{BodyFault, Held, at_length},
     credentials::{Admission, admission},
     query::parameters,
     split,
@@ -209,7 +209,8 @@ async fn take_events(collector: &Collector, parts: &Parts, body: axum::body::Bod
     let channel = collector.channel(&asked)?;
     let held = collector.body(&parts.headers, body).await?;
     let options = &collector.options;
-    let parsed = event::parse(&held.bytes, &asked.defaults, &options.indexes, &options.stream);
+    let parse = || event::parse(&held.bytes, &asked.defaults, &options.indexes, &options.stream);
+    let parsed = at_length(held.bytes.len(), parse);
     if parsed.fault.is_some() {
         collector.reception.malformed(1);
     }
@@ -234,7 +235,7 @@ async fn take_raw(collector: &Collector, parts: &Parts, body: axum::body::Body) 
     }
     let stream = defaults.stream(&collector.options.stream);
     let mut records = Vec::new();
-    for piece in split::pieces(&held.bytes) {
+    for piece in at_length(held.bytes.len(), || split::pieces(&held.bytes)) {
         let Ok(text) = std::str::from_utf8(&piece.body) else {
             // As the original, which replaces what is no text.
             let text = String::from_utf8_lossy(&piece.body);

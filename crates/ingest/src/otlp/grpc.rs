@@ -25,6 +25,8 @@ use crate::{
 const CALLS: usize = 8;
 /// A connection that does not answer a ping in this time is closed.
 const PING: Duration = Duration::from_secs(30);
+/// How long connections may still be open after the server was told to stop.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// `[ingest.otlp.grpc]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -76,7 +78,8 @@ pub async fn serve(
         .accept_compressed(CompressionEncoding::Gzip)
         .send_compressed(CompressionEncoding::Gzip)
         .max_decoding_message_size(options.max_message_bytes);
-    Server::builder()
+    let mut over = stop.clone();
+    let serving = Server::builder()
         .concurrency_limit_per_connection(CALLS)
         .timeout(Duration::from_secs(options.timeout_seconds))
         .http2_keepalive_interval(Some(PING))
@@ -84,9 +87,12 @@ pub async fn serve(
         .add_service(service)
         .serve_with_incoming_shutdown(poll_fn(move |cx| connections.poll_recv(cx)), async move {
             stopped(&mut stop).await;
-        })
-        .await
-        .map_err(|error| Failure(format!("OTLP over gRPC: {error}")))
+        });
+    tokio::select! {
+        done = serving => done.map_err(|error| Failure(format!("OTLP over gRPC: {error}"))),
+        // Connections that their sender does not close do not keep the server from stopping.
+        () = async { stopped(&mut over).await; tokio::time::sleep(FAREWELL).await } => Ok(()),
+    }
 }
 
 struct Logs {

@@ -21,7 +21,7 @@ use serde_json::json;
 
 use crate::{
     BodyReader, Reception, Refusal,
-    body::BodyFault,
+    body::{BodyFault, at_length},
     credentials::{Admission, admission},
 };
 
@@ -150,10 +150,10 @@ async fn logs(State(receiver): State<Arc<Receiver>>, request: Request) -> Respon
         Err(fault) => return unread(&receiver, encoding, &fault),
     };
     reception.bytes(held.wire);
-    let parsed = match encoding {
+    let parsed = at_length(held.bytes.len(), || match encoding {
         Encoding::Protobuf => ExportLogsServiceRequest::decode(held.bytes.clone()).map_err(|error| error.to_string()),
         Encoding::Json => serde_json::from_slice(&held.bytes).map_err(|error| error.to_string()),
-    };
+    });
     let request = match parsed {
         Ok(request) => request,
         Err(why) => {

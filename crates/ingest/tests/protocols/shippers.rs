@@ -244,7 +244,7 @@ async fn syslog_ng_over_tcp_and_http() {
     };
     let also = if has_http { "destination(d_hec); destination(d_bulk);" } else { "" };
     let config = format!(
-        "@version: 3.38\n@include \"scl.conf\"\nsource s {{ file(\"{input}\" flags(no-parse) read-old-records(yes)); }};\n\
+        "@version: 3.35\nsource s {{ file(\"{input}\" flags(no-parse) read-old-records(yes)); }};\n\
          destination d_tcp {{ syslog(\"127.0.0.1\" port({}) transport(\"tcp\")); }};\n{hec}{bulk}\
          log {{ source(s); destination(d_tcp); {also} }};\n",
         tcp.port()
