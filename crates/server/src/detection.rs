@@ -251,8 +251,6 @@ pub struct TargetInfo {
     pub name: String,
     /// How it is told: `slack`, `email`, `syslog` …
     pub kind: String,
-    /// Where it is, without secrets.
-    pub place: String,
     /// Alerts that it was told of since the start.
     pub delivered: u64,
     /// Attempts that failed since the start.

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::StatusCode,
-    middleware::{from_fn, from_fn_with_state},
-};
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware::from_fn_with_state};
 
 use crate::{
     api::{self, Parts},
@@ -39,7 +34,8 @@ pub fn routes(
         .layer(from_fn_with_state(Arc::new(door), authorise::authorise))
         .layer(from_fn_with_state(patience, hurry));
     let observer = Observer { metrics };
-    let inner = api.merge(others).layer(from_fn(name_route)).fallback(nothing);
+    let named = from_fn_with_state(observer.clone(), name_route);
+    let inner = api.merge(others).layer(named).fallback(nothing);
     // Around the whole router, so that what no route takes is seen too.
     Ok(Router::new().fallback_service(inner).layer(from_fn_with_state(observer, observe)))
 }

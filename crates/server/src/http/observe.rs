@@ -38,10 +38,19 @@ pub(crate) struct Patience {
 #[derive(Clone, Debug)]
 struct Route(Arc<str>);
 
-/// Inside of the router, where the template of the path is known: hands it to [`observe`], outside.
-pub(crate) async fn name_route(request: Request, next: Next) -> Response {
+/// Inside of the router, where the template of the path is known: hands it to [`observe`], outside. A handler that panics is
+/// answered for here.
+pub(crate) async fn name_route(State(observer): State<Observer>, request: Request, next: Next) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(|path| Arc::from(path.as_str()));
-    let mut response = next.run(request).await;
+    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => {
+            observer.metrics.http_panics.inc();
+            let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+            Problem::internal(format!("panic: {}", text.unwrap_or_default())).into_response()
+        }
+    };
     if let Some(path) = path {
         response.extensions_mut().insert(Route(path));
     }
@@ -60,7 +69,7 @@ pub(crate) async fn observe(State(observer): State<Observer>, mut request: Reque
         observer.metrics.refused("path");
         Problem::bad_request(fault).into_response()
     } else {
-        run(&observer, request, next).await
+        next.run(request).await
     };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -77,17 +86,6 @@ pub(crate) async fn observe(State(observer): State<Observer>, mut request: Reque
         tracing::debug!(request = %id, %method, path, status, millis, address = ?address, "answered");
     }
     response
-}
-
-async fn run(observer: &Observer, request: Request, next: Next) -> Response {
-    let panic = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => return response,
-        Err(panic) => panic,
-    };
-    observer.metrics.http_panics.inc();
-    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    Problem::internal(format!("panic: {}", text.unwrap_or_default())).into_response()
 }
 
 /// Gives a request up that takes too long, the sending of its body included. Streams of events begin in time and then

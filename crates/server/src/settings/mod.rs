@@ -1,7 +1,8 @@
-//! `lurcher.toml`, as far as the live engine reads it.
+//! `lurcher.toml`, as far as the shell reads it: `[server]`.
 //!
-//! The same file holds the settings of a site that every command reads (`packs`, `rules`, `macros` …); those are passed
-//! over here, as the commands pass over these. So a name that neither knows is refused by both, with its line.
+//! The same file holds the settings of a site that every command reads (`packs`, `rules`, `macros` …) and those of the other
+//! parts of the live engine; they are passed over here, as the others pass over this. So a name that nobody knows is
+//! refused by all, with its line.
 
 use std::{fmt, fs, path::Path};
 
@@ -9,25 +10,16 @@ use serde::{Deserialize, de::IgnoredAny};
 
 mod measure;
 mod server;
-mod store;
-mod triage;
 
 pub use measure::{Size, Span};
 pub use server::{ClientSettings, DiskSettings, LimitSettings, LogFormat, LogSettings, ServerSettings, TlsSettings};
 
-pub use store::{StoreSettings, StreamRetention};
-pub use triage::TriageSettings;
-
-/// What a site sets for the live engine.
+/// What a site sets for the door of the live engine.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Settings {
     /// Where it listens, whom it trusts, how much it takes.
     pub server: ServerSettings,
-    /// How events are kept.
-    pub store: StoreSettings,
-    /// How alerts are kept.
-    pub triage: TriageSettings,
     #[serde(rename = "ingest")]
     _ingest: IgnoredAny,
     #[serde(rename = "store")]
@@ -108,8 +100,6 @@ impl Settings {
             toml::from_str(text).map_err(|error| SettingsError(vec![format!("{name}: {error}").trim_end().into()]))?;
         let mut faults = Vec::new();
         settings.server.check(&mut faults);
-        settings.store.check(&mut faults);
-        settings.triage.check(&mut faults);
         if faults.is_empty() {
             return Ok(settings);
         }
