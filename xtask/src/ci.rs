@@ -4,6 +4,9 @@ use std::process::Command;
 
 use crate::{dependencies, root, tidy};
 
+/// What a first build leaves out.
+const WHOLE: &str = "lurcher/serve";
+
 /// Runs all checks and names every one that failed.
 pub(crate) fn run() -> Result<(), String> {
     let mut failed = Vec::new();
@@ -16,10 +19,12 @@ pub(crate) fn run() -> Result<(), String> {
     check("format", cargo(&["fmt", "--all", "--check"], &[]));
     check("tidy", said(tidy::run()));
     check("dependencies", said(dependencies::run()));
-    check("tests", cargo(&["test", "--workspace", "--all-targets", "--quiet"], &[]));
-    check("doc tests", cargo(&["test", "--workspace", "--doc", "--quiet"], &[]));
-    check("lints", cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"], &[]));
-    check("docs", cargo(&["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "-D warnings")]));
+    check("tests", cargo(&["test", "--workspace", "--all-targets", "--features", WHOLE, "--quiet"], &[]));
+    check("doc tests", cargo(&["test", "--workspace", "--doc", "--features", WHOLE, "--quiet"], &[]));
+    let lints = ["clippy", "--workspace", "--all-targets", "--features", WHOLE, "--quiet", "--", "-D", "warnings"];
+    check("lints", cargo(&lints, &[]));
+    let docs = ["doc", "--workspace", "--no-deps", "--features", WHOLE, "--quiet"];
+    check("docs", cargo(&docs, &[("RUSTDOCFLAGS", "-D warnings")]));
     if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 

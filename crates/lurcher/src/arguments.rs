@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Say why rules find nothing in logs: what they need and the logs lack.
     Doctor(Doctor),
+    /// Take events in, run rules over them as they come and on time, keep alerts and risk, tell other systems.
+    Serve(Serve),
 }
 
 /// `lurcher hunt`
@@ -78,7 +80,7 @@ pub(crate) struct Hunt {
 }
 
 /// What alerts add up to.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Risk {
     /// Also raise risk incidents: a user or system whose alerts score over 100 in 24 hours, or show three ATT&CK tactics
     /// from four rules in seven days.
@@ -248,6 +250,27 @@ pub(crate) struct Doctor {
     pub(crate) verbose: bool,
 }
 
+/// `lurcher serve`
+#[derive(Clone, Debug, Args)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only a build with the live engine serves"))]
+pub(crate) struct Serve {
+    /// The folder of state; made if it is not there. Over what `[server] state` says.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+    /// Where to listen. Over what `[server] listen` says.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+    /// Which events a rule sees.
+    #[arg(long, value_enum, default_value_t = Route::Strict)]
+    pub(crate) route: Route,
+    #[command(flatten)]
+    pub(crate) risk: Risk,
+    #[command(flatten)]
+    pub(crate) site: Site,
+}
+
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
@@ -282,7 +305,7 @@ pub(crate) struct Scope {
 }
 
 /// Which rules.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Rules {
     /// Rule files and folders, in the vendors' own formats.
     #[arg(short = 'r', long = "rules", value_name = "RULES", num_args = 1..)]
@@ -293,7 +316,7 @@ pub(crate) struct Rules {
 
 /// Which of the rules. Several values of one flag (repeated, or with commas where no name holds one): any of them;
 /// several flags: all of them.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Selection {
     /// Only rules of this vendor: elastic, splunk, sigma.
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Choosing rules")]

@@ -19,14 +19,17 @@
 //! multiply = 2.0                          # or: add = 10
 //! when = { dest_category = ["domain_controller"] }
 //! ```
+//!
+//! The tables of the live engine (`[server]`, `[ingest]` …) stand in the same file and are passed over here.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::arguments::Site;
 
-const DEFAULT: &str = "lurcher.toml";
+/// The file that is read where none is named, if it is there.
+pub(crate) const DEFAULT: &str = "lurcher.toml";
 
 /// The settings of a site.
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +53,19 @@ pub(crate) struct Config {
     pub(crate) lookups: BTreeMap<String, PathBuf>,
     /// What alerts add up to.
     pub(crate) risk: Risk,
+    /// What only the live engine reads.
+    #[serde(rename = "server")]
+    _server: IgnoredAny,
+    #[serde(rename = "ingest")]
+    _ingest: IgnoredAny,
+    #[serde(rename = "store")]
+    _store: IgnoredAny,
+    #[serde(rename = "triage")]
+    _triage: IgnoredAny,
+    #[serde(rename = "deliver")]
+    _deliver: IgnoredAny,
+    #[serde(rename = "live")]
+    _live: IgnoredAny,
     /// The names of the macros that were typed, not set in the file: of these it is said if no rule uses them.
     #[serde(skip)]
     pub(crate) typed_macros: Vec<String>,

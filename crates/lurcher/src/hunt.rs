@@ -118,11 +118,15 @@ fn no_rules(arguments: &Hunt, loaded: usize, chosen: usize) -> String {
 }
 
 pub(crate) fn compile(rules: Vec<Arc<Rule>>, schemas: &Arc<Schemas>, route: Route) -> Arc<RuleSet> {
-    let route = match route {
+    Compiler::new(Arc::clone(schemas)).route(engine_route(route)).add_all(rules).build()
+}
+
+/// The route as the engine knows it.
+pub(crate) fn engine_route(route: Route) -> lurcher_engine::Route {
+    match route {
         Route::Strict => lurcher_engine::Route::Strict,
         Route::Any => lurcher_engine::Route::Any,
-    };
-    Compiler::new(Arc::clone(schemas)).route(route).add_all(rules).build()
+    }
 }
 
 fn settings(arguments: &Hunt, span: &Span, tables: lurcher_engine::Tables) -> Arc<Settings> {

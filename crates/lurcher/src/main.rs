@@ -18,6 +18,8 @@ mod query;
 mod risk;
 mod rules;
 mod scan;
+#[cfg(feature = "serve")]
+mod serve;
 mod simulate;
 mod stats;
 mod tables;
@@ -29,6 +31,9 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::Parser as _;
 use outcome::Outcome;
+
+#[cfg(not(feature = "serve"))]
+const NO_LIVE_ENGINE: &str = "this build has no live engine: build with --features serve";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -49,6 +54,10 @@ fn main() -> ExitCode {
         Command::Test(test) => testing::run(test),
         Command::Explain(explain) => explain::run(explain),
         Command::Doctor(doctor) => doctor::run(doctor),
+        #[cfg(feature = "serve")]
+        Command::Serve(serve) => serve::run(serve),
+        #[cfg(not(feature = "serve"))]
+        Command::Serve(_) => Err(NO_LIVE_ENGINE.into()),
     };
     match result {
         Ok(outcome) => outcome.into(),

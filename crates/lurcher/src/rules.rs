@@ -48,7 +48,7 @@ fn told(pack: Pack, config: &Config) -> Pack {
 }
 
 /// What the site adds to rules.
-fn options(config: &Config) -> LoadOptions {
+pub(crate) fn options(config: &Config) -> LoadOptions {
     LoadOptions {
         macros: config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect(),
         lookups: config.lookups.iter().map(|(name, file)| format!("{name}={}", file.display())).collect(),

@@ -38,6 +38,7 @@ enum Place {
         /// Its lock goes with it.
         _lock: File,
     },
+    #[cfg_attr(not(feature = "s3"), allow(dead_code, reason = "only that feature knows of places elsewhere"))]
     Remote {
         store: Arc<dyn ObjectStore>,
         /// Where in it the store lies.

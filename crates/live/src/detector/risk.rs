@@ -1,0 +1,136 @@
+//! What alerts add up to while they come: risk incidents, and the events that searches over the risk index read.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use lurcher_engine::{
+    Alert,
+    risk::{IncidentRule, ObjectType, RiskEvent, RiskIndex, Site},
+};
+use lurcher_ir::{Rule, RuleMeta, Support, Threat};
+use lurcher_outputs::splunk;
+use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape, Timestamp, Value};
+use lurcher_triage::{NewIncident, RiskEvent as StoredRisk};
+use serde_json::Value as Json;
+
+use super::findings::new_alert;
+use crate::rules::rule_id;
+
+/// Risk of this age counts for no incident any more, in microseconds: the longest window of the incident rules.
+pub(super) const WINDOW: i64 = 7 * 86_400_000_000;
+
+/// The risk of the last days.
+pub(super) struct LiveRisk {
+    site: Arc<Site>,
+    incidents: bool,
+    index: RiskIndex,
+    /// How many events each incident had when it was last told.
+    told: HashMap<String, u64>,
+    /// How many risk events have been made, which numbers them.
+    made: u64,
+}
+
+impl LiveRisk {
+    /// With the risk events that the store remembers.
+    pub(super) fn new(site: &Arc<Site>, incidents: bool, known: Vec<StoredRisk>, rules: &[Arc<Rule>]) -> Self {
+        let by_id: BTreeMap<String, &Arc<Rule>> = rules.iter().map(|rule| (rule_id(rule), rule)).collect();
+        let mut index = RiskIndex::new(Arc::clone(site));
+        for event in known {
+            let rule = by_id.get(&event.rule_id).map_or_else(|| departed(&event), |rule| Arc::clone(rule));
+            index.add(RiskEvent {
+                alert: event.alert,
+                rule,
+                time: Some(event.time),
+                object: event.object,
+                normalized: event.normalized,
+                kind: match event.kind.as_str() {
+                    "user" => ObjectType::User,
+                    "system" => ObjectType::System,
+                    _ => ObjectType::Other,
+                },
+                field: event.field,
+                score: event.score,
+                calculated: event.calculated,
+                message: event.message,
+                record: None,
+                event: None,
+            });
+        }
+        Self { site: Arc::clone(site), incidents, index, told: HashMap::new(), made: 0 }
+    }
+
+    /// Takes what alerts say about their risk objects; returns the incidents that opened or grew.
+    pub(super) fn take(&mut self, alerts: &[Alert], schemas: &Schemas, now: Timestamp) -> Vec<NewIncident> {
+        if !self.incidents || alerts.is_empty() {
+            return Vec::new();
+        }
+        alerts.iter().for_each(|alert| self.index.take(alert));
+        self.index.forget(Timestamp(now.0.saturating_sub(WINDOW * 2)));
+        let mut grown = Vec::new();
+        for mut incident in self.index.incidents(&IncidentRule::defaults(), schemas) {
+            if self.told.insert(incident.id.clone(), incident.event_count) == Some(incident.event_count) {
+                continue;
+            }
+            incident.detected = Some(now);
+            grown.push(self.new_incident(&incident, schemas, now));
+        }
+        grown
+    }
+
+    fn new_incident(&self, incident: &Alert, schemas: &Schemas, now: Timestamp) -> NewIncident {
+        let text = |name: &str| incident.values.get(name).map(Value::to_string).unwrap_or_default();
+        let time = |name: &str| Timestamp::parse(&text(name)).or(incident.time).unwrap_or(now);
+        NewIncident {
+            alert: new_alert(incident, schemas, &self.site, now),
+            object: text("risk_object"),
+            normalized: text("normalized_risk_object"),
+            kind: text("risk_object_type"),
+            score: incident.values.get("risk_score").and_then(Value::as_number).unwrap_or(incident.risk_score),
+            first: time("info_min_time"),
+            last: time("info_max_time"),
+            risk_events: Vec::new(),
+        }
+    }
+
+    /// The alerts' risk events as Splunk would have them in its risk index, for searches over it.
+    pub(super) fn batch(&mut self, alerts: &[Alert], schemas: &Schemas) -> Option<EventBatch> {
+        let events: Vec<Json> =
+            alerts.iter().flat_map(|alert| splunk::risk_events(alert, schemas, &self.site)).collect();
+        if events.is_empty() {
+            return None;
+        }
+        let shape = Shape::new([("dialect", "cim"), ("index", "risk"), ("sourcetype", "stash")]);
+        let mut builder = BatchBuilder::new(shape, Origin::new("index=risk"));
+        for event in events {
+            self.made += 1;
+            let time = event["_time"].as_f64().map(|seconds| Timestamp::from_millis((seconds * 1000.0) as i64));
+            let texts: Vec<(&str, Option<&str>, String)> = event
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.as_str(), value.as_str(), value.to_string()))
+                .collect();
+            let fields = texts.iter().map(|(name, text, json)| match text {
+                Some(text) => (*name, RawField::Text(text)),
+                None => (*name, RawField::Json(json)),
+            });
+            builder.push(self.made, self.made, time, fields);
+        }
+        builder.finish().ok()
+    }
+}
+
+/// A rule that is not loaded any more, as far as its risk event tells of it.
+fn departed(event: &StoredRisk) -> Arc<Rule> {
+    let techniques = event.techniques.iter().map(|id| (id.clone(), String::new())).collect();
+    let mut threats: Vec<Threat> =
+        event.tactics.iter().map(|id| Threat { tactic: (id.clone(), String::new()), ..Threat::default() }).collect();
+    if let Some(first) = threats.first_mut() {
+        first.techniques = techniques;
+    }
+    let meta =
+        RuleMeta { id: event.rule_id.as_str().into(), name: event.rule_name.clone(), threats, ..RuleMeta::default() };
+    Arc::new(Rule { meta, body: None, support: Support::default() })
+}

@@ -1,0 +1,323 @@
+//! What the API asks of the rules: which there are, and what they or a query find among stored events.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+use lurcher_engine::{Alert, AlertSink, Compiler, LedgerEntry, Match, Route, Scanner, Settings, Simulation as Clocked};
+use lurcher_ir::{Rule, Schedule, Tail};
+use lurcher_outputs::{answers::Answer, native::AlertLine};
+use lurcher_readers::ReadOptions;
+use lurcher_schema::{Clock, Timestamp};
+use lurcher_store::{Scan, Store, TimeField};
+use lurcher_triage::{Commit, RuleDecision, Triage};
+use serde_json::{Value as Json, json};
+
+use super::{
+    Detector, feed,
+    findings::{Findings, risk_events},
+};
+use crate::rules::{Loaded, RuleSource, RuleText, rule_id};
+use lurcher_server::{
+    content::ContentKind,
+    detection::{
+        Backfill, Detection, DocumentForm, Enablement, Finding, Hunt, Refused, Reloaded, RuleInfo, Simulation,
+    },
+    jobs::Job,
+};
+
+/// Rules at work, and stored events.
+#[derive(Debug)]
+pub struct Service {
+    /// The detector.
+    pub detector: Detector,
+    /// Where alerts and decisions are.
+    pub triage: Arc<Triage>,
+    /// Where stored events are.
+    pub store: Arc<Store>,
+    /// Where rules come from.
+    pub source: Arc<dyn RuleSource>,
+    /// The folder of rules that came over the API.
+    pub own_rules: std::path::PathBuf,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// The rules that were turned off.
+    pub disabled: parking_lot::RwLock<std::collections::BTreeSet<String>>,
+}
+
+fn failed(error: impl std::fmt::Display) -> Refused {
+    Refused::Failed(error.to_string())
+}
+
+fn time(text: &str) -> Result<Timestamp, Refused> {
+    Timestamp::parse(text).ok_or_else(|| Refused::Invalid(format!("{text} is no time: write 2026-03-02T06:00:00Z")))
+}
+
+#[async_trait]
+impl Detection for Service {
+    fn rules(&self) -> Vec<RuleInfo> {
+        let loaded = self.detector.loaded();
+        let disabled = self.disabled.read();
+        let own = self.own_rules.to_string_lossy();
+        loaded.rules.iter().map(|rule| info(rule, !disabled.contains(&rule_id(rule)), &own)).collect()
+    }
+
+    async fn source(&self, id: &str) -> Result<String, Refused> {
+        let rule = self.find(id)?;
+        tokio::fs::read_to_string(&rule.meta.path).await.map_err(|error| failed(format!("{}: {error}", rule.meta.path)))
+    }
+
+    async fn set_enabled(&self, id: &str, change: Enablement) -> Result<(), Refused> {
+        self.find(id)?;
+        let decision = RuleDecision { enabled: Some(change.enabled), why: Some(change.why), notes: None };
+        self.triage.decide_rule(id, &change.who, &decision).await.map_err(failed)?;
+        if change.enabled {
+            self.disabled.write().remove(id);
+        } else {
+            self.disabled.write().insert(id.to_owned());
+        }
+        self.detector.reload().await.map_err(Refused::Failed).map(drop)
+    }
+
+    async fn check(&self, kind: ContentKind, name: &str, text: &[u8]) -> Vec<Finding> {
+        let (source, name, text) = (Arc::clone(&self.source), name.to_owned(), text.to_vec());
+        let checked = tokio::task::spawn_blocking(move || source.check(kind, &name, &text)).await;
+        checked.unwrap_or_else(|_| {
+            let message = "the file makes lurcher fail: please report it".to_owned();
+            vec![Finding { is_error: true, message, line: None }]
+        })
+    }
+
+    async fn reload(&self) -> Result<Reloaded, Refused> {
+        let loaded = self.detector.reload().await.map_err(Refused::Failed)?;
+        let runs = loaded.rules.iter().filter(|rule| rule.body.is_some()).count() as u64;
+        Ok(Reloaded { rules: runs, faults: loaded.faults.clone() })
+    }
+
+    async fn hunt(&self, hunt: Hunt, job: Arc<Job>) -> Result<Json, Refused> {
+        let loaded = self.detector.loaded();
+        let text = RuleText::Query { language: &hunt.language, text: &hunt.text };
+        let rules = self.source.rules_of(text, &loaded.schemas).map_err(Refused::Invalid)?;
+        let rule = rules.first().cloned().ok_or_else(|| Refused::Invalid("there is no query".to_owned()))?;
+        let (from, to) = (hunt.from.as_deref().map(time).transpose()?, hunt.to.as_deref().map(time).transpose()?);
+        let scan = Scan { streams: hunt.streams, from, to, by: TimeField::Event, limit: None, ordered: false };
+        let settings = Settings { now: to.unwrap_or_else(|| self.clock.now()), ..loaded.settings.clone() };
+        let swept = self.sweep(rules, Route::Any, settings, scan, &loaded, &job).await?;
+        let tail = rule.body.as_ref().map_or(Tail::Events { limits: Vec::new() }, |body| body.tail.clone());
+        let mut alerts = swept.alerts;
+        alerts.sort_by_cached_key(|alert| alert.time);
+        for alert in alerts.into_iter().take(hunt.limit) {
+            let Alert { events, event_count, join_keys, values, .. } = alert;
+            let found = Match { events, event_count, join_keys, values, ..Match::default() };
+            if !job.row(&Answer::new(&found, &tail, &loaded.schemas)) {
+                break;
+            }
+        }
+        Ok(json!({ "events": swept.events, "unreadable": swept.unreadable, "faults": swept.faults }))
+    }
+
+    async fn simulate(&self, simulation: Simulation, job: Arc<Job>) -> Result<Json, Refused> {
+        let loaded = self.detector.loaded();
+        let rules = match (&simulation.rule, &simulation.text) {
+            (Some(id), None) => vec![self.find(id)?],
+            (None, Some(text)) => {
+                self.source.rules_of(RuleText::File(text), &loaded.schemas).map_err(Refused::Invalid)?
+            }
+            _ => return Err(Refused::Invalid("name a rule, or give the text of one".to_owned())),
+        };
+        let span = (time(&simulation.from)?, time(&simulation.to)?);
+        let swept = self.on_the_virtual_clock(rules, span, &loaded, &job).await?;
+        for alert in swept.alerts.iter().take(simulation.limit) {
+            if !job.row(&AlertLine::new(alert, &loaded.schemas)) {
+                break;
+            }
+        }
+        let sum = |of: fn(&LedgerEntry) -> u64| swept.ledger.iter().map(of).sum::<u64>();
+        Ok(json!({
+            "events": swept.events, "alerts": swept.alerts.len(), "runs_with_hits": swept.ledger.len(),
+            "suppressed": sum(|entry| entry.suppressed), "capped": sum(|entry| entry.capped), "faults": swept.faults,
+        }))
+    }
+
+    async fn backfill(&self, backfill: Backfill, job: Arc<Job>) -> Result<Json, Refused> {
+        let loaded = self.detector.loaded();
+        let span = (time(&backfill.from)?, time(&backfill.to)?);
+        let swept = self.on_the_virtual_clock(vec![self.find(&backfill.rule)?], span, &loaded, &job).await?;
+        let rules = Compiler::new(Arc::clone(&loaded.schemas)).add(self.find(&backfill.rule)?).build();
+        let mut findings = Findings::new(&rules, &loaded.site);
+        findings.now = self.clock.now();
+        swept.ledger.iter().for_each(|entry| findings.ledger(entry));
+        let found = swept.alerts.len();
+        let risk = swept.alerts.iter().flat_map(|alert| risk_events(alert, &loaded.site, findings.now)).collect();
+        swept.alerts.into_iter().for_each(|alert| findings.alert(alert));
+        let commit = Commit {
+            consumer: "backfill".to_owned(),
+            alerts: findings.alerts,
+            runs: findings.runs.into_values().collect(),
+            risk_events: risk,
+            ..Commit::default()
+        };
+        let committed = self.triage.commit(commit).await.map_err(failed)?;
+        Ok(json!({ "events": swept.events, "found": found, "new": committed.new_alerts.len(), "faults": swept.faults }))
+    }
+
+    fn render(&self, document: &Json, form: DocumentForm) -> Result<Json, Refused> {
+        let forms = document.get("forms");
+        let form = match form {
+            DocumentForm::Native => {
+                let mut native = document.clone();
+                if let Some(members) = native.as_object_mut() {
+                    members.remove("forms");
+                }
+                return Ok(native);
+            }
+            DocumentForm::Elastic => "elastic",
+            DocumentForm::Splunk => "splunk",
+            DocumentForm::Ocsf => "ocsf",
+        };
+        let rendered = forms.and_then(|forms| forms.get(form)).cloned();
+        rendered.ok_or_else(|| Refused::Unknown(format!("the alert was not kept in the layout {form}")))
+    }
+}
+
+/// What a sweep over stored events came to.
+#[derive(Default)]
+struct Swept {
+    alerts: Vec<Alert>,
+    ledger: Vec<LedgerEntry>,
+    events: u64,
+    unreadable: u64,
+    faults: Vec<String>,
+}
+
+impl AlertSink for Swept {
+    fn alert(&mut self, alert: Alert) {
+        self.alerts.push(alert);
+    }
+
+    fn ledger(&mut self, entry: &LedgerEntry) {
+        self.ledger.push(*entry);
+    }
+}
+
+impl Service {
+    fn find(&self, id: &str) -> Result<Arc<Rule>, Refused> {
+        let loaded = self.detector.loaded();
+        let found = loaded.rules.iter().find(|rule| rule_id(rule) == id).cloned();
+        found.ok_or_else(|| Refused::Unknown(format!("there is no rule {id}")))
+    }
+
+    /// Rules over stored events by their schedules. Events before the span are looked back at.
+    async fn on_the_virtual_clock(
+        &self,
+        rules: Vec<Arc<Rule>>,
+        (from, to): (Timestamp, Timestamp),
+        loaded: &Arc<Loaded>,
+        job: &Arc<Job>,
+    ) -> Result<Swept, Refused> {
+        let earliest = rules.iter().map(|rule| looks_back_to(rule, from)).min().unwrap_or(from);
+        let scan = Scan { from: Some(earliest), to: Some(to), by: TimeField::Event, ordered: true, ..Scan::default() };
+        let simulation = Some(Clocked { from: Some(from), to: Some(to) });
+        let settings = Settings { now: to, simulation, ..loaded.settings.clone() };
+        self.sweep(rules, loaded.route, settings, scan, loaded, job).await
+    }
+
+    async fn sweep(
+        &self,
+        rules: Vec<Arc<Rule>>,
+        route: Route,
+        settings: Settings,
+        scan: Scan,
+        loaded: &Arc<Loaded>,
+        job: &Arc<Job>,
+    ) -> Result<Swept, Refused> {
+        let rules = Compiler::new(Arc::clone(&loaded.schemas)).route(route).add_all(rules).build();
+        let (from, to) = (scan.from, scan.to);
+        let mut scanner = Scanner::new(Arc::clone(&rules), Arc::new(settings));
+        let mut swept = Swept::default();
+        let options = ReadOptions { now: self.clock.now(), unknown_is_mapped: true, ..ReadOptions::default() };
+        let rows: u64 = self.store.streams().map_err(failed)?.iter().map(|stream| stream.rows).sum();
+        let mut records = self.store.scan(scan);
+        let mut read = 0;
+        while let Some(batch) = records.next().await {
+            let batch = batch.map_err(failed)?;
+            read += batch.len() as u64;
+            let inside = |time: Option<Timestamp>| {
+                time.is_none_or(|time| from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to))
+            };
+            tokio::task::block_in_place(|| {
+                let report = feed::read(&batch, &options, &mut |events| {
+                    let times = events.times();
+                    let events = if times.iter().all(|time| inside(*time)) {
+                        events
+                    } else {
+                        events.filter(|row| inside(times[row]))
+                    };
+                    swept.events += events.rows() as u64;
+                    scanner.scan(&events, &mut swept);
+                });
+                swept.unreadable += report.errors();
+            });
+            job.progress(read as f64 / rows.max(1) as f64, swept.events);
+            if job.is_cancelled() {
+                break;
+            }
+        }
+        let stats = tokio::task::block_in_place(|| Scanner::finish(vec![scanner], &mut swept));
+        let named = |(rule, error): (u32, String)| {
+            let name = rules.rules().get(rule as usize).map_or("", |rule| rule.meta.name.as_str());
+            format!("{name}: {error}")
+        };
+        swept.faults = stats.tails.failed.into_iter().map(named).collect();
+        Ok(swept)
+    }
+}
+
+/// The earliest moment that a run at a time, or its history, looks at.
+fn looks_back_to(rule: &Rule, at: Timestamp) -> Timestamp {
+    let window = rule.meta.schedule.look_back.as_ref().map_or(at, |back| back.from.at(at));
+    match rule.body.as_ref().map(|body| &body.tail) {
+        Some(Tail::NewTerms(terms)) => terms.history.at(at).min(window),
+        _ => window,
+    }
+}
+
+fn info(rule: &Rule, enabled: bool, own: &str) -> RuleInfo {
+    let meta = &rule.meta;
+    let ids = |of: &dyn Fn(&lurcher_ir::Threat) -> Vec<String>| -> Vec<String> {
+        let all: BTreeMap<String, ()> = meta.threats.iter().flat_map(of).map(|id| (id, ())).collect();
+        all.into_keys().filter(|id| !id.is_empty()).collect()
+    };
+    RuleInfo {
+        id: rule_id(rule),
+        name: meta.name.clone(),
+        vendor: meta.vendor.to_owned(),
+        language: meta.language.to_owned(),
+        kind: meta.kind.to_string(),
+        version: meta.version.clone(),
+        path: meta.path.clone(),
+        own: meta.path.starts_with(own),
+        severity: meta.severity.name().to_owned(),
+        risk_score: meta.risk_score,
+        tactics: ids(&|threat| vec![threat.tactic.0.clone()]),
+        techniques: ids(&|threat| threat.techniques.iter().map(|(id, _)| id.clone()).collect()),
+        stories: meta.stories.clone(),
+        schedule: schedule(&meta.schedule),
+        enabled,
+        verdict: rule.support.verdict().name().to_owned(),
+        reasons: rule.support.reasons.iter().map(|reason| reason.message.clone()).collect(),
+    }
+}
+
+/// A schedule in words.
+fn schedule(schedule: &Schedule) -> String {
+    if !schedule.recurs() {
+        return "arrival".to_owned();
+    }
+    let when = match (&schedule.cron, schedule.interval) {
+        (Some(_), _) => "by its cron line".to_owned(),
+        (None, Some(interval)) => format!("every {} s", interval.as_secs()),
+        (None, None) => String::new(),
+    };
+    format!("{when}, {} to {}", schedule.from, schedule.to)
+}

@@ -1,0 +1,190 @@
+//! The state of the rules: the engine on its stream, what alerts add up to, and what is found on the way.
+
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use lurcher_engine::{Compiler, Live, RuleHealth, RuleSet};
+use lurcher_journal::{Position, Record};
+use lurcher_readers::{ReadOptions, record_number};
+use lurcher_schema::{EventBatch, Timestamp};
+use lurcher_triage::{NewIncident, RiskEvent};
+
+use super::{
+    feed,
+    findings::{Findings, risk_events},
+    risk::LiveRisk,
+};
+use crate::rules::Loaded;
+
+/// The rules at work.
+pub(super) struct State {
+    live: Live,
+    rules: Arc<RuleSet>,
+    risk: LiveRisk,
+    loaded: Arc<Loaded>,
+    options: ReadOptions,
+    /// The latest time that it was told.
+    now: Timestamp,
+    /// What was found and not yet handed over.
+    pub(super) findings: Findings,
+    pub(super) incidents: Vec<NewIncident>,
+    pub(super) risk_events: Vec<RiskEvent>,
+    pub(super) unreadable: Vec<(u64, String)>,
+    pub(super) events: u64,
+}
+
+/// A record that rules kept something of, and for how long they look back at it.
+pub(super) struct Taken {
+    pub(super) position: Position,
+    pub(super) horizon: Duration,
+}
+
+/// The engine failed at something that it was given.
+#[derive(Debug)]
+pub(super) struct Panicked;
+
+impl State {
+    /// The rules from a time on, with the risk that is known already.
+    pub(super) fn new(
+        loaded: &Arc<Loaded>,
+        disabled: &BTreeSet<String>,
+        known: Vec<RiskEvent>,
+        now: Timestamp,
+        lateness: Duration,
+    ) -> Self {
+        let runs =
+            |rule: &&Arc<lurcher_ir::Rule>| rule.body.is_some() && !disabled.contains(&crate::rules::rule_id(rule));
+        let rules = Compiler::new(Arc::clone(&loaded.schemas))
+            .route(loaded.route)
+            .add_all(loaded.rules.iter().filter(runs).cloned())
+            .build();
+        Self {
+            live: Live::new(Arc::clone(&rules), &loaded.settings, now, lateness),
+            risk: LiveRisk::new(&loaded.site, loaded.incidents, known, &loaded.rules),
+            findings: Findings::new(&rules, &loaded.site),
+            rules,
+            loaded: Arc::clone(loaded),
+            options: ReadOptions { now, unknown_is_mapped: true, ..ReadOptions::default() },
+            now,
+            incidents: Vec::new(),
+            risk_events: Vec::new(),
+            unreadable: Vec::new(),
+            events: 0,
+        }
+    }
+
+    /// How many rules run.
+    pub(super) fn rules(&self) -> usize {
+        self.rules.rules().len()
+    }
+
+    pub(super) fn rule(&self, number: u32) -> Option<&Arc<lurcher_ir::Rule>> {
+        self.rules.rules().get(number as usize)
+    }
+
+    /// When something is due next.
+    pub(super) fn due(&self) -> Option<Timestamp> {
+        self.live.due()
+    }
+
+    pub(super) fn health(&mut self) -> Vec<RuleHealth> {
+        self.live.health()
+    }
+
+    /// The longest that any rule looks back.
+    pub(super) fn longest(&self) -> Duration {
+        (0..self.rules() as u32).filter_map(|rule| self.live.horizon(rule)).max().unwrap_or_default()
+    }
+
+    /// Takes records, in order; what is due before one of them is done before it, so that it does not matter which records
+    /// are handed over together. Returns those that rules kept something of.
+    pub(super) fn take(&mut self, records: &[(Position, Record)], clock: Timestamp) -> Result<Vec<Taken>, Panicked> {
+        let mut taken = Vec::new();
+        let mut rest = records;
+        while let Some((_, first)) = rest.first() {
+            if let Some(due) = self.due().filter(|due| *due <= first.received) {
+                self.advance(due, clock)?;
+                continue;
+            }
+            let due = self.due();
+            let early = |(_, record): &(Position, Record)| due.is_none_or(|due| record.received < due);
+            let together = rest.iter().take_while(|record| early(record)).count().max(1);
+            let (now, later) = rest.split_at(together);
+            taken.append(&mut self.take_together(now, clock)?);
+            rest = later;
+        }
+        Ok(taken)
+    }
+
+    fn take_together(&mut self, records: &[(Position, Record)], clock: Timestamp) -> Result<Vec<Taken>, Panicked> {
+        let received = records.iter().map(|(_, record)| record.received).max().unwrap_or(self.now);
+        self.now = self.now.max(received);
+        self.options.now = self.now;
+        let mut batches: Vec<EventBatch> = Vec::new();
+        let report = feed::read(records, &self.options, &mut |batch| batches.push(batch));
+        for problem in report.problems.iter().filter(|problem| problem.gravity == lurcher_readers::Gravity::Error) {
+            let record = problem.place.strip_prefix("record ").and_then(|number| number.parse().ok());
+            self.unreadable.push((record.unwrap_or_default(), problem.message.clone()));
+        }
+        self.findings.now = clock;
+        let Self { live, findings, now, events, .. } = self;
+        guarded(|| {
+            for batch in &batches {
+                *events += batch.rows() as u64;
+                live.take(batch, *now, findings);
+            }
+        })?;
+        self.add_up(clock)?;
+        let Self { live, .. } = self;
+        let taken = live.taken();
+        let horizon = |rules: &[u32]| rules.iter().filter_map(|rule| live.horizon(*rule)).max();
+        Ok(taken
+            .into_iter()
+            .map(|event| Taken {
+                position: Position(record_number(event.ordinal)),
+                horizon: horizon(&event.rules).unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    /// Says what time it is.
+    pub(super) fn advance(&mut self, now: Timestamp, clock: Timestamp) -> Result<(), Panicked> {
+        self.now = self.now.max(now);
+        self.findings.now = clock;
+        let Self { live, findings, now, .. } = self;
+        guarded(|| live.advance(*now, findings))?;
+        self.add_up(clock)
+    }
+
+    /// What the alerts that were just found add to the risk of their objects, and what searches over that find.
+    fn add_up(&mut self, clock: Timestamp) -> Result<(), Panicked> {
+        // Searches over risk find findings that may add no risk themselves, so this ends.
+        for _ in 0..4 {
+            let found = std::mem::take(&mut self.findings.found);
+            if found.is_empty() {
+                return Ok(());
+            }
+            let schemas = Arc::clone(&self.loaded.schemas);
+            for alert in &found {
+                self.risk_events.extend(risk_events(alert, &self.loaded.site, clock));
+            }
+            self.incidents.extend(self.risk.take(&found, &schemas, self.now));
+            if let Some(batch) = self.risk.batch(&found, &schemas) {
+                let Self { live, findings, now, .. } = self;
+                guarded(|| live.take(&batch, *now, findings))?;
+                // Risk events lie in no journal, so there is nothing to keep.
+                live.taken();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs the engine; a fault of it is caught, and the state is of no use afterwards.
+fn guarded(work: impl FnOnce()) -> Result<(), Panicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
+}

@@ -1,0 +1,482 @@
+//! The detector's thread: block after block, wish after wish.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use lurcher_journal::{Block, Position, Reader, Record};
+use lurcher_schema::Timestamp;
+use lurcher_triage::{
+    Commit, HealthState, PageRequest, Quarantine, QuarantineKind, RuleHealth as StoredHealth, Span, Triage,
+};
+use serde_json::json;
+use tokio::{runtime::Handle, sync::mpsc};
+
+use super::{
+    CONSUMER, DetectorOptions, DetectorParts, Wish,
+    kept::{Kept, SHORT},
+    risk::WINDOW,
+    state::{Panicked, State},
+};
+use crate::rules::{Loaded, rule_id};
+use lurcher_server::events::Topic;
+
+/// The name under which it is kept how far the kept records are whole.
+const KEPT: &str = "detector-kept";
+/// How often the kept records are made durable, and rules' health is written down.
+const HOUSEKEEPING: Duration = Duration::from_secs(5);
+/// After a failure of the alert store it is tried again this soon at first, and then less and less often.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// Why a record is passed over from now on.
+const POISON: &str = "the engine failed at it: a fault of lurcher, please report it with the record";
+
+/// The detector at work.
+pub(super) struct Work {
+    parts: DetectorParts,
+    options: DetectorOptions,
+    runtime: Handle,
+    wishes: mpsc::UnboundedReceiver<Wish>,
+    loaded: Arc<parking_lot::RwLock<Arc<Loaded>>>,
+    state: State,
+    kept: Kept,
+    reader: Reader,
+    /// The first record that is not dealt with.
+    position: Position,
+    poison: BTreeSet<Position>,
+    aside: Vec<Quarantine>,
+    health: BTreeMap<u32, (HealthState, String)>,
+    last_housekeeping: Instant,
+    fingerprint: u64,
+    stopping: bool,
+}
+
+/// What to do next.
+enum Next {
+    Block(Block),
+    Wish(Option<Wish>),
+    Time,
+    Closed,
+}
+
+impl Work {
+    pub(super) fn begin(
+        parts: DetectorParts,
+        options: DetectorOptions,
+        runtime: Handle,
+        wishes: mpsc::UnboundedReceiver<Wish>,
+        loaded: Arc<parking_lot::RwLock<Arc<Loaded>>>,
+    ) -> Result<Self, String> {
+        let kept = runtime.block_on(async { Kept::open(&options.kept) }).map_err(|error| error.to_string())?;
+        let place = runtime.block_on(parts.triage.checkpoint(CONSUMER)).map_err(|error| error.to_string())?;
+        let position = Position(place.map_or(parts.journal.begin().0, |place| place.position));
+        if position > parts.journal.end() {
+            // The journal was lost or is older than the alerts: positions that are taken must not be given out again.
+            runtime.block_on(parts.journal.skip_to(position)).map_err(|error| error.to_string())?;
+        }
+        let current = Arc::clone(&loaded.read());
+        let now = parts.clock.now();
+        let mut work = Self {
+            state: State::new(&current, &BTreeSet::new(), Vec::new(), now, options.lateness),
+            reader: parts.journal.reader(position),
+            fingerprint: parts.source.fingerprint(),
+            parts,
+            options,
+            runtime,
+            wishes,
+            loaded,
+            kept,
+            position,
+            poison: BTreeSet::new(),
+            aside: Vec::new(),
+            health: BTreeMap::new(),
+            last_housekeeping: Instant::now(),
+            stopping: false,
+        };
+        let settled = work.settled()?;
+        work.rebuild(settled)?;
+        Ok(work)
+    }
+
+    /// Up to where the kept records are surely whole, and what was put aside because the engine fails at it.
+    fn settled(&mut self) -> Result<Position, String> {
+        let text = |error: lurcher_triage::Error| error.to_string();
+        let triage = Arc::clone(&self.parts.triage);
+        let place = self.runtime.block_on(triage.checkpoint(KEPT)).map_err(text)?;
+        for aside in self.runtime.block_on(triage.quarantines(false)).map_err(text)? {
+            if aside.kind == QuarantineKind::Record && aside.reason == POISON {
+                self.poison.extend(aside.subject.parse().map(Position));
+            }
+        }
+        Ok(Position(place.map_or(0, |place| place.position)).min(self.position))
+    }
+
+    pub(super) fn run(&mut self) {
+        while !self.stopping {
+            match self.next() {
+                Next::Block(block) => self.take(block),
+                Next::Wish(Some(wish)) => self.fulfil(wish),
+                Next::Wish(None) | Next::Closed => self.stopping = true,
+                Next::Time => {}
+            }
+            self.pass_time();
+            self.parts.figures.due.store(self.state.due().map_or(i64::MAX, |due| due.0), Ordering::Release);
+            if self.last_housekeeping.elapsed() >= HOUSEKEEPING {
+                self.keep_house();
+            }
+        }
+        self.keep_house();
+    }
+
+    /// Waits for records, for a wish, or until something is due.
+    fn next(&mut self) -> Next {
+        let now = self.parts.clock.now();
+        let grace = self.options.grace.as_micros() as i64;
+        let due = self.state.due().map_or(i64::MAX, |due| due.0.saturating_add(grace).saturating_sub(now.0));
+        let wait = Duration::from_micros(due.clamp(1_000, 500_000) as u64);
+        let Self { runtime, reader, wishes, options, .. } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                wish = wishes.recv() => Next::Wish(wish),
+                block = reader.next(options.block_records, options.block_bytes) => match block {
+                    Ok(Some(block)) => Next::Block(block),
+                    Ok(None) => Next::Closed,
+                    Err(error) => {
+                        tracing::error!(%error, "the journal cannot be read");
+                        tokio::time::sleep(Duration::from_secs(1)).await;
+                        Next::Time
+                    }
+                },
+                () = tokio::time::sleep(wait) => Next::Time,
+            }
+        })
+    }
+
+    /// Takes a block; one that breaks the engine is taken apart.
+    fn take(&mut self, block: Block) {
+        for lost in &block.lost {
+            tracing::error!(%lost, "a part of the journal is damaged; its records are lost");
+        }
+        let records: Vec<(Position, Record)> =
+            block.records.into_iter().filter(|(position, _)| !self.poison.contains(position)).collect();
+        if self.take_records(&records).is_err() {
+            self.take_apart(&records);
+        }
+        self.position = block.next;
+        self.commit();
+        if let Some((_, last)) = records.last() {
+            self.parts.figures.reached.store(last.received.0.unsigned_abs(), Ordering::Relaxed);
+        }
+    }
+
+    fn take_records(&mut self, records: &[(Position, Record)]) -> Result<(), Panicked> {
+        let taken = self.state.take(records, self.parts.clock.now())?;
+        self.kept.keep(taken, records);
+        let written = self.runtime.block_on(self.kept.write());
+        written.unwrap_or_else(|error| tracing::error!(%error, "a record that rules look back at is not kept"));
+        Ok(())
+    }
+
+    /// Finds the record that breaks the engine: the state is built anew, then records are taken one by one.
+    fn take_apart(&mut self, records: &[(Position, Record)]) {
+        tracing::error!(records = records.len(), "the engine failed at one of these records; looking for it");
+        self.rebuild_or_log();
+        for record in records {
+            if self.take_records(std::slice::from_ref(record)).is_ok() {
+                continue;
+            }
+            let (position, record) = record;
+            tracing::error!(position = position.0, stream = %record.stream, "the engine fails at this record; put aside");
+            self.poison.insert(*position);
+            self.put_aside(*position, POISON);
+            // What was found before it is found again.
+            self.rebuild_or_log();
+            let before: Vec<(Position, Record)> =
+                records.iter().filter(|(own, _)| own < position && !self.poison.contains(own)).cloned().collect();
+            if self.take_records(&before).is_err() {
+                tracing::error!("the engine fails at records that it took before; they are passed over");
+                self.rebuild_or_log();
+            }
+        }
+    }
+
+    fn put_aside(&mut self, position: Position, reason: &str) {
+        let now = self.parts.clock.now();
+        self.parts.figures.unreadable.fetch_add(1, Ordering::Relaxed);
+        self.aside.push(Quarantine {
+            kind: QuarantineKind::Record,
+            subject: position.0.to_string(),
+            reason: reason.to_owned(),
+            first_seen: now,
+            last_seen: now,
+            count: 1,
+            released_at: None,
+            released_by: String::new(),
+        });
+    }
+
+    /// Makes the runs that are due by the clock, once all records that are there have been taken.
+    fn pass_time(&mut self) {
+        if self.reader.position() < self.parts.journal.end() {
+            return;
+        }
+        let clock = self.parts.clock.now();
+        let now = Timestamp(clock.0.saturating_sub(self.options.grace.as_micros() as i64));
+        if self.state.due().is_none_or(|due| due > now) {
+            return;
+        }
+        if self.state.advance(now, clock).is_err() {
+            tracing::error!("the engine failed in a scheduled run; its state is built anew");
+            self.rebuild_or_log();
+        }
+        self.commit();
+    }
+
+    /// Writes down what was found, and the place; tries until it is done or the server stops.
+    fn commit(&mut self) {
+        let figures = Arc::clone(&self.parts.figures);
+        figures.events.fetch_add(std::mem::take(&mut self.state.events), Ordering::Relaxed);
+        for (record, why) in std::mem::take(&mut self.state.unreadable) {
+            self.put_aside(Position(record), &why);
+        }
+        let findings = &mut self.state.findings;
+        let commit = Commit {
+            consumer: CONSUMER.to_owned(),
+            position: self.position.0,
+            alerts: std::mem::take(&mut findings.alerts),
+            updates: std::mem::take(&mut findings.updates).into_values().collect(),
+            runs: std::mem::take(&mut findings.runs).into_values().collect(),
+            incidents: std::mem::take(&mut self.state.incidents),
+            risk_events: std::mem::take(&mut self.state.risk_events),
+            quarantines: std::mem::take(&mut self.aside),
+            ..Commit::default()
+        };
+        let new = self.write(&commit);
+        if !new.is_empty() {
+            self.parts.bell.ring_all();
+        }
+        figures.alerts.fetch_add(new.len() as u64, Ordering::Relaxed);
+        figures.position.store(self.position.0, Ordering::Relaxed);
+        for alert in commit.alerts.iter().chain(commit.incidents.iter().map(|incident| &incident.alert)) {
+            if new.contains(&alert.id) {
+                let light = lurcher_triage::NewAlert { document: serde_json::Value::Null, ..alert.clone() };
+                self.parts.events.publish(Topic::Alert, &light);
+            }
+        }
+        for run in commit.runs.iter().filter(|run| run.created > 0 || run.capped > 0) {
+            self.parts.events.publish(Topic::Ledger, run);
+        }
+    }
+
+    /// Commits, again and again if need be; the ids of what was new.
+    fn write(&mut self, commit: &Commit) -> BTreeSet<String> {
+        let mut pause = RETRY.0;
+        loop {
+            match self.runtime.block_on(self.parts.triage.commit(commit.clone())) {
+                Ok(committed) => return committed.new_alerts.into_iter().collect(),
+                Err(error) => {
+                    tracing::error!(%error, "alerts cannot be written down; trying again");
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(RETRY.1);
+                    if self.wants_to_stop() {
+                        // Nothing is lost: the place was not written down either.
+                        self.stopping = true;
+                        return BTreeSet::new();
+                    }
+                }
+            }
+        }
+    }
+
+    fn wants_to_stop(&mut self) -> bool {
+        matches!(self.wishes.try_recv(), Ok(Wish::Stop) | Err(mpsc::error::TryRecvError::Disconnected))
+    }
+
+    fn fulfil(&mut self, wish: Wish) {
+        match wish {
+            Wish::Stop => self.stopping = true,
+            Wish::Health(answer) => {
+                // Whoever asked may have gone away.
+                let _ = answer.send(self.state.health());
+            }
+            Wish::Reload(answer) => {
+                self.reload();
+                let _ = answer.send(Arc::clone(&self.loaded.read()));
+            }
+        }
+    }
+
+    fn reload(&mut self) {
+        self.fingerprint = self.parts.source.fingerprint();
+        let loaded = Arc::new(self.parts.source.load());
+        for fault in &loaded.faults {
+            tracing::warn!(%fault, "a rule or file cannot be used");
+        }
+        *self.loaded.write() = loaded;
+        self.rebuild_or_log();
+        self.parts.events.publish(Topic::RuleHealth, &json!({ "reloaded": self.state.rules() }));
+    }
+
+    fn rebuild_or_log(&mut self) {
+        // All that was kept so far is whole, as long as this process lives.
+        if let Err(error) = self.rebuild(self.position) {
+            tracing::error!(%error, "the state of the rules could not be built whole");
+        }
+    }
+
+    /// Builds the state of the rules from the records that were kept before a place, and those of the journal from there up
+    /// to the present one.
+    fn rebuild(&mut self, settled: Position) -> Result<(), String> {
+        let start = Instant::now();
+        let text = |error: lurcher_triage::Error| error.to_string();
+        let Self { runtime, parts, kept, options, .. } = self;
+        runtime.block_on(kept.write()).map_err(|error| error.to_string())?;
+        runtime.block_on(kept.sync()).map_err(|error| error.to_string())?;
+        let disabled = runtime.block_on(disabled(&parts.triage)).map_err(text)?;
+        let clock = parts.clock.now();
+        let span = Span { from: Timestamp(clock.0.saturating_sub(WINDOW * 2)), until: Timestamp(i64::MAX) };
+        let known = runtime.block_on(known_risk(&parts.triage, span)).map_err(text)?;
+        let loaded = Arc::clone(&self.loaded.read());
+        let mut replay = kept.all(settled);
+        let mut records = runtime.block_on(replay.next(options.block_records)).map_err(|error| error.to_string())?;
+        let first = records.first().map_or(clock, |(_, record)| record.received);
+        let mut state = State::new(&loaded, &disabled, known, first.min(clock), options.lateness);
+        let mut count = 0;
+        while !records.is_empty() {
+            count += records.len();
+            records.retain(|(position, _)| !self.poison.contains(position));
+            if state.take(&records, clock).is_err() {
+                return Err("the engine failed at records that were kept".to_owned());
+            }
+            records = runtime.block_on(replay.next(options.block_records)).map_err(|error| error.to_string())?;
+        }
+        drop(replay);
+        self.state = state;
+        // What lies behind the kept records stands in the journal. What of it was kept before may not have been durable.
+        self.reader = self.parts.journal.reader(settled.max(self.parts.journal.begin()));
+        while self.reader.position() < self.position {
+            let most = usize::try_from(self.position.0 - self.reader.position().0).unwrap_or(usize::MAX);
+            let next = self.reader.try_next(self.options.block_records.min(most), self.options.block_bytes);
+            let Some(block) = self.runtime.block_on(next).map_err(|error| error.to_string())? else { break };
+            count += block.records.len();
+            let records: Vec<(Position, Record)> =
+                block.records.into_iter().filter(|(position, _)| !self.poison.contains(position)).collect();
+            if self.take_records(&records).is_err() {
+                return Err("the engine failed at records that it took before".to_owned());
+            }
+        }
+        self.reader = self.parts.journal.reader(self.position);
+        self.health.clear();
+        self.parts.figures.rules.store(self.state.rules() as u64, Ordering::Relaxed);
+        tracing::info!(
+            rules = self.state.rules(),
+            records = count,
+            seconds = start.elapsed().as_secs_f64(),
+            "rules at work"
+        );
+        self.commit();
+        Ok(())
+    }
+
+    /// Makes the kept records durable, forgets those that are too old, writes down how rules fare, and looks whether the
+    /// files of rules have changed.
+    fn keep_house(&mut self) {
+        self.last_housekeeping = Instant::now();
+        let position = self.position;
+        let Self { runtime, kept, .. } = self;
+        if let Err(error) = runtime.block_on(kept.sync()) {
+            tracing::error!(%error, "the records that rules look back at cannot be written down");
+            return;
+        }
+        let health = self.changed_health();
+        let quarantines = std::mem::take(&mut self.aside);
+        let commit =
+            Commit { consumer: KEPT.to_owned(), position: position.0, health, quarantines, ..Commit::default() };
+        self.write(&commit);
+        if self.stopping {
+            return;
+        }
+        let figures = Arc::clone(&self.parts.figures);
+        figures.settled.store(position.0, Ordering::Relaxed);
+        let now = self.parts.clock.now().0;
+        let before = |age: Duration| Timestamp(now.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
+        let lateness = self.options.lateness;
+        let longest = self.state.longest().max(SHORT);
+        if let Err(error) = self.kept.trim(before(SHORT + lateness), before(longest + lateness)) {
+            tracing::warn!(%error, "old records cannot be trimmed");
+        }
+        figures.kept_bytes.store(self.kept.bytes(), Ordering::Relaxed);
+        if self.parts.source.fingerprint() != self.fingerprint {
+            tracing::info!("files of rules have changed");
+            self.reload();
+        }
+    }
+
+    /// How those rules fare that fare otherwise than when they were last looked at.
+    fn changed_health(&mut self) -> Vec<StoredHealth> {
+        let now = self.parts.clock.now();
+        let mut changed = Vec::new();
+        for health in self.state.health() {
+            let state = match (&health.stopped, &health.error) {
+                (Some(why), _) => (HealthState::Quarantined, why.clone()),
+                (None, Some(error)) => (HealthState::Failing, error.clone()),
+                (None, None) => (HealthState::Ok, String::new()),
+            };
+            if self.health.get(&health.rule).unwrap_or(&(HealthState::Ok, String::new())) == &state {
+                continue;
+            }
+            self.health.insert(health.rule, state.clone());
+            let Some(rule) = self.state.rule(health.rule) else { continue };
+            let (id, name) = (rule_id(rule), rule.meta.name.clone());
+            if state.0 == HealthState::Quarantined {
+                tracing::error!(rule = %name, why = %state.1, "a rule is stopped");
+                self.aside.push(Quarantine {
+                    kind: QuarantineKind::Rule,
+                    subject: id.clone(),
+                    reason: state.1.clone(),
+                    first_seen: now,
+                    last_seen: now,
+                    count: 1,
+                    released_at: None,
+                    released_by: String::new(),
+                });
+            }
+            let stored = StoredHealth {
+                rule_id: id,
+                rule_name: name,
+                state: state.0,
+                detail: state.1,
+                last_run: health.last_run,
+                last_success: None,
+                last_micros: None,
+                failures: u64::from(state.0 == HealthState::Failing),
+            };
+            self.parts.events.publish(Topic::RuleHealth, &stored);
+            changed.push(stored);
+        }
+        changed
+    }
+}
+
+/// The risk events of a span.
+async fn known_risk(triage: &Triage, span: Span) -> lurcher_triage::Result<Vec<lurcher_triage::RiskEvent>> {
+    let mut known = Vec::new();
+    let mut page = PageRequest { limit: 1000, cursor: None };
+    loop {
+        let part = triage.risk_events(span, &page).await?;
+        known.extend(part.items);
+        match part.next {
+            Some(next) => page.cursor = Some(next),
+            None => return Ok(known),
+        }
+    }
+}
+
+/// The ids of the rules that were turned off.
+async fn disabled(triage: &Triage) -> lurcher_triage::Result<BTreeSet<String>> {
+    let states = triage.rule_states().await?;
+    Ok(states.into_iter().filter(|state| !state.enabled).map(|state| state.rule_id).collect())
+}
