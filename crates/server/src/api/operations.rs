@@ -79,7 +79,7 @@ pub(crate) async fn openapi(State(app): State<App>) -> impl IntoResponse {
 
 /// How the server does.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Status {
+pub(crate) struct ServerStatus {
     /// The program's version.
     version: &'static str,
     /// When it was started; RFC 3339.
@@ -113,11 +113,11 @@ pub(crate) struct You {
 
 /// How the server does, in short.
 #[utoipa::path(get, path = "/api/v1/status", operation_id = "status", tag = "operations",
-    responses((status = 200, description = "How it does.", body = Status)), security(("key" = ["reader"])))]
-pub(crate) async fn status(State(app): State<App>, identity: Identity) -> Json<Status> {
+    responses((status = 200, description = "How it does.", body = ServerStatus)), security(("key" = ["reader"])))]
+pub(crate) async fn status(State(app): State<App>, identity: Identity) -> Json<ServerStatus> {
     let rules = app.detection.rules();
     let faulty = |verdict: &str| matches!(verdict, "error" | "unsupported");
-    Json(Status {
+    Json(ServerStatus {
         version: env!("CARGO_PKG_VERSION"),
         started: app.started.to_string(),
         now: app.clock.now().to_string(),
