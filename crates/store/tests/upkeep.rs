@@ -20,7 +20,7 @@ fn bulky(place: &Place, number: u64) -> Record {
             char::from(b'a' + (noise % 26) as u8)
         })
         .collect();
-    let extra = if number % 5 == 0 { format!(r#","extra{}":{number}"#, number % 3) } else { String::new() };
+    let extra = if number.is_multiple_of(5) { format!(r#","extra{}":{number}"#, number % 3) } else { String::new() };
     place.json("s", &format!(r#"{{"n":{number},"text":"{text}"{extra}}}"#))
 }
 
