@@ -204,22 +204,22 @@ impl ColumnType {
             Self::Text => {
                 let values: Vec<Option<&str>> = values.iter().map(|value| Some(value.text())).collect();
                 let (slots, misfits) = pick(&values, slots);
-                (Arc::new(slots.map(|value| value.copied()).collect::<StringArray>()), misfits)
+                (Arc::new(slots.map(Option::<&_>::copied).collect::<StringArray>()), misfits)
             }
             Self::Long => {
                 let values: Vec<Option<i64>> = values.iter().map(Raw::long).collect();
                 let (slots, misfits) = pick(&values, slots);
-                (Arc::new(slots.map(|value| value.copied()).collect::<Int64Array>()), misfits)
+                (Arc::new(slots.map(Option::<&_>::copied).collect::<Int64Array>()), misfits)
             }
             Self::Double => {
                 let values: Vec<Option<f64>> = values.iter().map(Raw::double).collect();
                 let (slots, misfits) = pick(&values, slots);
-                (Arc::new(slots.map(|value| value.copied()).collect::<Float64Array>()), misfits)
+                (Arc::new(slots.map(Option::<&_>::copied).collect::<Float64Array>()), misfits)
             }
             Self::Boolean => {
                 let values: Vec<Option<bool>> = values.iter().map(Raw::boolean).collect();
                 let (slots, misfits) = pick(&values, slots);
-                (Arc::new(slots.map(|value| value.copied()).collect::<BooleanArray>()), misfits)
+                (Arc::new(slots.map(Option::<&_>::copied).collect::<BooleanArray>()), misfits)
             }
             Self::Texts => {
                 let values: Vec<Option<Vec<String>>> = values.iter().map(|value| Some(value.texts())).collect();

@@ -6,7 +6,7 @@
 // A reader of our own would be a copy of this one.
 #![allow(deprecated, reason = "parquet deprecates its reader over object stores without another in its place")]
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use arrow_array::{
     Array, RecordBatch,
@@ -14,22 +14,26 @@ use arrow_array::{
     types::{Int64Type, TimestampMicrosecondType},
 };
 use arrow_schema::SchemaRef;
+use bytes::Bytes;
 use deltalake::{
     ObjectStore, Path as ObjectPath,
     kernel::Add,
     parquet::{
         arrow::{
             AsyncArrowWriter, ParquetRecordBatchStreamBuilder,
-            async_reader::{ParquetObjectReader, ParquetRecordBatchStream},
+            arrow_reader::ArrowReaderOptions,
+            async_reader::{AsyncFileReader, ParquetRecordBatchStream},
         },
         basic::{Compression, Encoding, ZstdLevel},
+        errors::{ParquetError, Result as ParquetResult},
         file::{
-            metadata::KeyValue,
+            metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader},
             properties::{EnabledStatistics, WriterProperties},
         },
         schema::types::ColumnPath,
     },
 };
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use lurcher_schema::Timestamp;
 use object_store::{ObjectStoreExt, buffered::BufWriter};
 use serde_json::{Value, json};
@@ -202,14 +206,14 @@ pub(crate) struct FileReader {
     pub(crate) schema: SchemaRef,
     /// The checksum in its footer; none if somebody else wrote it.
     pub(crate) checksum: Option<u64>,
-    pub(crate) batches: ParquetRecordBatchStream<ParquetObjectReader>,
+    pub(crate) batches: ParquetRecordBatchStream<Source>,
 }
 
 impl FileReader {
     /// Opens it.
     pub(crate) async fn open(store: &Arc<dyn ObjectStore>, path: &ObjectPath, size: u64) -> Result<Self, StoreError> {
         let failed = |error| StoreError::new(format!("{path}: cannot read"), error);
-        let reader = ParquetObjectReader::new(Arc::clone(store), path.clone()).with_file_size(size);
+        let reader = Source { store: Arc::clone(store), path: path.clone(), size };
         let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(failed)?;
         let noted = builder.metadata().file_metadata().key_value_metadata().into_iter().flatten();
         let checksum = noted.filter(|entry| entry.key == CHECKSUM).find_map(|entry| entry.value.as_ref()?.parse().ok());
@@ -217,4 +221,33 @@ impl FileReader {
         let batches = builder.with_batch_size(4096).build().map_err(failed)?;
         Ok(Self { schema, checksum, batches })
     }
+}
+
+/// A file in an object store, as the Parquet reader asks for it.
+pub(crate) struct Source {
+    store: Arc<dyn ObjectStore>,
+    path: ObjectPath,
+    size: u64,
+}
+
+impl AsyncFileReader for Source {
+    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
+        self.store.get_range(&self.path, range).map_err(unread).boxed()
+    }
+
+    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
+        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(unread) }.boxed()
+    }
+
+    fn get_metadata<'a>(
+        &'a mut self,
+        _: Option<&'a ArrowReaderOptions>,
+    ) -> BoxFuture<'a, ParquetResult<Arc<ParquetMetaData>>> {
+        let size = self.size;
+        async move { Ok(Arc::new(ParquetMetaDataReader::new().load_and_finish(self, size).await?)) }.boxed()
+    }
+}
+
+fn unread(error: object_store::Error) -> ParquetError {
+    ParquetError::External(Box::new(error))
 }

@@ -32,7 +32,7 @@ use crate::{
 /// written again only a few times in all.
 const MERGE: usize = 8;
 /// Entries in a log until it is summed up.
-const LOG_ENTRIES: u64 = 100;
+const LOG_ENTRIES: u64 = if cfg!(test) { 10 } else { 100 };
 
 /// What upkeep did.
 #[derive(Clone, Debug, Default)]
@@ -111,7 +111,7 @@ impl Store {
             let (old, _): (Vec<_>, Vec<_>) = table.files()?.into_iter().partition(|file| file.date < first);
             done.expired += old.len() as u64;
             done.expired_rows += old.iter().filter_map(|file| file.rows).sum::<u64>();
-            delete(table, &old).await?;
+            delete(table, &old, self.options.clock.now()).await?;
         }
         if let Some(limit) = keep.bytes {
             let mut files = table.files()?;
@@ -122,9 +122,11 @@ impl Store {
                 bytes -= if over { file.size } else { 0 };
                 over
             };
-            let old: Vec<FileEntry> = files.iter().take_while(over).cloned().collect();
+            // The newest file stays, however small the limit.
+            let old: Vec<FileEntry> =
+                files.split_last().map_or(&[][..], |(_, rest)| rest).iter().take_while(over).cloned().collect();
             done.evict(&old);
-            delete(table, &old).await?;
+            delete(table, &old, self.options.clock.now()).await?;
         }
         Ok(())
     }
@@ -155,7 +157,7 @@ impl Store {
                 };
                 let old: Vec<FileEntry> = own.into_iter().take_while(enough).collect();
                 done.evict(&old);
-                delete(table, &old).await?;
+                delete(table, &old, self.options.clock.now()).await?;
             }
         }
         Ok(())
@@ -169,8 +171,8 @@ impl Store {
         task.await.map_err(|error| StoreError::new("merging files", error))?
     }
 
-    /// Deletes files of a table's folder that its log does not name. A file that a merge or a crash left behind may still
-    /// be read by a query, and one that is just being written is not yet named; so only old ones are.
+    /// Deletes files of a table's folder that its log does not name any more, or never did. One that was taken out just now
+    /// may still be read by a query, and one that is being written is not yet named; so both are left for a while.
     async fn sweep(&self, table: &Table, done: &mut Maintained) -> Result<(), StoreError> {
         let what = |error| StoreError::new(format!("table {}: cannot sweep", table.folder), error);
         let before = self.options.clock.now().0 - self.options.sweep_after.as_micros() as i64;
@@ -178,12 +180,13 @@ impl Store {
         // Listed before the log is read: what is committed in between is not on the list.
         let listed: Vec<_> = store.list(None).try_collect().await.map_err(what)?;
         table.refresh().await?;
-        let named: HashSet<ObjectPath> = table.files()?.into_iter().map(|file| file.path).collect();
+        let mut kept: HashSet<ObjectPath> = table.files()?.into_iter().map(|file| file.path).collect();
+        kept.extend(table.removed_since(Timestamp(before)).await?);
         let log = ObjectPath::from("_delta_log");
         for object in listed {
             let is_data = object.location.extension() == Some("parquet") && !object.location.prefix_matches(&log);
             let old = object.last_modified.timestamp_micros() < before;
-            if is_data && old && !named.contains(&object.location) {
+            if is_data && old && !kept.contains(&object.location) {
                 store.delete(&object.location).await.map_err(what)?;
                 done.swept += 1;
             }
@@ -201,12 +204,12 @@ impl Maintained {
     }
 }
 
-async fn delete(table: &Table, files: &[FileEntry]) -> Result<(), StoreError> {
+async fn delete(table: &Table, files: &[FileEntry], now: Timestamp) -> Result<(), StoreError> {
     if files.is_empty() {
         return Ok(());
     }
     let paths: Vec<ObjectPath> = files.iter().map(|file| file.path.clone()).collect();
-    table.commit(table.removals(&paths, true)?, DeltaOperation::Delete { predicate: None }).await
+    table.commit(table.removals(&paths, now, true)?, DeltaOperation::Delete { predicate: None }).await
 }
 
 /// Which files to merge with which: of one day, about as large as each other, in order. Days that are over are made one
@@ -269,7 +272,7 @@ async fn merge(table: &Table, files: &[FileEntry], now: Timestamp, target: u64) 
     }
     table.flush_file(&add.path)?;
     let paths: Vec<ObjectPath> = files.iter().map(|file| file.path.clone()).collect();
-    let mut actions = table.removals(&paths, false)?;
+    let mut actions = table.removals(&paths, now, false)?;
     if actions.len() < files.len() {
         // Some were deleted meanwhile; the merged file must not bring their rows back.
         let _ = store.delete(&ObjectPath::from(add.path.as_str())).await;

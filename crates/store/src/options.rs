@@ -67,6 +67,6 @@ impl StoreOptions {
 pub struct Retention {
     /// Days of receipt, today not counted. Whole days are deleted.
     pub days: Option<u32>,
-    /// Bytes on disk; the oldest files go first.
+    /// Bytes on disk; the oldest files go first, and the newest never.
     pub bytes: Option<u64>,
 }

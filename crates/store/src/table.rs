@@ -13,12 +13,13 @@ use std::{
 use deltalake::{
     DeltaTable, ObjectStore, Path as ObjectPath, TableProperty,
     kernel::{
-        Action, LogicalFileView, MetadataExt, StructType, Transaction,
+        Action, LogicalFileView, MetadataExt, Remove, StructType, Transaction,
         transaction::{CommitBuilder, CommitProperties},
     },
     operations::create::CreateBuilder,
     protocol::{DeltaOperation, SaveMode},
 };
+use futures::TryStreamExt;
 use lurcher_journal::Position;
 use lurcher_schema::Timestamp;
 use serde_json::Value;
@@ -261,14 +262,35 @@ impl Table {
         self.summed_up.store(version, Ordering::Relaxed);
     }
 
+    /// The files that were taken out at this time or later.
+    pub(crate) async fn removed_since(&self, time: Timestamp) -> Result<HashSet<ObjectPath>, StoreError> {
+        let delta = self.current().delta;
+        let what = self.what("cannot list the files that were taken out");
+        let log = delta.log_store();
+        let snapshot = delta.snapshot().map_err(StoreError::delta(&what))?;
+        let removed = snapshot.all_tombstones(log.as_ref()).try_filter_map(|removed| {
+            let recent = removed.deletion_timestamp().is_some_and(|at| at >= time.millis());
+            std::future::ready(Ok(recent.then(|| ObjectPath::from(&*removed.path()))))
+        });
+        removed.try_collect().await.map_err(StoreError::delta(&what))
+    }
+
     /// The actions that take these files out.
-    pub(crate) fn removals(&self, paths: &[ObjectPath], change: bool) -> Result<Vec<Action>, StoreError> {
+    pub(crate) fn removals(
+        &self,
+        paths: &[ObjectPath],
+        now: Timestamp,
+        change: bool,
+    ) -> Result<Vec<Action>, StoreError> {
         let delta = self.current().delta;
         let snapshot = delta.snapshot().map_err(StoreError::delta(&self.what("cannot list its files")))?;
         let wanted: HashSet<&ObjectPath> = paths.iter().collect();
         let files = snapshot.log_data();
         let found = files.iter().filter(|file| wanted.contains(&file.object_store_path()));
-        Ok(found.map(|file| Action::Remove(file.remove_action(change))).collect())
+        let removal = |file: LogicalFileView| {
+            Action::Remove(Remove { deletion_timestamp: Some(now.millis()), ..file.remove_action(change) })
+        };
+        Ok(found.map(removal).collect())
     }
 }
 

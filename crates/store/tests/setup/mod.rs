@@ -1,6 +1,7 @@
 //! A store in a temporary folder, with a clock that is set by hand, and records to put into it.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
 use std::{
     path::{Path, PathBuf},
