@@ -207,7 +207,7 @@ impl Reader<'_> {
     }
 
     /// Hands over the events that are still open at the end of a file.
-    pub(super) fn auditd_end(&mut self, open: &mut Open) {
+    pub(crate) fn auditd_end(&mut self, open: &mut Open) {
         while let Some(event) = open.0.pop_front() {
             self.auditd_event(&event);
         }
