@@ -15,6 +15,8 @@ mod lookups;
 mod outcome;
 mod progress;
 mod query;
+#[cfg(feature = "serve")]
+mod replay;
 mod risk;
 mod rules;
 mod scan;
@@ -29,6 +31,9 @@ use std::process::ExitCode;
 use arguments::{Arguments, Command};
 use clap::Parser as _;
 use outcome::Outcome;
+
+#[cfg(not(feature = "serve"))]
+const NO_LIVE_ENGINE: &str = "this build has no live engine: build with --features serve";
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -49,6 +54,10 @@ fn main() -> ExitCode {
         Command::Test(test) => testing::run(test),
         Command::Explain(explain) => explain::run(explain),
         Command::Doctor(doctor) => doctor::run(doctor),
+        #[cfg(feature = "serve")]
+        Command::Replay(replay) => replay::run(replay),
+        #[cfg(not(feature = "serve"))]
+        Command::Replay(_) => Err(NO_LIVE_ENGINE.into()),
     };
     match result {
         Ok(outcome) => outcome.into(),
