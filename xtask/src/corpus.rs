@@ -7,7 +7,8 @@ mod write;
 
 use std::{fs, io::Write as _, path::Path};
 
-use office::Office;
+pub(crate) use office::Office;
+pub(crate) use write::{time, xml};
 
 use crate::number;
 

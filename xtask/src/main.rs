@@ -10,6 +10,7 @@ mod corpus;
 mod coverage;
 mod dependencies;
 mod tidy;
+mod torture;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -23,6 +24,10 @@ const USAGE: &str = "usage: cargo xtask TASK
   coverage            which endpoint detections fire on which recorded attack: docs/spl-coverage.md
   bench [--events N] [--quick]
                       times the release binary and appends to bench/runs/
+  torture --binary PATH [--rounds N] [--trials kill,stall,poison,slow,clock,full]
+                      kills, starves and deceives a server under load, and checks what it has afterwards
+  endurance --binary PATH [--minutes N] [--percent N] [--rules FOLDER]...
+                      minutes of load at a share of the processors: losses, latency, memory, to bench/runs/
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +40,8 @@ fn main() -> ExitCode {
         "corpus" => corpus::run(rest),
         "coverage" => coverage::run(rest),
         "bench" => bench::run(rest),
+        "torture" => torture::run(rest),
+        "endurance" => torture::endurance::run(rest),
         _ => Err(USAGE.to_owned()),
     };
     match result {

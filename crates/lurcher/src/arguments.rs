@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Take events in, run rules over them as they come and on time, keep alerts and risk, tell other systems.
     Serve(Serve),
+    /// Send logs to a server as if they happened now.
+    Replay(Replay),
 }
 
 /// `lurcher hunt`
@@ -271,6 +273,64 @@ pub(crate) struct Serve {
     pub(crate) site: Site,
 }
 
+/// `lurcher replay`
+#[derive(Debug, Args)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only a build with the live engine replays"))]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// A server's address (Lurcher, Elasticsearch or Splunk), a file, or `-` for standard output: what would be sent, one
+    /// document a line.
+    #[arg(long, value_name = "URL|FILE")]
+    pub(crate) to: String,
+    /// How events travel; `auto` asks the server.
+    #[arg(long, value_enum, default_value_t = ReplayProtocol::Auto)]
+    pub(crate) protocol: ReplayProtocol,
+    /// The API key or HEC token.
+    #[arg(long, value_name = "KEY", env = "LURCHER_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// Where the times go: the first event is `now`, the last one is (`end`), they stay (`none`), or the first event is
+    /// at a time (RFC 3339).
+    #[arg(long, value_name = "now|end|none|TIME", default_value = "now")]
+    pub(crate) shift: String,
+    /// So many events a second, at the distances that they had.
+    #[arg(long, value_name = "N", group = "pace")]
+    pub(crate) rate: Option<f64>,
+    /// So many times as fast as it happened; distances shrink with it. Without any of these: 1.
+    #[arg(long, value_name = "FACTOR", group = "pace")]
+    pub(crate) speed: Option<f64>,
+    /// As fast as the server takes them, at the distances that they had.
+    #[arg(long, group = "pace")]
+    pub(crate) as_fast_as_possible: bool,
+    /// Only events of these dialects, channels, providers, programs, indices or source types; `*` is a wildcard.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) streams: Vec<String>,
+    /// Only events at or after this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only events before this time (RFC 3339, or a date).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Over `_bulk`: all documents go to this index instead of the ones they would lie in.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) index: Option<String>,
+    /// Events in a request, at most.
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one)]
+    pub(crate) batch: usize,
+    /// Requests at a time; with more than one, events may arrive out of their order.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
+    pub(crate) connections: usize,
+    /// Begin again at the end, until stopped.
+    #[arg(long = "loop")]
+    pub(crate) r#loop: bool,
+    /// Break off when the server has taken nothing for so long.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) give_up_after: u64,
+    /// Certificates (PEM) that the server's may be signed by, besides those that the machine trusts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
 /// What to read, and how.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
@@ -398,6 +458,16 @@ pub(crate) enum AlertFormat {
     Ocsf,
     /// A report in one file.
     Html,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayProtocol {
+    /// HEC if the server knows it, else `_bulk`.
+    Auto,
+    /// Elasticsearch's `_bulk`.
+    Bulk,
+    /// Splunk's HTTP Event Collector.
+    Hec,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -15,6 +15,8 @@ mod lookups;
 mod outcome;
 mod progress;
 mod query;
+#[cfg(feature = "serve")]
+mod replay;
 mod risk;
 mod rules;
 mod scan;
@@ -58,6 +60,10 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve::run(serve),
         #[cfg(not(feature = "serve"))]
         Command::Serve(_) => Err(NO_LIVE_ENGINE.into()),
+        #[cfg(feature = "serve")]
+        Command::Replay(replay) => replay::run(replay),
+        #[cfg(not(feature = "serve"))]
+        Command::Replay(_) => Err(NO_LIVE_ENGINE.into()),
     };
     match result {
         Ok(outcome) => outcome.into(),

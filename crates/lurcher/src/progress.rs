@@ -5,7 +5,7 @@ use std::{io::IsTerminal as _, time::Duration};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// The exit code of a program that was stopped from the keyboard, as shells have it.
-const STOPPED: i32 = 130;
+pub(crate) const STOPPED: i32 = 130;
 
 /// A bar over so many bytes of input; hidden if standard error is no terminal or the user wants quiet.
 pub(crate) fn bar(bytes: u64, quiet: bool) -> ProgressBar {

@@ -10,8 +10,10 @@ use lurcher_schema::Timestamp;
 use sonic_rs::LazyValue;
 
 use crate::{
+    RecordForm,
     dialect::{Dialect, Marks},
     flat,
+    logs::{self, quote},
     names::{self, Name, Names},
     nested, places,
     reader::Reader,
@@ -206,6 +208,24 @@ pub(crate) struct Wrapping {
     depth: usize,
 }
 
+impl Wrapping {
+    /// The text of a document with this wrapping around it again.
+    pub(crate) fn around(&self, document: &str) -> String {
+        let mut text = document.to_owned();
+        if self.sourcetype.is_some() || self.source.is_some() {
+            let told = [("sourcetype", &self.sourcetype), ("source", &self.source)];
+            let beside = told.map(|(name, value)| {
+                value.as_ref().map_or_else(String::new, |value| format!(",\"{name}\":{}", quote(value)))
+            });
+            text = format!("{{\"_raw\":{}{}}}", quote(&text), beside.concat());
+        }
+        match &self.index {
+            Some(index) => format!("{{\"_index\":{},\"_source\":{text}}}", quote(index)),
+            None => text,
+        }
+    }
+}
+
 /// Calls `each` with the key and value of each member of an object.
 pub(crate) fn each_member<'a>(
     desk: &mut Desk,
@@ -250,6 +270,7 @@ impl Reader<'_> {
     /// Reads one JSON document, which must be an object, or an array of objects that is one line.
     pub(crate) fn json(&mut self, text: &str, place: Place) -> Result<(), String> {
         self.start_event();
+        self.original(RecordForm::Json, text);
         if text.starts_with('[') {
             return self.each_wrapped(parse(text)?, place, &Wrapping::default());
         }
@@ -335,7 +356,8 @@ impl Reader<'_> {
         self.count("windows");
     }
 
-    /// A Splunk export: read from `_raw` where that is an event in XML or JSON, else from its extracted fields.
+    /// A Splunk export: read from `_raw` where that is an event in XML or JSON, or a line of a log with no extracted fields
+    /// beside it; else from its extracted fields.
     fn splunk_raw(&mut self, document: Document<'_>, place: Place, mut wrapping: Wrapping) {
         let text = |name| document.text(name, &self.desk.scratch).map(str::to_owned);
         wrapping.sourcetype = text(names::SOURCETYPE).or(wrapping.sourcetype);
@@ -349,6 +371,9 @@ impl Reader<'_> {
             return;
         }
         if begin.starts_with('{') && self.json_wrapped(&raw, place, wrapping.clone()).is_ok() {
+            return;
+        }
+        if only_metadata(&self.desk.names, &document) && logs::is_line(&raw) && self.line_in_document(&raw, place) {
             return;
         }
         if is_xml {
@@ -487,6 +512,9 @@ impl Reader<'_> {
             let Ok(value) = element else { break };
             let place = Place { ordinal: place.ordinal.saturating_add(index), record: index };
             self.start_event();
+            if let Some(tap) = &mut self.rows.tap {
+                tap.begin_element(raw(&value), wrapping);
+            }
             let read = match Document::of(&mut self.desk, value) {
                 Some(document) => self.document(document, place, wrapping.clone()),
                 None => Err("an event must be a JSON object".to_owned()),
@@ -525,6 +553,15 @@ impl Reader<'_> {
         self.emit(&attributes, &fields, place, time);
         self.count("unknown");
     }
+}
+
+/// Whether there is nothing in a Splunk export beside `_raw` but what Splunk says of every event.
+fn only_metadata(names: &Names, document: &Document<'_>) -> bool {
+    document.members.iter().all(|(name, _)| {
+        let key = names.text(*name);
+        key.starts_with('_')
+            || matches!(key, "host" | "source" | "sourcetype" | "index" | "splunk_server" | "linecount")
+    })
 }
 
 /// Whether the wrapping of a document holds another one.

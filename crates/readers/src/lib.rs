@@ -37,6 +37,7 @@ mod logs;
 mod names;
 mod nested;
 mod options;
+mod original;
 mod places;
 mod reader;
 mod records;
@@ -52,6 +53,8 @@ mod xml;
 
 pub use input::{Discovery, Input, discover};
 pub use options::{ReadOptions, Wanted};
+pub use original::Original;
 pub use records::{RawRecord, RecordForm, read_records, record_number};
 pub use report::{Gravity, Problem, Report, Skipped};
 pub use unit::{Unit, read, read_one, read_stream, units};
+pub use vendor::time_fields;

@@ -5,8 +5,9 @@ use std::rc::Rc;
 use lurcher_schema::{EventBatch, Origin};
 
 use crate::{
-    Gravity, Problem, ReadOptions, Report, Skipped,
+    Gravity, Problem, ReadOptions, RecordForm, Report, Skipped,
     budget::Budget,
+    logs::Open,
     names::Names,
     rows::{Place, Rows},
     windows::Desk,
@@ -20,6 +21,8 @@ pub(crate) struct Reader<'s> {
     pub(crate) rows: Rows<'s>,
     pub(crate) report: Report,
     pub(crate) budget: Rc<Budget>,
+    /// Events of the audit daemon of which documents bring the records one by one.
+    pub(crate) open: Open,
     path: String,
 }
 
@@ -31,6 +34,7 @@ impl<'s> Reader<'s> {
             rows: Rows::new(options, Origin::new(path.clone()), sink),
             report: Report::default(),
             budget: Budget::new(options),
+            open: Open::default(),
             path,
         }
     }
@@ -70,6 +74,13 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// What is read next stands in the input like this.
+    pub(crate) fn original(&mut self, form: RecordForm, text: &str) {
+        if let Some(tap) = &mut self.rows.tap {
+            tap.begin(form, text);
+        }
+    }
+
     /// Counts an event of a dialect.
     pub(crate) fn count(&mut self, dialect: &'static str) {
         if let Some(count) = self.report.dialects.get_mut(dialect) {
@@ -94,6 +105,7 @@ impl<'s> Reader<'s> {
     /// Reads one XML event; its record is its `EventRecordID`, if it has one.
     pub(crate) fn xml_event(&mut self, text: &str, place: Place) -> Result<(), String> {
         self.start_event();
+        self.original(RecordForm::Xml, text);
         let event = xml::event(text, &mut self.desk)?;
         let record = event.record_id.unwrap_or(place.record);
         event.finish(&self.desk, &mut self.rows, Place { ordinal: place.ordinal, record });
@@ -106,6 +118,7 @@ impl<'s> Reader<'s> {
     /// which the event shows, those of the log that it came from.
     pub(crate) fn evtx_event(&mut self, text: &str, place: Place) -> Result<(), String> {
         self.start_event();
+        self.original(RecordForm::Xml, text);
         self.xml_wrapped(text, place)
     }
 
@@ -120,6 +133,8 @@ impl<'s> Reader<'s> {
 
     /// The report, once everything is handed over.
     pub(crate) fn finish(mut self) -> Report {
+        let mut open = std::mem::take(&mut self.open);
+        self.auditd_end(&mut open);
         self.rows.flush();
         if let Some(message) = self.rows.refused.take() {
             self.problem("batch-refused", "", message);

@@ -9,6 +9,7 @@ use rustc_hash::FxBuildHasher;
 use crate::{
     ReadOptions,
     names::{Name, Names},
+    original::Tap,
 };
 
 /// More shapes than this are forgotten: attributes made of data must not fill the memory.
@@ -76,6 +77,8 @@ pub(crate) struct Rows<'s> {
     pub(crate) events: u64,
     /// Columns that Arrow refused; there is no known way to get here with batches of a few megabytes.
     pub(crate) refused: Option<String>,
+    /// Takes each event's text; then no batches are made.
+    pub(crate) tap: Option<Tap<'s>>,
 }
 
 impl<'s> Rows<'s> {
@@ -92,6 +95,7 @@ impl<'s> Rows<'s> {
             open: 0,
             events: 0,
             refused: None,
+            tap: None,
         }
     }
 
@@ -153,6 +157,10 @@ impl<'s> Rows<'s> {
         fields: &[Field<'_>],
         scratch: &str,
     ) {
+        self.events += 1;
+        if let Some(tap) = &mut self.tap {
+            return tap.event(attributes, place, time);
+        }
         let at = self.slot(attributes);
         let slot = &mut self.slots[at];
         let builder = slot.builder.get_or_insert_with(|| {
@@ -180,7 +188,6 @@ impl<'s> Rows<'s> {
             };
             builder.set(column as usize, value);
         }
-        self.events += 1;
         self.open += builder.bytes() - before;
         if builder.rows() >= self.max_events || builder.bytes() >= self.batch_bytes {
             self.hand_over(at);

@@ -142,6 +142,13 @@ impl Reader<'_> {
             };
             document.add(&mut self.desk, name, Member::Plain(value));
         }
+        if let Some(tap) = &mut self.rows.tap {
+            let members = document.members.iter().filter_map(|(name, member)| match member {
+                Member::Plain(value) => Some((self.desk.names.text(*name), *value)),
+                _ => None,
+            });
+            tap.begin_object(members, &self.desk.scratch);
+        }
         let place = Place { ordinal: row - 1, record: row };
         if let Err(message) = self.document(document, place, Wrapping::default()) {
             self.problem("csv-event", format!("row {row}"), message);

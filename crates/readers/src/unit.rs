@@ -13,10 +13,11 @@ use std::{
 use lurcher_schema::{Event, EventBatch};
 
 use crate::{
-    Input, Problem, ReadOptions, Report,
+    Input, Original, Problem, ReadOptions, Report,
     container::{head, open_zip},
     detect::{Kind, detect},
     evtx,
+    original::Tap,
     reader::Reader,
     text::Extent,
     window::Window,
@@ -123,9 +124,20 @@ impl Unit {
         self.bytes
     }
 
+    /// Reads it and hands over the text that each event was read from, in the order of the file.
+    pub fn read_originals(&self, options: &ReadOptions, each: &mut dyn FnMut(&Original<'_>)) -> Report {
+        let mut no_batch = |_| {};
+        let mut reader = Reader::new(self.input.name(), options, &mut no_batch);
+        reader.rows.tap = Some(Tap::new(each));
+        self.read_into(reader)
+    }
+
     /// Reads it. Batches come in no particular order of shapes; the events of one shape come in the order of the file.
     pub fn read(&self, options: &ReadOptions, sink: &mut dyn FnMut(EventBatch)) -> Report {
-        let mut reader = Reader::new(self.input.name(), options, sink);
+        self.read_into(Reader::new(self.input.name(), options, sink))
+    }
+
+    fn read_into(&self, mut reader: Reader<'_>) -> Report {
         let done = match &self.input {
             Input::Stdin => {
                 reader.stream(&mut io::stdin().lock(), 0);

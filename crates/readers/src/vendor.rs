@@ -239,6 +239,35 @@ const fn zeek_stream(keys: &'static [&'static str], stream: &'static str) -> Ven
     }
 }
 
+/// Where documents and lines of a dialect carry the time of the event and the times at which it was passed on, by the full
+/// names of their fields. Times that are part of what happened (when a file was made) are not among them.
+pub fn time_fields(dialect: &str) -> Vec<&'static str> {
+    let common: &[&str] = match dialect {
+        "windows" => &["TimeCreated", "EventTime", "EventReceivedTime", "@timestamp", "TimeGenerated", "UtcTime"],
+        "ecs" => &[
+            "@timestamp",
+            "event.created",
+            "event.ingested",
+            "event.start",
+            "event.end",
+            "winlog.time_created",
+            "winlog.event_data.UtcTime",
+        ],
+        "azure" => &["@timestamp", "_time", "properties.createdDateTime", "properties.activityDateTime"],
+        "cim" => &["_time", "@timestamp", "_indextime"],
+        "ocsf" => &["time", "time_dt", "metadata.logged_time", "metadata.logged_time_dt", "metadata.processed_time"],
+        "unknown" => {
+            &["@timestamp", "timestamp", "Timestamp", "time", "_time", "TimeGenerated", "eventTime", "_indextime"]
+        }
+        _ => &["@timestamp", "_time", "_indextime"],
+    };
+    let own = VENDORS.iter().filter(|vendor| vendor.dialect == dialect).flat_map(|vendor| vendor.times);
+    let mut fields: Vec<&str> = common.iter().chain(own).copied().collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
+
 /// A number of one bit for each key that the table names.
 struct Bits {
     keys: HashMap<&'static str, u128>,

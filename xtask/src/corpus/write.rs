@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Record;
 
 /// RFC 3339 with milliseconds, from milliseconds since 1970 (Howard Hinnant's `civil_from_days`).
-pub(super) fn time(millis: u64) -> String {
+pub(crate) fn time(millis: u64) -> String {
     let (days, rest) = (millis / 86_400_000, millis % 86_400_000);
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
@@ -20,7 +20,7 @@ pub(super) fn time(millis: u64) -> String {
 }
 
 /// One event as one line of event XML.
-pub(super) fn xml(record: &Record) -> String {
+pub(crate) fn xml(record: &Record) -> String {
     let mut text = format!(
         "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System><Provider Name='{}' Guid='{}'/><EventID>{}</EventID><Version>5</Version><Level>4</Level><Task>{}</Task><Opcode>0</Opcode><Keywords>0x8000000000000000</Keywords><TimeCreated SystemTime='{}'/><EventRecordID>{}</EventRecordID><Correlation/><Execution ProcessID='2100' ThreadID='2800'/><Channel>{}</Channel><Computer>{}</Computer><Security UserID='S-1-5-18'/></System><EventData>",
         record.provider,

@@ -7,7 +7,13 @@ use std::fmt::Write as _;
 use lurcher_schema::Timestamp;
 
 use super::Line;
-use crate::{json::loose_time, reader::Reader, rows::Place};
+use crate::{
+    RecordForm,
+    json::loose_time,
+    reader::Reader,
+    rows::{Place, Raw},
+    vendor,
+};
 
 /// Columns, at most; more are no log.
 const MANY: usize = 4096;
@@ -64,6 +70,27 @@ impl Columns {
         }
     }
 
+    /// Zeek's path, where the columns alone do not tell it of a JSON document.
+    fn path_to_tell(&self) -> Option<&str> {
+        let told = vendor::of(self.names.iter().fold(0, |bits, name| bits | vendor::bit(name)));
+        let is_told = told.is_some_and(|vendor| {
+            vendor.dialect == "zeek" && vendor.fixed.iter().any(|fixed| *fixed == ("stream", self.path.as_str()))
+        });
+        (!is_told && !self.path.is_empty()).then_some(self.path.as_str())
+    }
+
+    /// A line of a W3C log with its header before it.
+    fn w3c_record(&self, line: &str) -> String {
+        let mut out = String::new();
+        for (key, value) in [("Software", &self.software), ("Date", &self.date)] {
+            if !value.is_empty() {
+                out.push_str(&format!("#{key}: {value}\n"));
+            }
+        }
+        out.push_str(&format!("#Fields: {}\n{line}", self.names.join(" ")));
+        out
+    }
+
     /// The JSON text of a cell that is no plain text: a number, a truth value, a set or vector.
     fn json(&self, kind: &str, cell: &str) -> Option<String> {
         if let Some(element) = kind.split_once('[').and_then(|(_, rest)| rest.strip_suffix(']')) {
@@ -96,7 +123,7 @@ impl Columns {
 }
 
 /// A JSON string.
-pub(super) fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -166,6 +193,11 @@ impl Reader<'_> {
                 None => line.either(desk, name, unescape_cell(cell)),
             }
         }
+        if let Some(tap) = &mut self.rows.tap {
+            let path = columns.path_to_tell().map(|path| ("_path", Raw::Text(path)));
+            let fields = line.fields.iter().map(|(name, value)| (self.desk.names.text(*name), *value));
+            tap.begin_object(path.into_iter().chain(fields), &self.desk.scratch);
+        }
         self.line_event(&line, place);
         true
     }
@@ -201,6 +233,9 @@ impl Reader<'_> {
         }
         line.time = Timestamp::parse(&format!("{date}T{clock}Z"));
         line.text(desk, "_raw", text);
+        if self.rows.tap.is_some() {
+            self.original(RecordForm::Line, &columns.w3c_record(text));
+        }
         self.line_event(&line, place);
         true
     }

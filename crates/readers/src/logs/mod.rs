@@ -16,6 +16,7 @@ use std::{borrow::Cow, io::Read};
 use lurcher_schema::Timestamp;
 
 use crate::{
+    RecordForm,
     reader::Reader,
     rows::{Field, Place, Raw},
     text::{Extent, WRAPPED},
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use auditd::Open;
+pub(crate) use columns::quote;
 
 /// Lines that are looked at to tell the kind.
 const LINES: usize = 40;
@@ -86,6 +88,14 @@ pub(crate) fn detect(head: &[u8]) -> Option<Log> {
     } else {
         None
     }
+}
+
+/// Whether a line that came alone is of a log.
+pub(crate) fn is_line(text: &str) -> bool {
+    ["#Software:", "#Date:", "#Fields:"].iter().any(|head| text.starts_with(head))
+        || auditd::header(text).is_some()
+        || access::parse(text).is_some()
+        || syslog::header(text).is_some()
 }
 
 /// An event made from a line.
@@ -160,6 +170,7 @@ impl Reader<'_> {
             let text = reader.text(line, || format!("line {number}"));
             let place = Place { ordinal: (number - 1) << WRAPPED, record: number };
             reader.start_event();
+            reader.original(RecordForm::Line, &text);
             let known = match kind {
                 Log::Zeek => reader.zeek_line(&mut columns, &text, place),
                 Log::W3c => reader.w3c_line(&mut columns, &text, place),
@@ -178,13 +189,25 @@ impl Reader<'_> {
     /// Reads a line that came alone, told by itself what log it is of. Returns whether it is of any.
     pub(crate) fn line_of_a_log(&mut self, open: &mut Open, text: &str, place: Place) -> bool {
         self.start_event();
-        if auditd::header(text).is_some() {
+        if text.starts_with('#') {
+            // A line of columns that brings its header along.
+            let mut columns = columns::Columns::default();
+            text.lines().fold(false, |_, line| self.w3c_line(&mut columns, line, place))
+        } else if auditd::header(text).is_some() {
             self.auditd_line(open, text, None, place)
         } else if access::parse(text).is_some() {
             self.access_line(text, place)
         } else {
             self.syslog_line(open, text, place)
         }
+    }
+
+    /// The same for a line that stands in a document.
+    pub(crate) fn line_in_document(&mut self, text: &str, place: Place) -> bool {
+        let mut open = std::mem::take(&mut self.open);
+        let known = self.line_of_a_log(&mut open, text, place);
+        self.open = open;
+        known
     }
 
     /// Hands over an event made from a line.
