@@ -21,7 +21,6 @@ mod columns;
 mod commands;
 mod convert;
 mod expressions;
-mod full_text;
 mod functions;
 mod operators;
 mod patterns;
