@@ -21,7 +21,8 @@ const USAGE: &str = "usage: cargo xtask TASK
   dependencies        direction of the crates, licences of what they use
   corpus FOLDER [--events N] [--seed N] [--spacing N] [--pace N]
                       office background with attacks planted at known places, as event XML and flat JSON
-  coverage            which endpoint detections fire on which recorded attack: docs/spl-coverage.md
+  coverage [splunk|elastic]
+                      which published rules fire on which recorded attack: docs/spl-coverage.md, docs/elastic-coverage.md
   bench [--events N] [--quick]
                       times the release binary and appends to bench/runs/
   torture --binary PATH [--rounds N] [--trials kill,stall,poison,slow,clock,full]

@@ -161,7 +161,7 @@ impl Program {
         graph: &Graph,
         live: &[bool],
         folds: &[Fold],
-        bindings: &Bindings,
+        bindings: &Bindings<'_>,
         atoms: &FxHashMap<(u32, u32), u32>,
     ) -> Vec<u32> {
         let mut numbers = vec![0; graph.nodes.len()];
@@ -281,14 +281,16 @@ impl Program {
 }
 
 /// What the graph's fields are bound to in the shape.
-struct Bindings {
+struct Bindings<'a> {
+    schemas: &'a Schemas,
+    shape: &'a Shape,
     of_field: Vec<u32>,
     distinct: Vec<Binding>,
 }
 
-impl Bindings {
+impl<'a> Bindings<'a> {
     #[expect(clippy::mutable_key_type, reason = "a binding hashes and compares by what it reads, which never changes")]
-    fn new(graph: &Graph, schemas: &Schemas, shape: &Shape) -> Self {
+    fn new(graph: &Graph, schemas: &'a Schemas, shape: &'a Shape) -> Self {
         let mut distinct = Vec::new();
         let mut numbers: HashMap<Binding, u32, FxBuildHasher> = HashMap::default();
         let of_field = graph
@@ -302,7 +304,7 @@ impl Bindings {
                 })
             })
             .collect();
-        Self { of_field, distinct }
+        Self { schemas, shape, of_field, distinct }
     }
 
     /// Which physical field it is.
@@ -316,7 +318,7 @@ impl Bindings {
 }
 
 /// What each node amounts to, as far as the shape decides it.
-fn fold(graph: &Graph, bindings: &Bindings) -> Vec<Fold> {
+fn fold(graph: &Graph, bindings: &Bindings<'_>) -> Vec<Fold> {
     let mut folds: Vec<Fold> = Vec::with_capacity(graph.nodes.len());
     for node in &graph.nodes {
         let fold = match node {
@@ -366,9 +368,16 @@ fn passes(graph: &Graph, test: u32, value: &Value) -> bool {
 }
 
 /// An expression over nothing but constants and missing fields is decided at once.
-fn fold_residual(graph: &Graph, number: u32, bindings: &Bindings) -> Fold {
+fn fold_residual(graph: &Graph, number: u32, bindings: &Bindings<'_>) -> Fold {
     let residual = &graph.residuals[number as usize];
-    let fixed = |field: &u32| !matches!(bindings.of(*field), Binding::Computed(_));
+    let fixed = |field: &u32| match bindings.of(*field) {
+        Binding::Constant(_) => true,
+        Binding::Computed(_) => false,
+        Binding::Missing => {
+            let field = &graph.fields[*field as usize];
+            !bindings.schemas.may_hold(field.taxonomy, field.path.as_str(), bindings.shape)
+        }
+    };
     if !residual.pure || !residual.fields.iter().all(fixed) {
         return Fold::Open;
     }
@@ -380,7 +389,7 @@ fn fold_residual(graph: &Graph, number: u32, bindings: &Bindings) -> Fold {
 struct ConstantRow<'a> {
     graph: &'a Graph,
     residual_fields: &'a [u32],
-    bindings: &'a Bindings,
+    bindings: &'a Bindings<'a>,
 }
 
 impl Row for ConstantRow<'_> {
@@ -425,7 +434,7 @@ fn reachable(graph: &Graph, roots: &[Root], folds: &[Fold]) -> Vec<bool> {
 fn physical_fields(
     graph: &Graph,
     live: &[bool],
-    bindings: &Bindings,
+    bindings: &Bindings<'_>,
     matchers: &mut MatcherSource<'_>,
 ) -> (Vec<ProgramField>, FxHashMap<(u32, u32), u32>) {
     let mut tests: Vec<(Vec<u32>, Vec<u32>)> = vec![Default::default(); bindings.distinct.len()];

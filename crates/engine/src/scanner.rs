@@ -330,7 +330,7 @@ impl<'a> ResidualRow<'a> {
         let (schemas, path) = (self.rules.schemas(), field.path.as_str());
         schemas.field_type(field.taxonomy, path) == FieldType::Object
             || !schemas.members(field.taxonomy, path, self.batch.shape()).is_empty()
-            || self.batch.field_names().any(|name| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+            || self.batch.has_below(path)
     }
 
     fn objects(&self, field: &FieldRef) -> Column {

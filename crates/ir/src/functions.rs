@@ -4,7 +4,7 @@
 //! the function does not take. What these take differently is said with them. No vendor's default hides here: a
 //! language that wants another reading of lists, nulls or overflow says so by the functions that it wraps around.
 
-use crate::{Function, Regex};
+use crate::{Function, Regex, Test};
 
 /// Functions of several values.
 ///
@@ -75,6 +75,8 @@ pub enum ListFunction {
     /// The function, which takes one argument, of each value; further arguments are given to each call. Nulls that come
     /// out are left out.
     Each(Box<Function>),
+    /// Whether a field with these values would pass the test. Never null; none pass no test.
+    Passes(Box<Test>),
 }
 
 /// Functions of numbers. Infinite and undefined results are null.

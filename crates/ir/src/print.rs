@@ -216,6 +216,7 @@ impl Display for Function {
             Self::Convert(to) => write!(f, "convert[{}]", type_name(*to)),
             Self::Member(path) => write!(f, "member[{}]", text(path)),
             Self::List(ListFunction::Each(function)) => write!(f, "list.each[{function}]"),
+            Self::List(ListFunction::Passes(test)) => write!(f, "list.passes[{test}]"),
             Self::List(function) => topic(f, "list", function),
             Self::Number(function) => topic(f, "number", function),
             Self::Time(TimeFunction::Truncated(span)) => interval(f, "truncated", *span),

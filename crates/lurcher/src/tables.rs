@@ -24,6 +24,11 @@ pub(crate) fn load(arguments: &[String]) -> Result<(Tables, Columns), String> {
             argument.split_once('=').ok_or_else(|| format!("--table {argument}: write it as NAME=FILE"))?;
         let text = std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?;
         let (table, own) = table(&text).map_err(|error| format!("{file}: {error}"))?;
+        for column in beyond_64_bits(&table, &own) {
+            eprintln!(
+                "approximate: {file}: the column {column} has whole numbers beyond 2^63, of which 16 digits are kept"
+            );
+        }
         tables.insert(name, table);
         columns.insert(name.into(), own);
     }
@@ -70,6 +75,19 @@ fn table(text: &str) -> Result<Typed, String> {
     });
     let table = Table::new(names, values.collect::<Vec<_>>());
     Ok((table, columns))
+}
+
+/// The columns of whole numbers of which some do not fit in 64 bits with a sign; those are held as fractions.
+fn beyond_64_bits<'c>(table: &Table, columns: &'c [(Arc<str>, Option<String>)]) -> Vec<&'c str> {
+    let is_whole = |kind: &str| matches!(kind, "integer" | "int" | "long" | "short" | "byte" | "unsigned_long" | "ul");
+    let has_fraction = |at: usize| {
+        let cells = table.rows().iter().filter_map(|row| row.get(at)).flat_map(Value::elements);
+        cells.into_iter().any(|value| matches!(value, Value::Float(_)))
+    };
+    let named = columns.iter().enumerate().filter(|(at, (_, kind))| {
+        kind.as_deref().is_some_and(|kind| is_whole(&kind.to_ascii_lowercase())) && has_fraction(*at)
+    });
+    named.map(|(_, (name, _))| name.as_ref()).collect()
 }
 
 fn json_lines(text: &str) -> Result<Typed, String> {

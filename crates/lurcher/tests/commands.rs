@@ -30,6 +30,36 @@ fn a_query_answers_in_three_forms() {
     assert!(run(&["query", "eql", eql, &events]).1.ends_with("4 answers\n"));
 }
 
+/// Source of the cases: Elasticsearch's `kql-function.csv-spec` and `qstr-function.csv-spec`.
+#[test]
+fn a_table_is_searched_as_an_index_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.csv");
+    let rows = "no:integer,jobs:keyword,title:text,change:double,at:date,big:unsigned_long\n\
+                1,[Tech Lead,Analyst],The Lord of the Rings,[1.5,14.7],2026-01-02T10:00:00Z,18446744073709551615\n\
+                2,Tech Lead,Lords,3,2026-01-03T10:00:00Z,2\n3,,,,,\n";
+    fs::write(&file, rows).unwrap();
+    let table = format!("jobs={}", file.display());
+    let found = |condition: &str| {
+        let query = format!("FROM jobs | WHERE {condition} | SORT no | KEEP no");
+        let (code, lines, told) = run(&["query", "esql", &query, "--table", &table, "--format", "jsonl"]);
+        assert_eq!(code, 0, "{condition}: {told}");
+        let numbers = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["row"]["no"].as_i64());
+        numbers.map(Option::unwrap).collect::<Vec<i64>>()
+    };
+    assert_eq!(found("KQL(\"jobs: Tech Lead and jobs: (Analyst)\")"), [1]);
+    assert_eq!(found("KQL(\"change > 14\")"), [1]);
+    assert_eq!(found("KQL(\"not title: lord\")"), [2, 3]);
+    assert_eq!(found("KQL(\"ti*: \\\"lord of\\\"\") OR no == 3"), [1, 3]);
+    assert_eq!(found("KQL(\"at >= 2026-01-03\")"), [2]);
+    assert_eq!(found("QSTR(\"title: lor* AND change: [3 TO *]\")"), [1, 2]);
+    assert_eq!(found("QSTR(\"rings\")"), [1]);
+    assert_eq!(found("MATCH(title, \"rings of x\") AND NOT title : \"lords\""), [1]);
+    assert_eq!(found("MATCH_PHRASE(title, \"the rings\")"), [1]);
+    let told = run(&["query", "esql", "FROM jobs | KEEP big", "--table", &table]).2;
+    assert!(told.contains("the column big has whole numbers beyond 2^63"), "{told}");
+}
+
 #[test]
 fn samples_may_be_several_a_key_over_events_of_any_names_and_without_a_time() {
     let folder = tempfile::tempdir().unwrap();

@@ -63,6 +63,11 @@ impl EventBatch {
         self.data.schema_ref().fields().iter().map(|field| field.name().as_str())
     }
 
+    /// Whether some event has a raw field below this path (`process.name` below `process`).
+    pub fn has_below(&self, path: &str) -> bool {
+        self.field_names().any(|name| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
     /// When each event happened.
     pub fn times(&self) -> &[Option<Timestamp>] {
         &self.times

@@ -28,8 +28,8 @@ use std::{
     time::Duration,
 };
 
-use lurcher_ir::{Expr, FieldRef, Function, ListFunction, Quantifier, TextFunction};
-use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
+use lurcher_ir::{Expr, FieldRef, Function, ListFunction, Quantifier, Test, TextFunction};
+use lurcher_schema::{Object, Taxonomy, Timestamp, Value, ValueRef};
 use rustc_hash::FxHashMap;
 
 pub(crate) use self::number::FractionSum;
@@ -39,6 +39,7 @@ pub use self::{
     number::Number,
     pattern::wildcard_matches,
 };
+use crate::matcher::{Found, Matcher};
 
 /// How many combinations of single values are tried for one event; what lies beyond is counted and not tried.
 pub const MAX_COMBINATIONS: usize = 10_000;
@@ -65,8 +66,27 @@ pub struct CompiledExpr {
     capped: AtomicU64,
 }
 
-/// The compiled regular expressions of one expression, by their text.
-type Regexes = FxHashMap<Arc<str>, regex::Regex>;
+/// What the functions of one expression need that is costly to make: its regular expressions by their text, and its tests.
+#[derive(Debug, Default)]
+struct Regexes {
+    regexes: FxHashMap<Arc<str>, regex::Regex>,
+    tests: FxHashMap<Test, Matcher>,
+}
+
+impl Regexes {
+    fn get(&self, pattern: &Arc<str>) -> Option<&regex::Regex> {
+        self.regexes.get(pattern)
+    }
+
+    /// Whether a field with this value passes one of the tests.
+    fn passes(&self, test: &Test, value: &Value) -> bool {
+        let mut found = Found::default();
+        if let Some(matcher) = self.tests.get(test) {
+            matcher.run(ValueRef::Any(value), &mut found);
+        }
+        !found.tests().is_empty()
+    }
+}
 
 impl CompiledExpr {
     /// Makes an expression ready. A regular expression that cannot be compiled yields null wherever it is used.
@@ -137,9 +157,12 @@ fn compile_regexes(expr: &Expr, regexes: &mut Regexes) {
     if let Expr::Call(function, _) = expr {
         regexes_of(function, &mut |regex| {
             if let Ok(compiled) = regex::Regex::new(&regex.pattern) {
-                regexes.insert(Arc::clone(&regex.pattern), compiled);
+                regexes.regexes.insert(Arc::clone(&regex.pattern), compiled);
             }
         });
+        if let Function::List(ListFunction::Passes(test)) = function {
+            regexes.tests.insert(Test::clone(test), Matcher::new([test.as_ref()]));
+        }
     }
     expr.parts(&mut |part| compile_regexes(part, regexes));
 }

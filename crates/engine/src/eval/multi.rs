@@ -18,6 +18,7 @@ pub(super) fn apply(function: &ListFunction, values: &[Value], regexes: &Regexes
     use ListFunction as L;
     match (function, values) {
         (L::Each(function), [list, further @ ..]) => Some(each(function, list, further, regexes)),
+        (L::Passes(test), [values]) => Some(Value::Bool(regexes.passes(test, values))),
         (L::ContainsAll, [a, b]) => Some(Value::Bool(b.elements().all(|wanted| a.elements().any(|own| own == wanted)))),
         (L::ContainsAny, [a, b]) => Some(Value::Bool(b.elements().any(|wanted| a.elements().any(|own| own == wanted)))),
         (L::Intersection, [a, b]) => {

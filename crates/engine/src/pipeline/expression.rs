@@ -11,10 +11,10 @@ use std::{
 };
 
 use lurcher_ir::{Expr, FieldRef, Pipeline, Stage};
-use lurcher_schema::{Object, Timestamp, Value};
+use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
 
 use super::row::{PipelineRow, RowSource, RowView};
-use crate::eval::{CompiledExpr, depends_on_fields_alone};
+use crate::eval::{CompiledExpr, Row, depends_on_fields_alone};
 
 /// An expression of a stage, made ready to be evaluated.
 #[derive(Debug)]
@@ -33,6 +33,34 @@ impl StageExpr {
     pub(super) fn value(&self, row: &PipelineRow, source: &mut dyn RowSource, now: Timestamp) -> Value {
         let captured = self.key.and_then(|key| row.captured.as_ref()?.result(key));
         captured.unwrap_or_else(|| self.compiled.evaluate(&mut RowView { source, columns: &row.columns }, now))
+    }
+}
+
+impl StageExpr {
+    /// Its value where there are these columns and nothing else.
+    pub(super) fn over_columns(&self, columns: &Object, now: Timestamp) -> Value {
+        self.compiled.evaluate(&mut ColumnsAlone(columns), now)
+    }
+}
+
+/// Columns without an event.
+struct ColumnsAlone<'a>(&'a Object);
+
+impl Row for ColumnsAlone<'_> {
+    fn field(&mut self, _field: &FieldRef) -> Value {
+        Value::Null
+    }
+
+    fn event(&mut self, _taxonomy: Taxonomy) -> Value {
+        Value::Null
+    }
+
+    fn column(&mut self, name: &str) -> Value {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+
+    fn columns(&mut self) -> Option<&Object> {
+        Some(self.0)
     }
 }
 

@@ -6,13 +6,15 @@
 use std::{hash::BuildHasher, sync::Arc};
 
 use lurcher_ir::{
-    Aggregate, AggregateColumn, AggregateEach, Aggregation, ColumnPattern, Expr, GroupBy, ListKeys, NullKeys, Window,
+    Aggregate, AggregateColumn, AggregateEach, Aggregation, ColumnPattern, Expr, GroupBy, ListKeys, NullKeys, Stage,
+    Window,
 };
 use lurcher_schema::{Object, Timestamp, Value};
 use rustc_hash::{FxBuildHasher, FxHashSet};
 
 use super::{
     Accumulator, AggregateCall, Gathered, Grouping, Relation, RelationalError, Windows,
+    demand::{Demand, Doomed},
     expression::{Captures, StageExpr},
     pile::{Pile, Texts},
     plan::named,
@@ -52,6 +54,8 @@ pub(crate) struct AggregationPlan {
     is_window: bool,
     /// Its time axis, if it has one.
     span: Option<(StageExpr, Windows)>,
+    /// What conditions right behind it ask of its groups.
+    pub(super) demands: Vec<Demand>,
 }
 
 /// A group, its rows by number.
@@ -166,7 +170,16 @@ impl AggregationPlan {
             each: aggregation.each.clone(),
             is_window: false,
             span: None,
+            demands: Vec::new(),
         }
+    }
+
+    /// With the stages that follow it, so that groups which these drop need not be made.
+    pub(super) fn followed_by(mut self, stages: &[Stage]) -> Self {
+        if self.each.is_empty() {
+            self.demands = Demand::all(&self.aggregates, stages);
+        }
+        self
     }
 
     pub(super) fn window(window: &Window) -> Self {
@@ -181,6 +194,7 @@ impl AggregationPlan {
             each: Vec::new(),
             is_window: true,
             span,
+            demands: Vec::new(),
         }
     }
 
@@ -278,6 +292,8 @@ impl AggregationPlan {
         seat: &mut Seat<'_>,
         wanted: &dyn Fn(&[Value]) -> bool,
     ) -> Result<Vec<(Vec<Value>, PipelineRow)>, RelationalError> {
+        let doomed = Doomed::of(self, rows, seat);
+        let rows: &[PipelineRow] = doomed.rows.as_deref().unwrap_or(rows);
         let more = self.written_out(rows);
         let plans: Vec<&AggregatePlan> = self.aggregates.iter().chain(&more).collect();
         let mut groups = self.groups(rows, &plans, seat)?;
@@ -286,7 +302,7 @@ impl AggregationPlan {
             let aggregates = of_none.collect();
             groups.push(Group { keys: Vec::new(), rows: Vec::new(), aggregates, window_start: None });
         }
-        groups.retain(|group| wanted(&group.keys));
+        groups.retain(|group| wanted(&group.keys) && !doomed.keys.contains(&group.keys));
         let made = groups
             .into_iter()
             .enumerate()

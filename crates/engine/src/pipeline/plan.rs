@@ -146,8 +146,8 @@ impl PipelinePlan {
                 reads.map(move |_| reader)
             });
             let mut stages = Vec::new();
-            for stage in &branch.stages {
-                match StagePlan::new(stage, tables) {
+            for (at, stage) in branch.stages.iter().enumerate() {
+                match StagePlan::new(stage, branch.stages.get(at + 1..).unwrap_or_default(), tables) {
                     Ok(stage) => stages.push(stage),
                     Err(why) => fault = fault.or(Some(why)),
                 }
@@ -199,7 +199,8 @@ pub(super) fn no_table(name: &str) -> String {
 }
 
 impl StagePlan {
-    fn new(stage: &Stage, tables: &Tables) -> Result<Self, String> {
+    /// `behind` are the stages that follow it.
+    fn new(stage: &Stage, behind: &[Stage], tables: &Tables) -> Result<Self, String> {
         Ok(match stage {
             Stage::Where(condition) => Self::Where(StageExpr::new(condition)),
             Stage::Eval(columns) => Self::Eval(named(columns)),
@@ -210,7 +211,7 @@ impl StagePlan {
             Stage::Drop(names) => Self::Drop(names.clone()),
             Stage::Rename(names) => Self::Rename(names.clone()),
             Stage::Window(window) => Self::Aggregate(AggregationPlan::window(window)),
-            Stage::Aggregate(aggregation) => Self::Aggregate(AggregationPlan::new(aggregation)),
+            Stage::Aggregate(aggregation) => Self::Aggregate(AggregationPlan::new(aggregation).followed_by(behind)),
             Stage::Inline(aggregation) => Self::Inline(AggregationPlan::new(aggregation)),
             Stage::Running(running) => Self::Running(Box::new(RunningPlan {
                 by: GroupPlan::new(&running.by),

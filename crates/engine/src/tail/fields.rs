@@ -94,7 +94,8 @@ impl Fields {
         if !self.columns.contains_key(field) {
             let (taxonomy, path) = (field.taxonomy, field.path.as_str());
             let binding = schemas.bind(taxonomy, path, batch.shape());
-            let is_object = binding.is_missing() && !schemas.members(taxonomy, path, batch.shape()).is_empty();
+            let is_object = batch.has_below(path)
+                || (binding.is_missing() && !schemas.members(taxonomy, path, batch.shape()).is_empty());
             let source = if is_object { Source::Object } else { Source::Column(binding.column(batch)) };
             self.columns.insert(field.clone(), source);
         }

@@ -5,6 +5,8 @@
 //! pattern also finds fields that only the event has, and takes them for keywords, as an index does that has
 //! no mapping for them.
 
+use std::{collections::BTreeSet, sync::Arc};
+
 use lurcher_ir::{FieldRef, Predicate, SupportReason, Verdict, Wildcard, WildcardPiece};
 use lurcher_schema::{FieldPath, FieldType, Schemas, Taxonomy};
 
@@ -17,7 +19,12 @@ pub(crate) struct Fields<'a> {
     pub(crate) schemas: &'a Schemas,
     /// Whose names they are.
     pub(crate) taxonomy: Taxonomy,
+    /// The fields that there are, if it is a table that is asked and no event.
+    pub(crate) columns: Option<&'a [Column]>,
 }
+
+/// A column of a table that is asked as an index is: its name and type.
+pub type Column = (Arc<str>, FieldType);
 
 /// How many tests of fields one query may come to. A word without a field is one for every field there is, so a long text
 /// would fill the memory; Elasticsearch refuses far fewer (`indices.query.bool.max_clause_count`).
@@ -47,7 +54,21 @@ impl TestCount {
 impl Fields<'_> {
     /// The field of this name.
     pub(crate) fn named(&self, path: &str) -> Typed {
-        Typed { field: FieldRef::new(self.taxonomy, path), kind: self.schemas.field_type(self.taxonomy, path) }
+        let kind = match self.columns {
+            None => self.schemas.field_type(self.taxonomy, path),
+            Some(columns) => {
+                columns.iter().find(|(name, _)| name.as_ref() == path).map_or(FieldType::Keyword, |(_, kind)| *kind)
+            }
+        };
+        Typed { field: FieldRef::new(self.taxonomy, path), kind }
+    }
+
+    /// The names that are known.
+    fn names(&self) -> BTreeSet<Arc<str>> {
+        match self.columns {
+            None => self.schemas.field_names(self.taxonomy),
+            Some(columns) => columns.iter().map(|(name, _)| Arc::clone(name)).collect(),
+        }
     }
 
     /// The fields whose names the pattern matches: those that are no keywords one by one, all others as one.
@@ -55,8 +76,11 @@ impl Fields<'_> {
         if let Some(path) = name.as_literal() {
             return vec![self.named(path)];
         }
-        let names = self.schemas.field_names(self.taxonomy);
+        let names = self.names();
         let known = names.iter().filter(|path| is_like(name, path)).map(|path| self.named(path));
+        if self.columns.is_some() {
+            return known.collect();
+        }
         let mut found: Vec<Typed> =
             known.filter(|typed| !matches!(typed.kind, FieldType::Keyword | FieldType::Object)).collect();
         found.push(Typed { field: FieldRef::new(self.taxonomy, name.to_string()), kind: FieldType::Keyword });
@@ -66,9 +90,12 @@ impl Fields<'_> {
     /// The fields that are searched when none is named: all known ones that hold text or values, and whatever else an
     /// event has, as keywords.
     pub(crate) fn defaults(&self) -> Vec<Typed> {
-        let names = self.schemas.field_names(self.taxonomy);
+        let names = self.names();
         let known = names.iter().map(|path| self.named(path));
         let mut found: Vec<Typed> = known.filter(|typed| typed.kind != FieldType::Object).collect();
+        if self.columns.is_some() {
+            return found;
+        }
         found.push(Typed { field: FieldRef::new(self.taxonomy, FieldPath::EVERYTHING), kind: FieldType::Keyword });
         found
     }
@@ -80,7 +107,7 @@ impl Fields<'_> {
         };
         let below = format!("{path}.");
         let typed = self.named(path);
-        let names = self.schemas.field_names(self.taxonomy);
+        let names = self.names();
         let has_below = names.iter().any(|name| name.starts_with(&below));
         // What lies below a field that is no object are its multi-fields: other forms of the same value.
         if !has_below || (names.contains(path) && typed.kind != FieldType::Object) {

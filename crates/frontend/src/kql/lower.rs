@@ -43,7 +43,7 @@ pub fn condition(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -
     if diagnostics.iter().any(|d| d.level == Level::Error) {
         return Condition { predicate: Predicate::Constant(false), reasons: Vec::new(), diagnostics, failed: true };
     }
-    let fields = Fields { schemas, taxonomy: options.taxonomy };
+    let fields = Fields { schemas, taxonomy: options.taxonomy, columns: options.columns.as_deref() };
     let mut lowering = Lowering {
         file,
         options,

@@ -15,6 +15,8 @@ mod lower;
 mod nested;
 pub mod parser;
 
+use std::sync::Arc;
+
 use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{Limit, Predicate, RuleBody, SupportReason, Tail, Verdict};
 use lurcher_schema::{Taxonomy, Timestamp};
@@ -23,6 +25,7 @@ pub use lower::{condition, lower};
 pub(crate) use nested::any_element;
 
 use crate::Lowered;
+pub use crate::elasticsearch::names::Column;
 
 /// What a query leaves to whoever runs it. Lucene's syntax takes the same.
 #[derive(Clone, Debug)]
@@ -32,11 +35,13 @@ pub struct Options {
     /// What `now` means in date math. Without it, `now` is the time of the event that is looked at, as on a clock that
     /// stands at that event; only `@timestamp` can be compared with it then.
     pub now: Option<Timestamp>,
+    /// The fields that there are, with their types, if the query is asked of a table and not of events.
+    pub columns: Option<Arc<[Column]>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { taxonomy: Taxonomy::Ecs, now: None }
+        Self { taxonomy: Taxonomy::Ecs, now: None, columns: None }
     }
 }
 

@@ -45,7 +45,7 @@ pub fn condition(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -
     if diagnostics.iter().any(|d| d.level == Level::Error) {
         return Condition { predicate: Predicate::Constant(false), reasons: Vec::new(), diagnostics, failed: true };
     }
-    let fields = Fields { schemas, taxonomy: options.taxonomy };
+    let fields = Fields { schemas, taxonomy: options.taxonomy, columns: options.columns.as_deref() };
     let mut lowering =
         Lowering { file, options, fields, reasons: Vec::new(), diagnostics, tests: TestCount::default() };
     let predicate = lowering.clauses(&query, true);

@@ -14,9 +14,13 @@ pub mod lexer;
 mod lower;
 pub mod parser;
 
+use std::sync::Arc;
+
 use lurcher_schema::{Taxonomy, Timestamp};
 
 pub use lower::{condition, lower};
+
+use crate::kql::Column;
 
 /// What a query leaves to whoever runs it.
 #[derive(Clone, Debug)]
@@ -29,10 +33,12 @@ pub struct Options {
     pub all: bool,
     /// The fields that are searched when none is named (patterns allowed); empty: all known ones.
     pub default_fields: Vec<String>,
+    /// The fields that there are; see [`crate::kql::Options::columns`].
+    pub columns: Option<Arc<[Column]>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { taxonomy: Taxonomy::Ecs, now: None, all: false, default_fields: Vec::new() }
+        Self { taxonomy: Taxonomy::Ecs, now: None, all: false, default_fields: Vec::new(), columns: None }
     }
 }

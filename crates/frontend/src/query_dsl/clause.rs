@@ -216,6 +216,7 @@ impl Lowering<'_> {
             now: self.context.now,
             all: body.text("default_operator").eq_ignore_ascii_case("and"),
             default_fields,
+            columns: None,
         };
         let condition = lucene::condition(&file, &options, self.context.schemas);
         if let Some(fault) = condition.diagnostics.iter().find(|_| condition.failed) {

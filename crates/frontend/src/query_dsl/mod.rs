@@ -37,7 +37,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn fields(&self) -> Fields<'a> {
-        Fields { schemas: self.schemas, taxonomy: self.taxonomy }
+        Fields { schemas: self.schemas, taxonomy: self.taxonomy, columns: None }
     }
 }
 

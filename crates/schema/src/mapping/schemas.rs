@@ -290,6 +290,14 @@ impl Schemas {
             .collect()
     }
 
+    /// Whether events of this shape may have fields below this path, so that its value may be the object of those although
+    /// the path itself is bound to nothing.
+    pub fn may_hold(&self, taxonomy: Taxonomy, path: &str, shape: &Shape) -> bool {
+        let below = format!("{path}.");
+        let opens = |(open, _): &(Arc<str>, Source)| open.starts_with(&below) || below.starts_with(open.as_ref());
+        self.plan(taxonomy, shape).open.iter().any(opens) || !self.members(taxonomy, path, shape).is_empty()
+    }
+
     /// One field of an event; for an object's path the object of all fields below it; null if there is neither.
     pub fn value(&self, event: &Event, taxonomy: Taxonomy, path: &str) -> Value {
         let value = self.bind(taxonomy, path, &event.shape).value(event);

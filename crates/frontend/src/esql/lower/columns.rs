@@ -44,6 +44,8 @@ pub(super) struct Column {
     pub(super) field: Option<Typed>,
     /// What it means over the event's fields.
     pub(super) meaning: Option<Typed>,
+    /// The event's field of whose values it is one, after `MV_EXPAND`.
+    pub(super) element_of: Option<Typed>,
     /// The constant that every row has there.
     pub(super) constant: Option<Typed>,
 }
@@ -51,7 +53,7 @@ pub(super) struct Column {
 impl Column {
     /// A column of a row.
     pub(super) fn computed(name: impl Into<Arc<str>>, kind: Type, many: bool) -> Self {
-        Self { name: name.into(), kind, many, field: None, meaning: None, constant: None }
+        Self { name: name.into(), kind, many, field: None, meaning: None, element_of: None, constant: None }
     }
 
     /// As the value of an expression over rows.
@@ -118,6 +120,7 @@ impl Columns {
         for item in &mut self.items {
             if let Item::Column(column) = item {
                 column.meaning = None;
+                column.element_of = None;
             }
         }
     }

@@ -331,7 +331,9 @@ impl Lowerer<'_> {
             self.stages.push(Stage::Eval(vec![(Arc::clone(&name.text), typed.all())]));
         }
         self.stages.push(Stage::Expand(Expand::all(Arc::clone(&name.text))));
-        self.columns.replace(Column::computed(Arc::clone(&name.text), typed.kind, false));
+        let mut column = Column::computed(Arc::clone(&name.text), typed.kind, false);
+        column.element_of = Some(typed).filter(|typed| self.movable && matches!(typed.node, Node::Field(_)));
+        self.columns.replace(column);
         Ok(())
     }
 }

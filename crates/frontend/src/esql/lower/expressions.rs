@@ -105,7 +105,7 @@ impl Lowerer<'_> {
     /// An expression.
     pub(super) fn expression(&mut self, expr: &ast::Expr) -> Result<Typed> {
         let span = expr.span;
-        if let Some(found) = self.search_of_columns(expr) {
+        if let Some(found) = self.search_of_row(expr) {
             return found;
         }
         match &expr.kind {
@@ -161,6 +161,7 @@ impl Lowerer<'_> {
                 };
                 self.convert(&value, kind, value_span)
             }
+            ExprKind::Match { .. } if self.symbolic => Err(Said),
             ExprKind::Match { .. } => Err(self.unsupported(
                 "full-text",
                 "a full-text search stands outside the conditions that choose events",

@@ -21,7 +21,6 @@ mod columns;
 mod commands;
 mod convert;
 mod expressions;
-mod full_text;
 mod functions;
 mod operators;
 mod patterns;
@@ -33,7 +32,9 @@ mod value;
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Span};
-use lurcher_ir::{ColumnPattern, Expr, Function, Input, Predicate, Sink, Stage, SupportReason, TimeFunction, Verdict};
+use lurcher_ir::{
+    ColumnPattern, Expr, Function, Input, Predicate, Sink, Stage, SupportReason, Test, TimeFunction, Verdict,
+};
 use lurcher_schema::{Schemas, Taxonomy, Value};
 
 pub(super) use self::functions::names as function_names;
@@ -79,6 +80,7 @@ pub(super) fn lower(query: &Query, options: &Options, schemas: &Schemas, diagnos
         limited: false,
         sources: None,
         symbolic: false,
+        elements: false,
     };
     for command in &query.commands {
         if lowerer.command(command).is_err() && !lowerer.faulty() {
@@ -119,6 +121,8 @@ struct Lowerer<'a> {
     sources: Option<Vec<String>>,
     /// Whether columns are read as what they mean over the event's fields.
     symbolic: bool,
+    /// Whether, besides, a column that is one of a field's values is read as the field.
+    elements: bool,
 }
 
 impl Lowerer<'_> {
@@ -156,7 +160,8 @@ impl Lowerer<'_> {
             if !self.symbolic {
                 return Ok(column.value());
             }
-            return column.meaning.clone().ok_or(Said);
+            let element = column.element_of.as_ref().filter(|_| self.elements);
+            return column.meaning.as_ref().or(element).cloned().ok_or(Said);
         }
         if self.columns.has_field(name) {
             return Ok(self.event_field(name));
@@ -226,10 +231,26 @@ impl Lowerer<'_> {
             // It speaks of columns that no field stands behind: it is said of rows, faults included.
             self.diagnostics.truncate(before.0);
             self.reasons.truncate(before.1);
+            self.demand(condition);
         }
         let condition = self.condition(condition)?;
         self.stages.push(Stage::Where(condition));
         Ok(())
+    }
+
+    /// Adds to the filter what a condition on a row demands of its event, if the row has one of the values of a field
+    /// (`MV_EXPAND`): that some value of the field is so.
+    fn demand(&mut self, condition: &ast::Expr) {
+        let before = (self.diagnostics.len(), self.reasons.len());
+        (self.symbolic, self.elements) = (true, true);
+        let predicate = self.predicate(condition, true);
+        (self.symbolic, self.elements) = (false, false);
+        self.diagnostics.truncate(before.0);
+        self.reasons.truncate(before.1);
+        if let Ok(predicate) = predicate {
+            let filter = std::mem::replace(&mut self.filter, Predicate::Constant(true));
+            self.filter = Predicate::all([filter, weakened(predicate)]);
+        }
     }
 
     fn faulty_since(&self, (diagnostics, reasons): (usize, usize)) -> bool {
@@ -353,6 +374,19 @@ impl Lowerer<'_> {
             sources,
             writes: None,
         }
+    }
+}
+
+/// What must be so of an event for a predicate to be so of one of its fields' values each: tests ask for any value
+/// already; what asks for all of them, for no value, or for just one, is dropped.
+fn weakened(predicate: Predicate) -> Predicate {
+    match predicate {
+        Predicate::Test { test: Test::Single, .. } | Predicate::Not(_) | Predicate::Holds { .. } => {
+            Predicate::Constant(true)
+        }
+        Predicate::All(parts) => Predicate::all(parts.into_iter().map(weakened)),
+        Predicate::Any(parts) => Predicate::any(parts.into_iter().map(weakened)),
+        other => other,
     }
 }
 

@@ -1,17 +1,20 @@
-//! The searches that an index answers: `KQL()`, `QSTR()`, `MATCH()`, `MATCH_PHRASE()` and `field : "query"`.
+//! The searches that an index answers: `KQL()`, `QSTR()`, `MATCH()`, `MATCH_PHRASE()`, `MULTI_MATCH()` and `field : "query"`.
 //!
-//! They are asked of the event, not of the row: any value of a field is enough, and a missing field is no match. So they
-//! are predicates and stand only in conditions that reach the filter of events.
+//! They are asked of what an index holds, not of the row: any value of a field is enough, and a missing field is no match.
+//! So they are predicates over the event's fields and join the filter where they can. Elsewhere, and over tables, the same
+//! tests become an expression over the values ([`Lowerer::search_of_row`]).
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
-use lurcher_ir::{Predicate, SupportReason, Verdict};
+use lurcher_ir::{Expr, FieldRef, Function, ListFunction, Predicate, SupportReason, Verdict};
 use lurcher_schema::{FieldType, Taxonomy, Value};
 
 use super::{
-    super::ast::{self, ExprKind},
-    Lowerer, Result, Said,
-    full_text::wants_all,
-    value::Node,
+    super::{
+        ast::{self, ExprKind},
+        types::Type,
+    },
+    Inputs, Lowerer, Result, Said,
+    value::{self, Node},
 };
 use crate::{
     elasticsearch::{field::Typed, names::Fields, search::Misfit},
@@ -28,7 +31,7 @@ impl Lowerer<'_> {
             ExprKind::Match { value, query } => Some(self.match_field(value, query, false)),
             ExprKind::Call { name, arguments } => match (name.text.as_ref(), arguments.as_slice()) {
                 ("kql", [query, ..]) => Some(self.kql(query)),
-                ("qstr" | "query_string", [query, ..]) => Some(self.query_string(query)),
+                ("qstr" | "query_string", [query, rest @ ..]) => Some(self.query_string(query, rest)),
                 ("match", [field, query, rest @ ..]) => Some(self.match_field(field, query, wants_all(rest))),
                 ("match_phrase", [field, query, ..]) => Some(self.match_phrase(field, query)),
                 ("multi_match", [query, fields @ ..]) => Some(self.multi_match(query, fields)),
@@ -38,8 +41,57 @@ impl Lowerer<'_> {
         }
     }
 
+    /// A search as the condition on a row that it is; `None` if the expression is none. Of what has been made of rows since
+    /// they were read it knows nothing.
+    pub(super) fn search_of_row(&mut self, expr: &ast::Expr) -> Option<Result<value::Typed>> {
+        if self.inputs == Inputs::Row || self.inputs == Inputs::Events && (self.symbolic || !self.movable) {
+            return None;
+        }
+        let found = self.search(expr)?.and_then(|predicate| self.expressed(&predicate, expr.span));
+        Some(found.map(|expr| value::Typed::single(Type::Boolean, expr)))
+    }
+
+    /// A predicate as an expression, which is never null.
+    fn expressed(&mut self, predicate: &Predicate, span: Span) -> Result<Expr> {
+        let mut all = |function, parts: &[Predicate]| {
+            let parts: Result<Vec<Expr>> = parts.iter().map(|part| self.expressed(part, span)).collect();
+            Ok(Expr::Call(function, parts?))
+        };
+        match predicate {
+            Predicate::Constant(truth) => Ok(Expr::Literal(Value::Bool(*truth))),
+            Predicate::All(parts) => all(Function::And, parts),
+            Predicate::Any(parts) => all(Function::Or, parts),
+            Predicate::Not(inner) => all(Function::Not, std::slice::from_ref(inner)),
+            Predicate::Test { field, test } => {
+                let passes = Function::List(ListFunction::Passes(Box::new(test.clone())));
+                Ok(Expr::call(passes, [self.searched_value(field, span)?]))
+            }
+            Predicate::Holds { .. } => {
+                Err(self.unsupported("full-text", "a search of nested objects outside the first conditions", span))
+            }
+        }
+    }
+
+    /// The values that a search looks at: of an event's field, or of a table's column.
+    fn searched_value(&mut self, field: &FieldRef, span: Span) -> Result<Expr> {
+        if self.inputs == Inputs::Events {
+            return Ok(Expr::Field(field.clone()));
+        }
+        let Some(column) = self.columns.find(field.path.as_str()) else { return Ok(Expr::Literal(Value::Null)) };
+        let typed = column.value();
+        // Tests of time know milliseconds.
+        let typed = if typed.kind == Type::DateNanos { self.convert(&typed, Type::Date, span)? } else { typed };
+        Ok(typed.all())
+    }
+
+    /// The columns of a table as fields; none if events are searched.
+    fn searched_columns(&self) -> Option<Vec<kql::Column>> {
+        let is_table = matches!(self.inputs, Inputs::Tables(_));
+        is_table.then(|| self.columns.columns().map(|column| (column.name.clone(), field_type(column.kind))).collect())
+    }
+
     /// What is searched for.
-    pub(super) fn query_text(&mut self, query: &ast::Expr) -> Result<String> {
+    fn query_text(&mut self, query: &ast::Expr) -> Result<String> {
         let typed = self.expression(query)?;
         match typed.constant() {
             Some(Value::Null | Value::List(_) | Value::Object(_)) | None => Err(self.report(
@@ -67,15 +119,22 @@ impl Lowerer<'_> {
     fn kql(&mut self, query: &ast::Expr) -> Result<Predicate> {
         let text = self.embedded_text(query)?;
         let file = SourceFile::new("KQL", text);
-        let options = kql::Options { taxonomy: Taxonomy::Ecs, now: self.options.now };
+        let columns = self.searched_columns().map(Into::into);
+        let options = kql::Options { taxonomy: Taxonomy::Ecs, now: self.options.now, columns };
         let found = kql::condition(&file, &options, self.schemas);
         self.searched(query, found)
     }
 
-    fn query_string(&mut self, query: &ast::Expr) -> Result<Predicate> {
+    fn query_string(&mut self, query: &ast::Expr, rest: &[ast::Expr]) -> Result<Predicate> {
         let text = self.embedded_text(query)?;
         let file = SourceFile::new("QSTR", text);
-        let options = lucene::Options { now: self.options.now, ..lucene::Options::default() };
+        let options = lucene::Options {
+            now: self.options.now,
+            all: option(rest, "default_operator").is_some_and(|operator| operator.eq_ignore_ascii_case("and")),
+            default_fields: option(rest, "default_field").map(|field| field.to_string()).into_iter().collect(),
+            columns: self.searched_columns().map(Into::into),
+            ..lucene::Options::default()
+        };
         let found = lucene::condition(&file, &options, self.schemas);
         self.searched(query, found)
     }
@@ -102,7 +161,8 @@ impl Lowerer<'_> {
     }
 
     fn event_field_of(&mut self, field: &ast::Expr) -> Result<Typed> {
-        let fields = Fields { schemas: self.schemas, taxonomy: Taxonomy::Ecs };
+        let columns = self.searched_columns();
+        let fields = Fields { schemas: self.schemas, taxonomy: Taxonomy::Ecs, columns: columns.as_deref() };
         let value = match &field.kind {
             ExprKind::Cast { value, .. } => value,
             _ => field,
@@ -116,12 +176,13 @@ impl Lowerer<'_> {
                 }
                 Ok(named)
             }
+            Node::Expr(Expr::Column(name)) if columns.is_some() => Ok(fields.named(&name)),
             _ => Err(self.not_a_field(field.span)),
         }
     }
 
     /// Says that a search is of something computed.
-    pub(super) fn not_a_field(&mut self, span: Span) -> Said {
+    fn not_a_field(&mut self, span: Span) -> Said {
         self.report(
             Diagnostic::error("esql-full-text", "a full-text search looks at a field of the index")
                 .at(span, "this is computed")
@@ -144,8 +205,9 @@ impl Lowerer<'_> {
     }
 
     fn multi_match(&mut self, query: &ast::Expr, fields: &[ast::Expr]) -> Result<Predicate> {
+        let all = wants_all(fields);
         let fields = fields.iter().filter(|field| !matches!(field.kind, ExprKind::Map(_)));
-        let any: Vec<Predicate> = fields.map(|field| self.match_field(field, query, false)).collect::<Result<_>>()?;
+        let any: Vec<Predicate> = fields.map(|field| self.match_field(field, query, all)).collect::<Result<_>>()?;
         Ok(Predicate::any(any))
     }
 
@@ -167,5 +229,35 @@ impl Lowerer<'_> {
                 Ok(Predicate::Constant(false))
             }
         })
+    }
+}
+
+/// The text of an option of a search.
+fn option<'o>(options: &'o [ast::Expr], name: &str) -> Option<&'o str> {
+    options.iter().find_map(|option| match &option.kind {
+        ExprKind::Map(entries) => entries.iter().find_map(|(own, value)| match &value.kind {
+            ExprKind::Text(text) if own.text.as_ref() == name => Some(text.as_ref()),
+            _ => None,
+        }),
+        _ => None,
+    })
+}
+
+/// Whether the options of a search say that all of its words are wanted.
+fn wants_all(options: &[ast::Expr]) -> bool {
+    option(options, "operator").is_some_and(|operator| operator.eq_ignore_ascii_case("and"))
+}
+
+/// The type of a field with values of this type.
+fn field_type(kind: Type) -> FieldType {
+    match kind {
+        Type::Text => FieldType::Text,
+        Type::Integer | Type::Long | Type::UnsignedLong => FieldType::Integer,
+        Type::Double => FieldType::Float,
+        Type::Boolean => FieldType::Boolean,
+        Type::Ip => FieldType::Ip,
+        Type::Date | Type::DateNanos => FieldType::Date,
+        Type::Version => FieldType::Version,
+        _ => FieldType::Keyword,
     }
 }

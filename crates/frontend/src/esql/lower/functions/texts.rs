@@ -1,8 +1,8 @@
 //! Functions of texts.
 
 use lurcher_diagnostics::Diagnostic;
-use lurcher_ir::{Case, DigestAlgorithm, Expr, Function, ListFunction, TextFunction};
-use lurcher_schema::Value;
+use lurcher_ir::{Case, DigestAlgorithm, Expr, FieldRef, Function, ListFunction, TextFunction};
+use lurcher_schema::{Taxonomy, Value};
 
 use super::{Call, Class, list};
 use crate::{
@@ -155,7 +155,20 @@ impl Lowerer<'_> {
             _ => self.text_at(call, 0)?,
         };
         let path = self.text_at(call, 1)?;
+        let read = match (&read, &path) {
+            (Expr::Event(taxonomy), Expr::Literal(Value::Text(path))) => part_of_event(*taxonomy, path).unwrap_or(read),
+            _ => read,
+        };
         let member = Expr::call(Function::Text(TextFunction::JsonMember), [read, path]);
         Ok(Typed::single(Type::Keyword, member))
     }
+}
+
+/// As much of an event's document as a path can lead into: its first member. To read a field costs next to nothing, to make
+/// the whole document of every event does not.
+fn part_of_event(taxonomy: Taxonomy, path: &str) -> Option<Expr> {
+    let path = path.strip_prefix('$').unwrap_or(path).trim_start_matches('.');
+    let first = path.split(['.', '[']).next().filter(|first| !first.is_empty())?;
+    let field = Expr::Field(FieldRef::new(taxonomy, first));
+    Some(Expr::Object(vec![(first.into(), field)]))
 }
