@@ -45,7 +45,7 @@ use lurcher_server::{
 /// How often the journal is trimmed and counts are brought up to date.
 const TRIM_EVERY: Duration = Duration::from_secs(5);
 /// How often tables are compacted and what is too old is deleted.
-const MAINTAIN_EVERY: Duration = Duration::from_mins(5);
+const MAINTAIN_EVERY: Duration = Duration::from_mins(10);
 const EXPIRE_EVERY: Duration = Duration::from_hours(1);
 /// How long a run waits beyond its time for records that are on their way.
 const GRACE: Duration = Duration::from_millis(250);
@@ -137,6 +137,10 @@ impl Base {
         }
         let store = Store::open(settings.store.options(&state.store(), &clock)).await;
         let store = store.map_err(|error| format!("[store] {error}"))?;
+        // A journal that was lost, or restored from an older copy, must not give out places that tables have passed.
+        if store.reached() > journal.end() {
+            journal.skip_to(store.reached()).await.map_err(|error| error.to_string())?;
+        }
         Ok(Self {
             keys: Arc::new(KeptKeys::new(Arc::clone(&triage), Arc::clone(&clock))),
             events: Arc::new(Events::new(&*clock, server.events_kept)),
