@@ -169,7 +169,7 @@ async fn single_documents_are_taken() {
     assert_eq!((status, body["_id"].as_str()), (201, Some("x/y")));
     let (status, body) = client.post("/logs-a/_doc", "[1]").await;
     assert_eq!((status, body["error"]["type"].as_str()), (400, Some("document_parsing_exception")));
-    let bodies = [r#"{"_index":"logs-a","_source":{   "a": 1 }}"#, r#"{"_index":"logs-a","_id":"x/y","_source":{}}"#];
+    let bodies = [r#"{"_index":"logs-a","_source":{  "a": 1 }}"#, r#"{"_index":"logs-a","_id":"x/y","_source":{}}"#];
     assert_eq!(server.bodies(), bodies);
 }
 
