@@ -120,7 +120,7 @@ async fn limits_hold() {
         BodyLimits { max_body_bytes: 1000, max_unpacked_bytes: 2000, body_timeout_seconds: 1, ..Default::default() };
     let client = Client::new(server.http(limits, hec::Options::default()).await);
     assert_eq!(client.post("/_bulk", vec![b'x'; 1001]).await.0, 413);
-    let bomb = client.request("POST", "/_bulk").header("Content-Encoding", "gzip").body(gzip(&[b' '; 100_000]));
+    let bomb = client.request("POST", "/_bulk").header("Content-Encoding", "gzip").body(gzip(&vec![b' '; 100_000]));
     assert_eq!(answer(bomb).await.0, 413);
     let odd = client.request("POST", "/_bulk").header("Content-Encoding", "br").body("x");
     assert_eq!(answer(odd).await.0, 415);
