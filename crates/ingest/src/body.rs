@@ -246,7 +246,7 @@ mod tests {
             async move { reader.read(&headers, Body::from(body)).await.unwrap_err() }
         };
         assert_eq!(fault(HeaderMap::new(), vec![b'x'; 1001]).await, BodyFault::TooLarge);
-        assert_eq!(fault(packed("gzip"), gzip(&[0; 100_000])).await, BodyFault::TooLarge);
+        assert_eq!(fault(packed("gzip"), gzip(&vec![0; 100_000])).await, BodyFault::TooLarge);
         assert_eq!(fault(packed("br"), vec![1]).await, BodyFault::UnknownEncoding("br".to_owned()));
         assert!(matches!(fault(packed("gzip"), vec![1, 2, 3]).await, BodyFault::Damaged(_)));
     }

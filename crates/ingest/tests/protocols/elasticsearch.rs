@@ -120,7 +120,7 @@ async fn limits_hold() {
         BodyLimits { max_body_bytes: 1000, max_unpacked_bytes: 2000, body_timeout_seconds: 1, ..Default::default() };
     let client = Client::new(server.http(limits, hec::Options::default()).await);
     assert_eq!(client.post("/_bulk", vec![b'x'; 1001]).await.0, 413);
-    let bomb = client.request("POST", "/_bulk").header("Content-Encoding", "gzip").body(gzip(&[b' '; 100_000]));
+    let bomb = client.request("POST", "/_bulk").header("Content-Encoding", "gzip").body(gzip(&vec![b' '; 100_000]));
     assert_eq!(answer(bomb).await.0, 413);
     let odd = client.request("POST", "/_bulk").header("Content-Encoding", "br").body("x");
     assert_eq!(answer(odd).await.0, 415);
@@ -169,7 +169,7 @@ async fn single_documents_are_taken() {
     assert_eq!((status, body["_id"].as_str()), (201, Some("x/y")));
     let (status, body) = client.post("/logs-a/_doc", "[1]").await;
     assert_eq!((status, body["error"]["type"].as_str()), (400, Some("document_parsing_exception")));
-    let bodies = [r#"{"_index":"logs-a","_source":{   "a": 1 }}"#, r#"{"_index":"logs-a","_id":"x/y","_source":{}}"#];
+    let bodies = [r#"{"_index":"logs-a","_source":{  "a": 1 }}"#, r#"{"_index":"logs-a","_id":"x/y","_source":{}}"#];
     assert_eq!(server.bodies(), bodies);
 }
 

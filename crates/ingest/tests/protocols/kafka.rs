@@ -5,15 +5,16 @@ use std::time::Duration;
 use lurcher_ingest::{Refusal, kafka};
 use rdkafka::{
     ClientConfig,
-    client::DefaultClientContext,
     mocking::MockCluster,
-    producer::{FutureProducer, FutureRecord},
+    producer::{DefaultProducerContext, FutureProducer, FutureRecord},
 };
 
 use crate::server::Server;
 
 fn options(brokers: &str) -> kafka::Options {
-    toml::from_str(&format!("brokers = {brokers:?}\ntopics = [\"events\"]\ngroup = \"g\"")).unwrap()
+    // The mock cluster makes a member wait for most of a session after another has left.
+    let settings = "settings = { \"session.timeout.ms\" = \"3000\", \"heartbeat.interval.ms\" = \"500\" }";
+    toml::from_str(&format!("brokers = {brokers:?}\ntopics = [\"events\"]\ngroup = \"g\"\n{settings}")).unwrap()
 }
 
 async fn produce(brokers: &str, payloads: &[&str]) {
@@ -26,7 +27,7 @@ async fn produce(brokers: &str, payloads: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn places_are_committed_when_what_came_before_was_taken() {
-    let cluster: MockCluster<'_, DefaultClientContext> = MockCluster::new(1).unwrap();
+    let cluster: MockCluster<'_, DefaultProducerContext> = MockCluster::new(1).unwrap();
     cluster.create_topic("events", 2, 1).unwrap();
     let brokers = cluster.bootstrap_servers();
     produce(&brokers, &["{\"a\":1}", "two", "[{\"b\":2},{\"c\":3}]"]).await;

@@ -1,5 +1,7 @@
 //! The protocols over real sockets, against clients of our own and, in `shippers`, against the shippers that people run.
 
+#![allow(clippy::unwrap_used)]
+
 mod elasticsearch;
 mod files;
 mod hec;

@@ -272,8 +272,8 @@ async fn kcat_produces() {
     if !available("kcat_produces", "kcat", &["-V"]) {
         return;
     }
-    use rdkafka::{client::DefaultClientContext, mocking::MockCluster};
-    let cluster: MockCluster<'_, DefaultClientContext> = MockCluster::new(1).unwrap();
+    use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
+    let cluster: MockCluster<'_, DefaultProducerContext> = MockCluster::new(1).unwrap();
     cluster.create_topic("events", 1, 1).unwrap();
     let brokers = cluster.bootstrap_servers();
     let folder = tempfile::tempdir().unwrap();
