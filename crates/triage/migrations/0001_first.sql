@@ -37,6 +37,7 @@ CREATE INDEX alert_severity ON alert (severity, id);
 CREATE INDEX alert_risk_score ON alert (risk_score, id);
 CREATE INDEX alert_rule ON alert (rule_id, time);
 CREATE INDEX alert_group ON alert (group_key, time);
+CREATE INDEX alert_suppression ON alert (suppression_end) WHERE suppression_end IS NOT NULL;
 
 -- Apart from the alert, so that lists do not read it.
 CREATE TABLE alert_document (

@@ -35,6 +35,7 @@ pub struct AlertChange {
 /// Which alerts to change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one for each request, no list of them")]
 pub enum Selection {
     /// These.
     Ids(Vec<String>),

@@ -1,6 +1,6 @@
 //! Looking for alerts: lists, one with its history, counts by what they have in common, groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use lurcher_schema::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -178,6 +178,26 @@ impl Triage {
         alert.found.document = read_document(&row)?;
         let history = sql!("SELECT * FROM alert_change WHERE alert = $1 ORDER BY number", id).all(&self.reader).await?;
         Ok(AlertDetail { alert, history: history.iter().map(read_change).collect::<Result<_>>()? })
+    }
+
+    /// Which of these ids are of alerts that are there.
+    pub async fn known_alerts(&self, ids: &[String]) -> Result<HashSet<String>> {
+        let mut known = HashSet::new();
+        for ids in ids.chunks(1000) {
+            let mut sql = sql!("SELECT id FROM alert WHERE id IN ");
+            sql.tuple(ids.iter().map(Arg::from));
+            for row in sql.all(&self.reader).await? {
+                known.insert(row.text("id")?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// The alerts that further ones are still counted in at a time, oldest first; without documents and tags. What the
+    /// detector begins with after a restart.
+    pub async fn suppressing_alerts(&self, now: Timestamp) -> Result<Vec<Alert>> {
+        let rows = sql!("SELECT * FROM alert WHERE suppression_end > $1 ORDER BY time, id", now).all(&self.reader).await?;
+        rows.iter().map(read_alert).collect()
     }
 
     /// How many of the alerts that pass a filter have each value, the most first (hours and days: in their order, the

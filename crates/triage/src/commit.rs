@@ -169,6 +169,10 @@ impl Triage {
     /// Groups alerts that have no key yet; leaves out all but the first of one id.
     fn prepare(&self, alerts: &mut Vec<NewAlert>) {
         let grouping = self.grouping();
+        for alert in alerts.iter_mut().filter(|alert| alert.id.contains('\0')) {
+            // As it will be stored; else it would not be known again.
+            alert.id = alert.id.replace('\0', "\u{fffd}");
+        }
         let mut seen = HashSet::new();
         alerts.retain(|alert| seen.insert(alert.id.clone()));
         for alert in alerts {

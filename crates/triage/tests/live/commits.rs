@@ -57,6 +57,10 @@ fn suppressed_alerts_only_ever_grow() {
         store.commit(all).await.unwrap();
         let found = store.alert("00000000").await.unwrap().alert.found;
         assert_eq!((found.suppressed, found.suppression_end), (5, Some(at(90))));
+        let ids = ["00000000".to_owned(), "nobody".to_owned()];
+        assert_eq!(store.known_alerts(&ids).await.unwrap().into_iter().collect::<Vec<_>>(), ids[..1]);
+        assert_eq!(store.suppressing_alerts(at(89)).await.unwrap()[0].found.id, ids[0]);
+        assert!(store.suppressing_alerts(at(90)).await.unwrap().is_empty());
     });
 }
 
@@ -66,7 +70,7 @@ fn a_commit_that_fails_or_is_dropped_leaves_nothing() {
         store.set_targets(vec![target("chat")]);
         store.commit(commit(1, alerts(0..1))).await.unwrap();
         // Dropped at as many different places as there are: the future is polled so often and then thrown away.
-        for polls in 0..60 {
+        for polls in (0..700).step_by(7) {
             let mut all = everything(5);
             all.alerts = alerts(100..400);
             let mut future = Box::pin(store.commit(all));
@@ -80,6 +84,9 @@ fn a_commit_that_fails_or_is_dropped_leaves_nothing() {
             })
             .await;
             drop(future);
+            // What was sent to the database before that may still be under way.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            assert!(store.revoke_key("nobody").await.is_err());
             let (count, place) = (
                 store.count_alerts(&AlertFilter::default()).await.unwrap(),
                 store.checkpoint("detector").await.unwrap().unwrap().position,

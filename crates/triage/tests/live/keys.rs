@@ -50,7 +50,7 @@ fn there_is_always_a_good_admin_key_to_begin_with() {
         assert!(store.first_admin().await.unwrap().is_some());
         // No secret is in the database, in any form that it could be read back from.
         let mut connection = store.connect().await;
-        let secret = first.token.rsplit('_').next().unwrap();
+        let secret = first.token.split_once(&format!("{}_", first.key.id)).unwrap().1;
         let rows = connection.fetch_all("SELECT hash FROM api_key").await.unwrap();
         for row in rows {
             use sqlx::Row;
