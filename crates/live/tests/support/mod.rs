@@ -23,7 +23,7 @@ use lurcher_server::{content::ContentKind, detection::Finding, settings::Setting
 use serde_json::{Value as Json, json};
 
 /// A folder of rules, one of each kind.
-pub fn rules_folder() -> tempfile::TempDir {
+pub(crate) fn rules_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     write_rule(folder.path(), "odd.toml", "Odd Program", "process where process.name == \"odd.exe\"");
     write_rule(
@@ -55,7 +55,7 @@ pub fn rules_folder() -> tempfile::TempDir {
 }
 
 /// Writes an EQL rule.
-pub fn write_rule(folder: &Path, file: &str, name: &str, query: &str) {
+pub(crate) fn write_rule(folder: &Path, file: &str, name: &str, query: &str) {
     let text = format!(
         "[rule]\nname = \"{name}\"\nrule_id = \"{file}\"\ndescription = \"{name}.\"\ntype = \"eql\"\nlanguage = \"eql\"\n\
          query = '''{query}'''\nindex = [\"logs-*\"]\nfrom = \"now-9m\"\ninterval = \"5m\"\nmax_signals = 100\n\
@@ -65,7 +65,7 @@ pub fn write_rule(folder: &Path, file: &str, name: &str, query: &str) {
 }
 
 /// A process that starts.
-pub fn event(time: &str, host: &str, process: &str, number: i64) -> Json {
+pub(crate) fn event(time: &str, host: &str, process: &str, number: i64) -> Json {
     json!({
         "@timestamp": time,
         "data_stream": {"type": "logs", "dataset": "endpoint.events.process", "namespace": "default"},
@@ -96,7 +96,7 @@ impl RuleSource for Folder {
             settings: EngineSettings { relational: Some(lurcher_query::relational()), ..EngineSettings::default() },
             route: Route::Strict,
             site: Arc::default(),
-            incidents: true,
+            incidents: false,
             faults: errors.map(|d| lurcher_diagnostics::render::text(d, false)).collect(),
         }
     }
@@ -115,20 +115,20 @@ impl RuleSource for Folder {
 }
 
 /// A live engine in this process.
-pub struct Engine {
+pub(crate) struct Engine {
     server: Option<Server>,
     address: SocketAddr,
-    pub key: String,
+    pub(crate) key: String,
     client: reqwest::Client,
 }
 
 impl Engine {
-    pub async fn start(state: &Path, rules: &Path, clock: Arc<VirtualClock>) -> Self {
+    pub(crate) async fn start(state: &Path, rules: &Path, clock: Arc<VirtualClock>) -> Self {
         Self::start_with_key(state, rules, clock, String::new()).await
     }
 
     /// One whose first key was made by an earlier one.
-    pub async fn start_with_key(state: &Path, rules: &Path, clock: Arc<VirtualClock>, key: String) -> Self {
+    pub(crate) async fn start_with_key(state: &Path, rules: &Path, clock: Arc<VirtualClock>, key: String) -> Self {
         let mut server = Door::default().server;
         server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         server.state = state.to_owned();
@@ -140,13 +140,13 @@ impl Engine {
         Self { server: Some(server), address, key, client: reqwest::Client::new() }
     }
 
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         let failed = self.server.take().unwrap().stop().await;
         assert!(failed.is_empty(), "{failed:?}");
     }
 
     /// Delivers documents as Elasticsearch's shippers do.
-    pub async fn deliver(&self, events: &[Json]) {
+    pub(crate) async fn deliver(&self, events: &[Json]) {
         let mut body = String::new();
         for event in events {
             body += &format!("{{\"create\":{{\"_index\":\"logs-endpoint.events.process-default\"}}}}\n{event}\n");
@@ -158,24 +158,24 @@ impl Engine {
         assert!(status.is_success() && answer["errors"] == false, "{answer}");
     }
 
-    pub async fn deliver_lines(&self, lines: &str) {
+    pub(crate) async fn deliver_lines(&self, lines: &str) {
         let url = format!("http://{}/ingest/lines?stream=x", self.address);
         let answer = self.client.post(url).bearer_auth(&self.key).body(lines.to_owned()).send().await.unwrap();
         assert!(answer.status().is_success(), "{answer:?}");
     }
 
-    pub async fn get(&self, path: &str) -> Json {
+    pub(crate) async fn get(&self, path: &str) -> Json {
         let answer = self.client.get(format!("http://{}{path}", self.address)).bearer_auth(&self.key).send().await;
         answer.unwrap().json().await.unwrap()
     }
 
-    pub async fn post(&self, path: &str, body: Json) -> Json {
+    pub(crate) async fn post(&self, path: &str, body: Json) -> Json {
         let request = self.client.post(format!("http://{}{path}", self.address)).bearer_auth(&self.key).json(&body);
         request.send().await.unwrap().json().await.unwrap()
     }
 
     /// Waits until so many alerts are there, or for some seconds; their ids.
-    pub async fn alerts(&self, expected: usize) -> BTreeSet<(String, String)> {
+    pub(crate) async fn alerts(&self, expected: usize) -> BTreeSet<(String, String)> {
         for _ in 0..200 {
             if self.all_alerts().await.len() >= expected {
                 break;
@@ -186,7 +186,7 @@ impl Engine {
     }
 
     /// Rule and id of all alerts.
-    pub async fn all_alerts(&self) -> BTreeSet<(String, String)> {
+    pub(crate) async fn all_alerts(&self) -> BTreeSet<(String, String)> {
         let page = self.get("/api/v1/alerts?limit=1000").await;
         let items = page["items"].as_array().unwrap_or_else(|| panic!("{page}"));
         let name = |alert: &Json| alert["rule"]["name"].as_str().unwrap().to_owned();
@@ -194,7 +194,7 @@ impl Engine {
     }
 
     /// Waits until the detector has dealt with everything that was delivered and with the time as it stands.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         for _ in 0..1000 {
             if self.server.as_ref().unwrap().is_at_rest() {
                 return;
@@ -206,7 +206,7 @@ impl Engine {
 }
 
 /// What the rules find in the events by their schedules on the virtual clock.
-pub fn simulated(rules: &Path, events: &[Json], from: Timestamp, to: Timestamp) -> BTreeSet<(String, String)> {
+pub(crate) fn simulated(rules: &Path, events: &[Json], from: Timestamp, to: Timestamp) -> BTreeSet<(String, String)> {
     let (schemas, pack) = Folder(rules.to_owned()).pack();
     let rules = Compiler::new(schemas).add_all(pack.rules).build();
     let settings = EngineSettings {
