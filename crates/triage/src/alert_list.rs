@@ -196,7 +196,8 @@ impl Triage {
     /// The alerts that further ones are still counted in at a time, oldest first; without documents and tags. What the
     /// detector begins with after a restart.
     pub async fn suppressing_alerts(&self, now: Timestamp) -> Result<Vec<Alert>> {
-        let rows = sql!("SELECT * FROM alert WHERE suppression_end > $1 ORDER BY time, id", now).all(&self.reader).await?;
+        let rows =
+            sql!("SELECT * FROM alert WHERE suppression_end > $1 ORDER BY time, id", now).all(&self.reader).await?;
         rows.iter().map(read_alert).collect()
     }
 
