@@ -72,6 +72,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         before: String::new(),
         environment: Vec::new(),
         key: None,
+        settings: server::SETTINGS.to_owned(),
     };
     let server = site.start()?;
     let shared = Shared {
@@ -170,7 +171,7 @@ fn alerts(server: &Server, shared: &Shared) {
     while !shared.stop.load(Ordering::SeqCst) {
         let now = since_1970();
         // The number that makes it an alert, and its time the one now.
-        let number = (now.subsec_millis() / 10) * 10 + 3;
+        let number = (now.subsec_millis() / 20) * 20 + 3;
         let mark = Mark { round: now.as_secs() as u32, lane, number };
         lane = (lane + 1) % 4;
         let fates = load::deliver(server.address, &server.key, load::Way::of(mark.lane), &[mark]);

@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 
 use super::http::ask;
 
+/// Of so many events one is an alert alone, and two are together.
+const PERIOD: u32 = 20;
+
 /// How a lane sends its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
@@ -69,7 +72,7 @@ impl Mark {
 
     /// What it is to the rules.
     pub(super) fn part(self) -> Part {
-        match self.number % 10 {
+        match self.number % PERIOD {
             3 => Part::Alert,
             5 => Part::Open,
             8 => Part::Close,
@@ -242,31 +245,25 @@ fn xml(mark: Mark) -> String {
     )
 }
 
-/// The rules, by file name: one event alone, and a sequence.
+/// The rules, by file name: one event alone, on arrival; and a sequence, within its schedule.
 pub(super) const RULES: [(&str, &str); 2] = [
     (
-        "torture_alert.toml",
-        r#"[metadata]
-creation_date = "2026/01/01"
-maturity = "production"
-updated_date = "2026/01/01"
-
-[rule]
-author = ["Lurcher"]
-description = "One event alone."
-from = "now-9m"
-index = ["logs-endpoint.events.*", "logs-windows.sysmon_operational-*"]
-language = "eql"
-license = "Apache-2.0"
-name = "Torture: one event"
-risk_score = 21
-rule_id = "6f0c1a3e-6a51-4c62-9d58-2b5c7f5e0a01"
-severity = "low"
-type = "eql"
-query = '''
-process where event.type == "start" and process.name == "alert.exe"
-'''
-"#,
+        "torture_alert.yml",
+        r"title: 'Torture: one event'
+id: 6f0c1a3e-6a51-4c62-9d58-2b5c7f5e0a01
+status: test
+description: One event alone.
+author: Lurcher
+date: 2026-01-01
+logsource:
+    category: process_creation
+    product: windows
+detection:
+    selection:
+        Image|endswith: '\alert.exe'
+    condition: selection
+level: low
+",
     ),
     (
         "torture_sequence.toml",
@@ -282,6 +279,7 @@ from = "now-9m"
 index = ["logs-endpoint.events.*", "logs-windows.sysmon_operational-*"]
 language = "eql"
 license = "Apache-2.0"
+max_signals = 1000000
 name = "Torture: two events"
 risk_score = 21
 rule_id = "6f0c1a3e-6a51-4c62-9d58-2b5c7f5e0a02"

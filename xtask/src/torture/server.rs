@@ -38,7 +38,12 @@ pub(super) struct Site {
     pub(super) before: String,
     pub(super) environment: Vec<(String, String)>,
     pub(super) key: Option<String>,
+    /// Its settings, as TOML.
+    pub(super) settings: String,
 }
+
+/// Settings of every trial: who checks asks often.
+pub(super) const SETTINGS: &str = "[server.limits]\nrequests_per_key = 0\nrequests_per_address = 0\n";
 
 /// A server that runs. It is killed when this goes.
 #[derive(Debug)]
@@ -68,6 +73,9 @@ impl Site {
         let mut command = Command::new("sh");
         command.arg("-c").arg(script).arg(&self.binary).arg("serve").arg("--state").arg(&self.state);
         command.arg("--listen").arg(self.address.to_string());
+        let settings = self.log.with_file_name("lurcher.toml");
+        std::fs::write(&settings, &self.settings).map_err(|error| format!("{}: {error}", settings.display()))?;
+        command.arg("--config").arg(settings);
         for rules in &self.rules {
             command.arg("--rules").arg(rules);
         }
@@ -238,8 +246,12 @@ impl Server {
             }
             for alert in self.alerts()? {
                 let id = alert["id"].as_str().unwrap_or_default();
-                let whole = self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null).unwrap_or(alert.clone());
-                let marks: BTreeSet<Mark> = Mark::all_in(&whole.to_string()).into_iter().collect();
+                let mut marks = Mark::all_in(&alert.to_string());
+                if marks.is_empty() {
+                    // A list may leave out what an alert is made of.
+                    marks = Mark::all_in(&self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null)?.to_string());
+                }
+                let marks: BTreeSet<Mark> = marks.into_iter().collect();
                 if marks.iter().any(|mark| rounds.contains(&mark.round)) {
                     account.alerts.push((id.to_owned(), marks));
                 }

@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    checker::{Account, check, expected},
+    checker::{Account, Due, check, expected},
     load::{self, Book, Fate, Mark},
 };
 
@@ -115,7 +115,7 @@ fn faults(manner: Manner) -> (Book, Vec<String>) {
     }
     let alerts = expected(account.stored.keys().copied());
     account.alerts = alerts.into_iter().enumerate().map(|(id, marks)| (id.to_string(), marks)).collect();
-    let faults = check(&book, &account);
+    let faults = check(&book, &account, Due::All);
     (book, faults)
 }
 
