@@ -50,10 +50,10 @@ async fn what_is_found_live_is_what_is_found_on_the_virtual_clock() {
         };
         events.push(event(&time.to_string(), ["h", "k", "m"][(number / 5 % 3) as usize], name, number));
     }
-    for chunk in events.chunks(7) {
-        let last = chunk.last().map(|event| at(event["@timestamp"].as_str().unwrap())).unwrap();
-        clock.set(last);
-        engine.deliver(chunk).await;
+    // On the virtual clock an event is there when it happens; so it is here.
+    for event in &events {
+        clock.set(at(event["@timestamp"].as_str().unwrap()));
+        engine.deliver(std::slice::from_ref(event)).await;
         engine.settle().await;
     }
     let end = Timestamp(clock.now().0 + 3600 * 1_000_000);
@@ -63,7 +63,7 @@ async fn what_is_found_live_is_what_is_found_on_the_virtual_clock() {
     let found = engine.all_alerts().await;
     assert_eq!(found, expected, "{} live, {} simulated", found.len(), expected.len());
     let kinds: BTreeSet<&str> = expected.iter().map(|(rule, _)| rule.as_str()).collect();
-    assert!(kinds.len() >= 4, "every kind of rule is to fire: {kinds:?}");
+    assert_eq!(kinds.len(), 4, "every kind of rule is to fire: {kinds:?}");
     engine.stop().await;
 }
 

@@ -11,7 +11,8 @@ const VARIABLE: &str = "LURCHER_LOG";
 /// Begins to log. Fails if the level cannot be read or somebody logs already.
 pub fn begin(settings: &LogSettings) -> Result<(), String> {
     let level = std::env::var(VARIABLE).unwrap_or_else(|_| settings.level.clone());
-    let filter = EnvFilter::try_new(ours(&level)).map_err(|error| format!("{VARIABLE} or [server.log] level: {error}"))?;
+    let filter =
+        EnvFilter::try_new(ours(&level)).map_err(|error| format!("{VARIABLE} or [server.log] level: {error}"))?;
     let registry = tracing_subscriber::registry().with(filter);
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(true);
     let begun = match settings.format {

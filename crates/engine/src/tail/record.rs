@@ -125,11 +125,11 @@ impl Record {
     }
 
     fn tell(&self, fate: Fate, sink: &mut dyn AlertSink) {
+        let (Fate::Raised(number) | Fate::Counted(number)) = fate;
+        let Some(alert) = self.suppressor.alert(number) else { return };
         match fate {
-            Fate::Raised(number) => {
-                self.suppressor.alert(number).cloned().into_iter().for_each(|alert| sink.alert(alert))
-            }
-            Fate::Counted(number) => self.suppressor.alert(number).into_iter().for_each(|alert| sink.counted(alert)),
+            Fate::Raised(_) => sink.alert(alert.clone()),
+            Fate::Counted(_) => sink.counted(alert),
         }
     }
 

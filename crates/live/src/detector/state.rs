@@ -138,17 +138,16 @@ impl State {
                 live.take(batch, *now, findings);
             }
         })?;
+        // Before risk events are looked at, which lie in no journal.
+        let kept = self.live.taken();
+        let horizon = |rules: &[u32]| rules.iter().filter_map(|rule| self.live.horizon(*rule)).max();
+        let taken = kept.into_iter().map(|event| Taken {
+            position: Position(record_number(event.ordinal)),
+            horizon: horizon(&event.rules).unwrap_or_default(),
+        });
+        let taken = taken.collect();
         self.add_up(clock)?;
-        let Self { live, .. } = self;
-        let taken = live.taken();
-        let horizon = |rules: &[u32]| rules.iter().filter_map(|rule| live.horizon(*rule)).max();
-        Ok(taken
-            .into_iter()
-            .map(|event| Taken {
-                position: Position(record_number(event.ordinal)),
-                horizon: horizon(&event.rules).unwrap_or_default(),
-            })
-            .collect())
+        Ok(taken)
     }
 
     /// Says what time it is.

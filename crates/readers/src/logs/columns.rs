@@ -74,7 +74,7 @@ impl Columns {
     fn path_to_tell(&self) -> Option<&str> {
         let told = vendor::of(self.names.iter().fold(0, |bits, name| bits | vendor::bit(name)));
         let is_told = told.is_some_and(|vendor| {
-            vendor.dialect == "zeek" && vendor.fixed.iter().any(|fixed| *fixed == ("stream", self.path.as_str()))
+            vendor.dialect == "zeek" && vendor.fixed.contains(&("stream", self.path.as_str()))
         });
         (!is_told && !self.path.is_empty()).then_some(self.path.as_str())
     }

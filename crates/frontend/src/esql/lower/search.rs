@@ -131,7 +131,7 @@ impl Lowerer<'_> {
         let options = lucene::Options {
             now: self.options.now,
             all: option(rest, "default_operator").is_some_and(|operator| operator.eq_ignore_ascii_case("and")),
-            default_fields: option(rest, "default_field").map(|field| field.to_string()).into_iter().collect(),
+            default_fields: option(rest, "default_field").map(ToString::to_string).into_iter().collect(),
             columns: self.searched_columns().map(Into::into),
             ..lucene::Options::default()
         };
