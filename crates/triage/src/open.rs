@@ -8,7 +8,7 @@ use std::{
 };
 
 use lurcher_schema::{Clock, Timestamp};
-use sqlx::{Any, Pool, Transaction, any::AnyPoolOptions};
+use sqlx::{Any, AnyConnection, Connection, Pool, Transaction, any::AnyPoolOptions};
 
 use crate::{
     Error, Grouping, Recipient, Result,
@@ -131,6 +131,10 @@ impl Triage {
 }
 
 async fn pool(url: &str, dialect: Dialect, reader: bool) -> Result<Pool<Any>> {
+    // A pool tries again and again for as long as its patience lasts; what is wrong for good is to be said at once.
+    let mut first = AnyConnection::connect(url).await.map_err(unopened)?;
+    dialect.prepare(&mut first, reader).await?;
+    first.close().await?;
     let options = AnyPoolOptions::new()
         .max_connections(if reader { READERS } else { dialect.writers() })
         .acquire_timeout(PATIENCE)
@@ -139,8 +143,12 @@ async fn pool(url: &str, dialect: Dialect, reader: bool) -> Result<Pool<Any>> {
         .max_lifetime(None)
         .test_before_acquire(dialect == Dialect::Postgres)
         .after_connect(move |connection, _| Box::pin(dialect.prepare(connection, reader)));
-    options.connect(url).await.map_err(|error| match error {
+    options.connect(url).await.map_err(unopened)
+}
+
+fn unopened(error: sqlx::Error) -> Error {
+    match error {
         sqlx::Error::Configuration(why) => Error::Place(why.to_string()),
         error => Error::from(error),
-    })
+    }
 }

@@ -15,7 +15,7 @@ use sqlx::{AnyConnection, Connection, Executor};
 use tempfile::TempDir;
 
 /// When the tests' clock begins: 2026-03-02T08:00:00Z.
-pub const START: Timestamp = Timestamp(1_772_438_400_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_772_438_400_000_000);
 
 /// A store on a database of its own.
 pub(crate) struct Store {
