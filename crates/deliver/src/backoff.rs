@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Nobody may make us wait longer than this, whatever they ask for.
-pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// The bounds of the waits between attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ mod tests {
 
         #[test]
         fn waits_grow_until_they_reach_the_longest(first in 2_u64..1000, failures in 1_u32..60) {
-            let backoff = Backoff { first: Duration::from_millis(first), longest: Duration::from_secs(3600) };
+            let backoff = Backoff { first: Duration::from_millis(first), longest: Duration::from_hours(1) };
             // The shortest wait after one more failure is no shorter than the longest one before.
             let before = backoff.wait(failures, u64::MAX, None);
             prop_assert!(backoff.wait(failures + 1, 0, None) >= before.min(backoff.longest / 2));

@@ -169,9 +169,8 @@ impl TargetConfig {
             );
         }
         members.remove("name");
-        let kind = match members.remove("type") {
-            Some(Value::String(kind)) => kind,
-            _ => return Err(format!("type: it is missing; it is one of {TYPES}")),
+        let Some(Value::String(kind)) = members.remove("type") else {
+            return Err(format!("type: it is missing; it is one of {TYPES}"));
         };
         let general = part::<General>(&mut members, GENERAL)?;
         let retry = part::<Retry>(&mut members, RETRY)?;

@@ -19,7 +19,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// So many a minute, at least one.
     pub(crate) fn per_minute(sends: u32, now: Instant) -> Self {
-        let step = Duration::from_secs(60) / sends.max(1);
+        let step = Duration::from_mins(1) / sends.max(1);
         Self { step, burst: Duration::from_secs(6).max(step), full: now }
     }
 

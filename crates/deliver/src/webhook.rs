@@ -117,7 +117,7 @@ fn pagerduty() -> String {
 /// What is in the request.
 enum Body {
     Document(Format),
-    Template(Template),
+    Template(Box<Template>),
     Slack,
     Teams,
     PagerDuty(String),
@@ -162,7 +162,7 @@ impl Webhook {
         Ok(Self {
             context,
             http,
-            body: template.map_or(Body::Document(config.format), Body::Template),
+            body: template.map_or(Body::Document(config.format), |template| Body::Template(Box::new(template))),
             content_type: config.content_type.clone(),
             gzip: config.gzip,
             signer,
@@ -182,7 +182,7 @@ impl Webhook {
     fn chat(config: &ChatConfig, context: Arc<Context>, body: Body) -> Result<Self, String> {
         let template = template(config.template.as_ref(), config.template_file.as_ref(), Escape::Json)?;
         let http = connect(&config.url, &config.tls, config.proxy.as_ref(), &context)?;
-        let body = template.map_or(body, Body::Template);
+        let body = template.map_or(body, |template| Body::Template(Box::new(template)));
         Ok(Self { context, http, body, content_type: json(), gzip: false, signer: None })
     }
 

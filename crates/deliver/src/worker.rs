@@ -156,7 +156,7 @@ impl Worker {
 
     async fn send(&self, letters: &[Letter]) -> Vec<Outcome> {
         // Connectors keep to their timeout for each exchange; this is for one that does not.
-        let longest = self.target.timeout * (2 + letters.len() as u32) + Duration::from_secs(60);
+        let longest = self.target.timeout * (2 + letters.len() as u32) + Duration::from_mins(1);
         let sent = self.target.connector.send(letters, self.clock.now());
         match tokio::time::timeout(longest, sent).await {
             Ok(outcomes) => outcomes,

@@ -1,6 +1,6 @@
 //! What the engine says, on its way into one transaction of the alert store.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use lurcher_engine::{Alert, AlertSink, LedgerEntry, RuleSet, risk::Site};
 use lurcher_ir::{AlertKind as Kind, EntityRole, EntityType, Severity as Grade};
@@ -180,5 +180,10 @@ pub(super) fn digest(parts: &[&str]) -> String {
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part.as_bytes());
     }
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(32);
+    for byte in digest.finalize().iter().take(16) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

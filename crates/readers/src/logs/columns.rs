@@ -73,9 +73,8 @@ impl Columns {
     /// Zeek's path, where the columns alone do not tell it of a JSON document.
     fn path_to_tell(&self) -> Option<&str> {
         let told = vendor::of(self.names.iter().fold(0, |bits, name| bits | vendor::bit(name)));
-        let is_told = told.is_some_and(|vendor| {
-            vendor.dialect == "zeek" && vendor.fixed.contains(&("stream", self.path.as_str()))
-        });
+        let is_told = told
+            .is_some_and(|vendor| vendor.dialect == "zeek" && vendor.fixed.contains(&("stream", self.path.as_str())));
         (!is_told && !self.path.is_empty()).then_some(self.path.as_str())
     }
 

@@ -381,6 +381,7 @@ pub(crate) struct AlertChange {
 }
 
 /// Which alerts to change.
+#[expect(clippy::large_enum_variant, reason = "only a shape, never made")]
 #[derive(Deserialize, ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub(crate) enum Selection {
