@@ -48,7 +48,7 @@ mod tests {
             .collect();
         assert_eq!(waits, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1]);
         // After a rest there is a burst again, not more.
-        now += Duration::from_secs(3600);
+        now += Duration::from_hours(1);
         assert_eq!((0..7).filter(|_| pace.take(now).is_zero()).count(), 6);
         // One a minute: the first at once.
         let mut slow = Pace::per_minute(1, start);

@@ -71,10 +71,10 @@ fn answer(mut socket: TcpStream, manner: Manner, kept: &Mutex<Kept>) {
         let mut kept = kept.lock().unwrap();
         kept.requests += 1;
         let number = kept.requests;
-        if manner == Manner::Busy && number % 4 == 0 {
+        if manner == Manner::Busy && number.is_multiple_of(4) {
             (503, json!({"text": "Server is busy", "code": 9}))
         } else {
-            if manner != Manner::Forgetful || number % 10 != 0 {
+            if manner != Manner::Forgetful || !number.is_multiple_of(10) {
                 kept.events.extend(&events);
             }
             if manner == Manner::Mute && number == 5 {

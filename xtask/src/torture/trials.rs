@@ -19,7 +19,7 @@ use super::{
 const SPELL: Duration = Duration::from_secs(4);
 
 /// How long a server may take to get over it.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 
 impl Torture {
     /// Stopped for seconds at a time, as by a machine that is out of breath.
@@ -226,7 +226,7 @@ fn poisons() -> Vec<Vec<u8>> {
     let action = b"{\"create\":{\"_index\":\"logs-poison-default\"}}\n";
     let bulk = |document: &[u8]| [&action[..], document, b"\n"].concat();
     let event = |document: &[u8]| [b"{\"event\":", document, b"}\n"].concat();
-    let many: String = (0..20_000).map(|n| format!("\"f{n}\":{n},")).collect();
+    let many = (0..20_000).fold(String::new(), |text, n| text + &format!("\"f{n}\":{n},"));
     let documents: Vec<Vec<u8>> = vec![
         b"{".to_vec(),
         b"{}".to_vec(),

@@ -62,7 +62,7 @@ async fn an_outbox_that_cannot_be_written_does_not_make_letters_go_twice() {
 
 #[tokio::test]
 async fn a_slow_a_broken_and_a_dead_target_hold_nobody_up() {
-    let slow = Web::start([], |_| Reply::Stall(Duration::from_secs(60))).await;
+    let slow = Web::start([], |_| Reply::Stall(Duration::from_mins(1))).await;
     let broken = Web::start([], |_| Reply::Status(500, "no".into())).await;
     let good = Web::replying([]).await;
     let outbox = MemoryOutbox::new();

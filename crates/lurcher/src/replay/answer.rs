@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::envelope::Protocol;
 
 /// The longest that a server may ask to wait.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// What became of a request's events.
 #[derive(Debug, PartialEq)]

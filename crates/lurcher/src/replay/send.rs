@@ -24,7 +24,7 @@ use super::{
 };
 
 /// How long a request may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Waits between attempts: the first, doubled up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(100);

@@ -97,9 +97,9 @@ mod tests {
         assert_eq!(buckets.take("a", later), Ok(()));
         assert!(buckets.take("a", later).is_err());
         for _ in 0..3 {
-            assert_eq!(buckets.take("a", later + Duration::from_secs(60)), Ok(()), "no more than a full bucket");
+            assert_eq!(buckets.take("a", later + Duration::from_mins(1)), Ok(()), "no more than a full bucket");
         }
-        assert!(buckets.take("a", later + Duration::from_secs(60)).is_err());
+        assert!(buckets.take("a", later + Duration::from_mins(1)).is_err());
     }
 
     #[test]

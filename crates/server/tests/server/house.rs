@@ -121,7 +121,7 @@ impl House {
         let shippers = Router::new()
             .route("/panic", get(async || -> &'static str { panic!("on purpose") }))
             .route("/slow", get(async || tokio::time::sleep(Duration::from_millis(300)).await))
-            .route("/very-slow", get(async || tokio::time::sleep(Duration::from_secs(60)).await));
+            .route("/very-slow", get(async || tokio::time::sleep(Duration::from_mins(1)).await));
         let router = routes(parts, Arc::new(KeptAudit(triage.clone())), &settings, shippers).unwrap();
         let port = Port::open(&settings, metrics.clone()).await.unwrap();
         let (address, tls) = (port.socket.local_addr().unwrap(), port.tls.clone());

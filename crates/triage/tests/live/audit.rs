@@ -15,7 +15,7 @@ fn entry(number: u32) -> AuditEntry {
         address: "127.0.0.1".into(),
         action: "alert.change".into(),
         target: format!("alert {number}"),
-        outcome: if number % 5 == 0 { Outcome::Denied } else { Outcome::Ok },
+        outcome: if number.is_multiple_of(5) { Outcome::Denied } else { Outcome::Ok },
         detail: "\0x".into(),
     }
 }

@@ -139,7 +139,7 @@ fn maintenance_windows_silence_what_they_are_about() {
             schedule: MaintenanceSchedule::Recurring { cron: "0 8 * * *".into(), minutes: 10 },
         };
         let made = store.add_maintenance("ann", window.clone()).await.unwrap();
-        assert_eq!(store.maintenance().await.unwrap(), [made.clone()]);
+        assert_eq!(store.maintenance().await.unwrap(), std::slice::from_ref(&made));
         assert_eq!(store.commit(commit(1, alerts(0..9))).await.unwrap().letters, 6);
         store.pass(600);
         assert_eq!(store.commit(commit(2, alerts(9..18))).await.unwrap().letters, 9);
