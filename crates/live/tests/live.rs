@@ -1,5 +1,7 @@
 //! The live engine as a whole: events in over HTTP, alerts out of the API, and the same alerts as on the virtual clock.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run has failed")]
+
 mod support;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

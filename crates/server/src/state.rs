@@ -173,9 +173,9 @@ fn foreign(root: &Path) -> Result<(), String> {
     match other {
         None => Ok(()),
         Some(entry) => Err(format!(
-            "{} holds {:?} but no {NAME}, so it is no folder of state. Name an empty one in [server] state",
+            "{} holds {} but no {NAME}, so it is no folder of state. Name an empty one in [server] state",
             root.display(),
-            entry.file_name()
+            entry.file_name().display()
         )),
     }
 }

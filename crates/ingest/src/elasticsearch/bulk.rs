@@ -247,7 +247,7 @@ mod tests {
 
         #[test]
         fn every_document_comes_back(documents in proptest::collection::vec("[^\r\n]{0,20}", 1..20)) {
-            let body: String = documents.iter().map(|d| format!("{{\"create\":{{}}}}\n{d}\n")).collect();
+            let body = documents.iter().fold(String::new(), |body, d| body + "{\"create\":{}}\n" + d + "\n");
             let items = parse(body.as_bytes(), Some("x")).unwrap();
             let sources: Vec<&[u8]> = items.iter().map(|item| item.source).collect();
             let want: Vec<&[u8]> = documents.iter().map(String::as_bytes).collect();

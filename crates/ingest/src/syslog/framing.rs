@@ -198,7 +198,7 @@ mod tests {
             messages in proptest::collection::vec("<[0-9]{1,3}>[a-z \n]{0,30}", 1..10),
             piece in 1_usize..40,
         ) {
-            let stream: String = messages.iter().map(|m| format!("{} {m}", m.len())).collect();
+            let stream = messages.iter().fold(String::new(), |stream, m| stream + &m.len().to_string() + " " + m);
             let want: Vec<Vec<u8>> = messages.iter().map(|m| m.clone().into_bytes()).collect();
             prop_assert_eq!(cut(stream.as_bytes(), 100, piece), Ok(want));
         }
