@@ -55,7 +55,7 @@ fn letter(delivery: Delivery) -> Letter {
 /// The targets, as the API sees them.
 #[derive(Debug)]
 pub(crate) struct Targets {
-    pub(crate) targets: Vec<Arc<Target>>,
+    pub(crate) all: Vec<Arc<Target>>,
     pub(crate) counters: Counters,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -73,11 +73,11 @@ impl Courier for Targets {
                 failed: counts.map_or(0, |counts| counts.failed),
             }
         };
-        self.targets.iter().map(info).collect()
+        self.all.iter().map(info).collect()
     }
 
     async fn test(&self, target: &str) -> Result<(), Refused> {
-        let found = self.targets.iter().find(|known| known.name() == target);
+        let found = self.all.iter().find(|known| known.name() == target);
         let target = found.ok_or_else(|| Refused::Unknown(format!("there is no target {target}")))?;
         send_test(target, self.clock.now()).await.map_err(|fault| Refused::Failed(fault.to_string()))
     }

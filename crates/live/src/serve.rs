@@ -434,7 +434,7 @@ impl Deliveries {
         let courier = Courier::new(targets.clone(), letters, Arc::clone(&clock), counters.clone());
         let (bell, stop) = (courier.bell(), base.stop.receiver());
         tasks.spawn(courier.run(stop));
-        Ok(Self { targets: Targets { targets, counters, clock }, bell })
+        Ok(Self { targets: Targets { all: targets, counters, clock }, bell })
     }
 }
 

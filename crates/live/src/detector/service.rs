@@ -1,6 +1,6 @@
 //! What the API asks of the rules: which there are, and what they or a query find among stored events.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -42,7 +42,7 @@ pub struct Service {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// The rules that were turned off.
-    pub disabled: parking_lot::RwLock<std::collections::BTreeSet<String>>,
+    pub disabled: parking_lot::RwLock<BTreeSet<String>>,
 }
 
 fn failed(error: impl std::fmt::Display) -> Refused {
@@ -285,15 +285,15 @@ fn looks_back_to(rule: &Rule, at: Timestamp) -> Timestamp {
 fn info(rule: &Rule, enabled: bool, own: &str) -> RuleInfo {
     let meta = &rule.meta;
     let ids = |of: &dyn Fn(&lurcher_ir::Threat) -> Vec<String>| -> Vec<String> {
-        let all: BTreeMap<String, ()> = meta.threats.iter().flat_map(of).map(|id| (id, ())).collect();
-        all.into_keys().filter(|id| !id.is_empty()).collect()
+        let all: BTreeSet<String> = meta.threats.iter().flat_map(of).filter(|id| !id.is_empty()).collect();
+        all.into_iter().collect()
     };
     RuleInfo {
         id: rule_id(rule),
         name: meta.name.clone(),
         vendor: meta.vendor.to_owned(),
         language: meta.language.to_owned(),
-        kind: meta.kind.to_string(),
+        kind: meta.kind.clone(),
         version: meta.version.clone(),
         path: meta.path.clone(),
         own: meta.path.starts_with(own),
