@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     App,
-    extract::{Asked, At, Body},
+    extract::{Asked, At, Body, object},
     refuse,
     shapes::{self, Commas, Paging, moment},
 };
@@ -150,15 +150,15 @@ pub(crate) async fn alerts(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Search {
     /// Which.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     #[schema(value_type = shapes::AlertFilter)]
     filter: AlertFilter,
     /// In which order.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     #[schema(value_type = shapes::Sort)]
     sort: Sort,
     /// Which page.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     #[schema(value_type = shapes::PageRequest)]
     page: PageRequest,
 }
@@ -320,8 +320,8 @@ pub(crate) async fn comment(
     At(id): At<String>,
     Body(comment): Body<Comment>,
 ) -> Answer<Json<Alert>> {
-    if comment.text.trim().is_empty() {
-        return Err(Problem::unprocessable("text is empty: write a comment"));
+    if comment.text.trim().is_empty() || comment.text.chars().count() > 16_384 {
+        return Err(Problem::unprocessable("text is empty or longer than 16384 characters: write a comment"));
     }
     let change = AlertChange { comment: Some(comment.text), ..AlertChange::default() };
     let alert = app.triage.change_alert(&id, &identity.name, &change, None).await?;
@@ -337,6 +337,7 @@ pub(crate) struct Bulk {
     #[schema(value_type = shapes::Selection)]
     which: Selection,
     /// What is to be changed.
+    #[serde(deserialize_with = "object")]
     #[schema(value_type = shapes::AlertChange)]
     change: AlertChange,
 }

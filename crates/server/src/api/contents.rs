@@ -83,6 +83,9 @@ pub(crate) async fn put_file(
     }
     let body = Bytes::from_request(request, &()).await;
     let body = body.map_err(|rejection| Problem::new(rejection.status(), "body", rejection.body_text()))?;
+    if body.is_empty() {
+        return Err(Problem::bad_request("there is no file in the body"));
+    }
     let findings = app.detection.check(kind, &name, &body).await;
     if how.check_only {
         return Ok(Json(Taken { findings, reloaded: None }).into_response());

@@ -10,8 +10,8 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use super::App;
-use crate::{auth::authorise::SCHEME, problem::Problem};
+use super::{App, shapes};
+use crate::{auth::authorise::SCHEME, content::ContentKind, detection::DocumentForm, problem::Problem};
 
 const DESCRIPTION: &str = "Alerts, risk, rules, events and deliveries of the live engine. Requests carry a key: \
 `Authorization: Bearer KEY` (also `ApiKey KEY`, or `Basic` with the key for the password). The role that an operation \
@@ -34,11 +34,24 @@ pub(super) fn complete(document: &mut OpenApi) {
     let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key of the server.")).build();
     components.security_schemes.insert(SCHEME.into(), RefOr::T(SecurityScheme::Http(key)));
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    // Those that only parameters refer to; operations bring along what their bodies refer to.
+    add::<shapes::Commas>(components);
+    add::<shapes::Severity>(components);
+    add::<shapes::SortKey>(components);
+    add::<shapes::Facet>(components);
+    add::<shapes::Outcome>(components);
+    add::<shapes::QuarantineKind>(components);
+    add::<ContentKind>(components);
+    add::<DocumentForm>(components);
     for (path, item) in &mut document.paths.paths {
         for (method, operation) in operations(item) {
             problems(path, method, operation);
         }
     }
+}
+
+fn add<T: ToSchema>(components: &mut Components) {
+    components.schemas.insert(T::name().into_owned(), T::schema());
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (HttpMethod, &mut Operation)> {
@@ -75,7 +88,7 @@ fn problems(path: &str, method: HttpMethod, operation: &mut Operation) {
         add("401", "No key that is known.");
         add("403", "The key's role may not.");
     }
-    if path.contains('{') || has_parameters {
+    if path.contains('{') || has_parameters || has_body {
         add("404", "There is no such thing.");
     }
     if has_body {

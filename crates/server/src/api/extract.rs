@@ -7,22 +7,33 @@ use axum::{
     },
     http::{StatusCode, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
+use serde_json::{Map, Value as Json};
 
 use crate::{auth::Identity, problem::Problem};
 
-/// The body, as JSON.
+/// The body: an object, as JSON.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(refuse_body(&rejection)),
-        }
+        let body = axum::Json::<Map<String, Json>>::from_request(request, state).await;
+        let axum::Json(members) = body.map_err(|rejection| refuse_body(&rejection))?;
+        let value = serde_json::from_value(Json::Object(members));
+        value.map(Self).map_err(|error| Problem::unprocessable(format!("the body: {error}")))
     }
+}
+
+/// An object inside of a body. By itself serde also takes a list of an object's members in their order, which no document
+/// says.
+pub(crate) fn object<'de, T: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let members = Map::<String, Json>::deserialize(deserializer)?;
+    serde_json::from_value(Json::Object(members)).map_err(D::Error::custom)
 }
 
 fn refuse_body(rejection: &JsonRejection) -> Problem {

@@ -63,6 +63,9 @@ pub(crate) async fn rules(State(app): State<App>, Asked(filter): Asked<RuleFilte
     if !(1..=1000).contains(&filter.limit) {
         return Err(Problem::bad_request(format!("limit is {}, not 1 to 1000", filter.limit)));
     }
+    if filter.text.as_ref().is_some_and(|text| text.chars().count() > 200) {
+        return Err(Problem::bad_request("text has more than 200 characters"));
+    }
     let mut fitting: Vec<RuleInfo> = app.detection.rules().into_iter().filter(|rule| filter.fits(rule)).collect();
     fitting.sort_by(|a, b| a.id.cmp(&b.id));
     let total = fitting.len() as u64;
@@ -129,6 +132,9 @@ pub(crate) async fn change_rule(
     Body(change): Body<RuleChange>,
 ) -> Answer<Json<RuleInfo>> {
     find(&app, &id)?;
+    if change.why.chars().count() > 2000 {
+        return Err(Problem::unprocessable("why has more than 2000 characters"));
+    }
     let change = Enablement { enabled: change.enabled, who: identity.name.to_string(), why: change.why };
     app.detection.set_enabled(&id, change).await.map_err(refuse("rule"))?;
     let rule = find(&app, &id)?;

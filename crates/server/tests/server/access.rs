@@ -57,6 +57,17 @@ async fn every_operation_is_refused_without_a_key_and_to_lesser_roles() {
 }
 
 #[tokio::test]
+async fn the_document_refers_to_nothing_that_it_does_not_have() {
+    let house = House::open().await;
+    let text = house.get("/api/v1/openapi.json").await.text;
+    let document: Json = serde_json::from_str(&text).unwrap();
+    for reference in text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_key_works_in_every_form_until_it_is_revoked() {
     let house = House::open().await;
     let made = house

@@ -145,6 +145,8 @@ async fn alerts_are_listed_in_pages_filtered_and_counted() {
         house.ask("POST", "/api/v1/alerts/search", &house.admin, Some(search)).await.json()["items"][0]["id"],
         "alert-0"
     );
+    let list = json!({"filter": [null, null]});
+    assert_eq!(house.ask("POST", "/api/v1/alerts/search", &house.admin, Some(list)).await.status, 422, "no object");
     assert_eq!(house.get("/api/v1/groups").await.json()["items"][0]["count"], 5);
     house.close().await;
 }

@@ -54,6 +54,7 @@ async fn a_file_is_checked_kept_and_taken_away() {
     assert_eq!(put("mine.yml?check_only=true", "fine").await.status, 400, "the parameter is check-only");
     assert_eq!(put("mine.yml?check-only=true", "bad").await.json()["findings"][0]["line"], 2);
     assert_eq!(house.get("/api/v1/content/rules").await.json()["items"], json!([]));
+    assert_eq!(put("mine.yml", "").await.status, 400);
     let taken = put("mine.yml", "title: x\n").await;
     assert_eq!((taken.status, taken.json()["reloaded"]["rules"].as_u64()), (201, Some(3)));
     assert_eq!(put("mine.yml", "title: y\n").await.status, 200);

@@ -25,9 +25,17 @@ async fn the_server_does_what_its_document_says() {
     run.args(["run", &document, "--header", &format!("Authorization: Bearer {}", house.admin)])
         .args(["--max-examples", EXAMPLES, "--seed", "1", "--phases", "examples,coverage,fuzzing", "--checks", "all"])
         .args(["--max-time", SECONDS, "--generation-database", "none"])
-        // The stream of events never ends; a key that was revoked is no key that others can use.
-        .args(["--exclude-path", "/api/v1/events", "--exclude-operation-id", "revokeKey"])
-        .args(["--exclude-checks", "use_after_free,ensure_resource_availability", "--no-color"])
+        // The stream of events never ends; a key that was revoked is no key that others can use; a target that does not
+        // answer is an error of a server, though not of this one.
+        .args(["--exclude-path", "/api/v1/events"])
+        .args(["--exclude-operation-id", "revokeKey", "--exclude-operation-id", "testTarget"])
+        // A schema cannot say all of what makes sense: that a span ends after it begins, what a cursor is, that names
+        // are used once.
+        .args([
+            "--exclude-checks",
+            "positive_data_acceptance,use_after_free,ensure_resource_availability",
+            "--no-color",
+        ])
         .current_dir(house.folder.path());
     let output = tokio::task::spawn_blocking(move || run.output()).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -339,6 +339,7 @@ pub(crate) struct AlertFilter {
 pub(crate) struct Sort {
     /// By what.
     #[serde(default)]
+    #[schema(nullable = false)]
     by: Option<SortKey>,
     /// Whether the largest comes first.
     #[serde(default)]
