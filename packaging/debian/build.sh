@@ -11,7 +11,7 @@ version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' "$ro
 architecture=$(dpkg --print-architecture)
 
 if [ ! -x "$program" ]; then
-    echo "$program is not there; build it first: cargo build --release" >&2
+    echo "$program is not there; build it first: cargo build --release --features serve" >&2
     exit 1
 fi
 tree=$(mktemp -d)

@@ -63,14 +63,20 @@ impl Default for LiveSettings {
     }
 }
 
-/// Where alerts are kept.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Where alerts are kept. The address may hold a password, so it is never printed.
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TriageSettings {
     /// `postgres://…`; without it SQLite in the folder of state.
     pub url: Option<String>,
     /// Alerts and runs are deleted after so many days; without it never.
     pub keep_days: Option<u32>,
+}
+
+impl std::fmt::Debug for TriageSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TriageSettings").field("keep_days", &self.keep_days).finish_non_exhaustive()
+    }
 }
 
 /// Where events are kept.

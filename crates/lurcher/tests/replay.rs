@@ -1,5 +1,7 @@
 //! `lurcher replay` as a user runs it: into a file that a hunt reads, and at servers that take, refuse and break off.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run has failed")]
+
 mod support;
 
 use support::{example, lurcher};

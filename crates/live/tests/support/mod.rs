@@ -216,7 +216,7 @@ pub(crate) fn simulated(rules: &Path, events: &[Json], from: Timestamp, to: Time
     };
     let mut scanner = Scanner::new(rules, Arc::new(settings));
     let mut alerts: Vec<Alert> = Vec::new();
-    let text: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let text = events.iter().fold(String::new(), |text, event| text + &event.to_string() + "\n");
     read_stream("s", &mut text.as_bytes(), &ReadOptions::default(), &mut |batch| scanner.scan(&batch, &mut alerts));
     Scanner::finish(vec![scanner], &mut alerts);
     alerts.into_iter().map(|alert| (alert.name.clone(), alert.id)).collect()

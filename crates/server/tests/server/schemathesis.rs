@@ -1,4 +1,4 @@
-//! The running server against its own OpenAPI document, by schemathesis (from PyPI), where that is installed.
+//! The running server against its own OpenAPI document, by schemathesis (a package of Python), where that is installed.
 
 use std::process::{Command, Stdio};
 
