@@ -57,8 +57,9 @@ fn check(path: &str, text: &str, problems: &mut Vec<String>) {
 /// The lines before the file's test module.
 fn product_lines(text: &str) -> Vec<&str> {
     let lines: Vec<&str> = text.lines().collect();
-    let tests =
-        lines.windows(2).position(|pair| pair[0].trim() == "#[cfg(test)]" && pair[1].trim_start().starts_with("mod "));
+    // One that other modules' tests use is no less a module of tests.
+    let is_module = |line: &str| line.trim_start().trim_start_matches("pub(super) ").starts_with("mod ");
+    let tests = lines.windows(2).position(|pair| pair[0].trim() == "#[cfg(test)]" && is_module(pair[1]));
     lines[..tests.unwrap_or(lines.len())].to_vec()
 }
 
