@@ -21,7 +21,7 @@ use super::{
 };
 
 /// How long a server may take to be ready, and to have worked off what it took.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Rows of a page.
 const PAGE: usize = 500;
@@ -232,36 +232,25 @@ impl Server {
         }
     }
 
-    /// What it has of these rounds, once it has worked off what it took: when the number of its alerts stays the same.
-    pub(super) fn account(
-        &self,
-        rounds: &[u32],
-        expected_alerts: impl Fn(&Account) -> usize,
-    ) -> Result<Account, String> {
-        let start = Instant::now();
-        loop {
-            let mut account = Account::default();
-            for round in rounds {
-                account.stored.extend(self.stored(*round)?);
-            }
-            for alert in self.alerts()? {
-                let id = alert["id"].as_str().unwrap_or_default();
-                let mut marks = Mark::all_in(&alert.to_string());
-                if marks.is_empty() {
-                    // A list may leave out what an alert is made of.
-                    marks = Mark::all_in(&self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null)?.to_string());
-                }
-                let marks: BTreeSet<Mark> = marks.into_iter().collect();
-                if marks.iter().any(|mark| rounds.contains(&mark.round)) {
-                    account.alerts.push((id.to_owned(), marks));
-                }
-            }
-            let settled = account.alerts.len() >= expected_alerts(&account);
-            if settled || start.elapsed() > PATIENCE {
-                return Ok(account);
-            }
-            thread::sleep(Duration::from_millis(500));
+    /// What it has of these rounds now.
+    pub(super) fn account(&self, rounds: &[u32]) -> Result<Account, String> {
+        let mut account = Account::default();
+        for round in rounds {
+            account.stored.extend(self.stored(*round)?);
         }
+        for alert in self.alerts()? {
+            let id = alert["id"].as_str().unwrap_or_default();
+            let mut marks = Mark::all_in(&alert.to_string());
+            if marks.is_empty() {
+                // A list may leave out what an alert is made of.
+                marks = Mark::all_in(&self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null)?.to_string());
+            }
+            let marks: BTreeSet<Mark> = marks.into_iter().collect();
+            if marks.iter().any(|mark| rounds.contains(&mark.round)) {
+                account.alerts.push((id.to_owned(), marks));
+            }
+        }
+        Ok(account)
     }
 }
 
