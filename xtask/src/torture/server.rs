@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     checker::Account,
     http::{Answer, ask},
-    load::Mark,
+    load::{Mark, Way},
 };
 
 /// How long a server may take to be ready, and to have worked off what it took.
@@ -200,7 +200,16 @@ impl Server {
 
     /// The marks of the stored events of a round, and how often each is there.
     pub(super) fn stored(&self, round: u32) -> Result<BTreeMap<Mark, u64>, String> {
-        let query = format!("any where process.command_line like \"*torture-{round}-*\"");
+        let mut stored = BTreeMap::new();
+        // A hunt has an end; a lane of a round is well below it.
+        for lane in 0..Way::ALL.len() {
+            stored.extend(self.hunted(&format!("torture-{round}-{lane}-"))?);
+        }
+        Ok(stored)
+    }
+
+    fn hunted(&self, mark: &str) -> Result<BTreeMap<Mark, u64>, String> {
+        let query = format!("any where process.command_line like \"*{mark}*\"");
         let hunt = json!({"language": "eql", "text": query, "limit": 10_000});
         let job = self.json("POST", "/api/v1/hunts", &hunt)?;
         let id = job["id"].as_str().ok_or("a hunt without an id")?.to_owned();
