@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use super::{
     checker::Account,
     http::{Answer, ask},
-    load::Mark,
+    load::{Mark, Way},
 };
 
 /// How long a server may take to be ready, and to have worked off what it took.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Rows of a page.
 const PAGE: usize = 500;
@@ -200,7 +200,16 @@ impl Server {
 
     /// The marks of the stored events of a round, and how often each is there.
     pub(super) fn stored(&self, round: u32) -> Result<BTreeMap<Mark, u64>, String> {
-        let query = format!("any where process.command_line like \"*torture-{round}-*\"");
+        let mut stored = BTreeMap::new();
+        // A hunt has an end; a lane of a round is well below it.
+        for lane in 0..Way::ALL.len() {
+            stored.extend(self.hunted(&format!("torture-{round}-{lane}-"))?);
+        }
+        Ok(stored)
+    }
+
+    fn hunted(&self, mark: &str) -> Result<BTreeMap<Mark, u64>, String> {
+        let query = format!("any where process.command_line like \"*{mark}*\"");
         let hunt = json!({"language": "eql", "text": query, "limit": 10_000});
         let job = self.json("POST", "/api/v1/hunts", &hunt)?;
         let id = job["id"].as_str().ok_or("a hunt without an id")?.to_owned();
@@ -232,36 +241,25 @@ impl Server {
         }
     }
 
-    /// What it has of these rounds, once it has worked off what it took: when the number of its alerts stays the same.
-    pub(super) fn account(
-        &self,
-        rounds: &[u32],
-        expected_alerts: impl Fn(&Account) -> usize,
-    ) -> Result<Account, String> {
-        let start = Instant::now();
-        loop {
-            let mut account = Account::default();
-            for round in rounds {
-                account.stored.extend(self.stored(*round)?);
-            }
-            for alert in self.alerts()? {
-                let id = alert["id"].as_str().unwrap_or_default();
-                let mut marks = Mark::all_in(&alert.to_string());
-                if marks.is_empty() {
-                    // A list may leave out what an alert is made of.
-                    marks = Mark::all_in(&self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null)?.to_string());
-                }
-                let marks: BTreeSet<Mark> = marks.into_iter().collect();
-                if marks.iter().any(|mark| rounds.contains(&mark.round)) {
-                    account.alerts.push((id.to_owned(), marks));
-                }
-            }
-            let settled = account.alerts.len() >= expected_alerts(&account);
-            if settled || start.elapsed() > PATIENCE {
-                return Ok(account);
-            }
-            thread::sleep(Duration::from_millis(500));
+    /// What it has of these rounds now.
+    pub(super) fn account(&self, rounds: &[u32]) -> Result<Account, String> {
+        let mut account = Account::default();
+        for round in rounds {
+            account.stored.extend(self.stored(*round)?);
         }
+        for alert in self.alerts()? {
+            let id = alert["id"].as_str().unwrap_or_default();
+            let mut marks = Mark::all_in(&alert.to_string());
+            if marks.is_empty() {
+                // A list may leave out what an alert is made of.
+                marks = Mark::all_in(&self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null)?.to_string());
+            }
+            let marks: BTreeSet<Mark> = marks.into_iter().collect();
+            if marks.iter().any(|mark| rounds.contains(&mark.round)) {
+                account.alerts.push((id.to_owned(), marks));
+            }
+        }
+        Ok(account)
     }
 }
 

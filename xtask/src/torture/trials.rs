@@ -80,7 +80,9 @@ impl Torture {
         site.environment = vec![shim, ("TORTURE_SYNC_MS".to_owned(), "300".to_owned())];
         let mut server = site.start()?;
         let mut rounds = Rounds::default();
-        let round = rounds.load(&server, SPELL * 2, |_| {});
+        let mut killed = Ok(());
+        let round = rounds.load(&server, SPELL * 2, |_| killed = server.signal("KILL"));
+        killed?;
         server.kill();
         site.environment.clear();
         let server = site.start()?;
