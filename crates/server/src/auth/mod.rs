@@ -1,7 +1,7 @@
 //! Who asks, and what they may do.
 //!
 //! Each operation of the API names the least role that it takes in its `security` in the OpenAPI document; that is the
-//! one place where it stands, and [`authorise`](authorise::authorise) reads it from there. A route that the document
+//! one place where it stands, and `authorise.rs` reads it from there. A route that the document
 //! does not have is answered to nobody.
 
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
