@@ -3,7 +3,7 @@
 //! One thread of its own. What it makes of a block of the journal goes into the alert store in one transaction together
 //! with its place in the journal, so a crash at any moment loses nothing and doubles nothing: it goes on at its place,
 //! and what it finds again has the ids that it had. The state of rules (what is in their windows) is not stored; it is
-//! built again from the records that rules kept something of ([`kept`]), by the very same calls.
+//! built again from the records that rules kept something of (`kept.rs`), by the very same calls.
 //!
 //! * A record that breaks the engine is found by taking its block apart, put aside and named; the rest goes on.
 //! * When rules change, the state is built anew in the same way; records wait in the journal meanwhile.
