@@ -42,8 +42,8 @@ pub(crate) fn of(rule: &Rule, found: &Match) -> String {
     digest.finish()
 }
 
-/// The id of what these texts tell from others.
-pub(crate) fn of_parts<'p>(parts: impl IntoIterator<Item = &'p str>) -> String {
+/// The id of what these texts, in this order, tell from others: 32 hexadecimal digits.
+pub fn of_parts<'p>(parts: impl IntoIterator<Item = &'p str>) -> String {
     let mut digest = Parts(Sha256::new());
     parts.into_iter().for_each(|part| digest.add(part));
     digest.finish()

@@ -57,6 +57,7 @@ mod value_cache;
 mod witness;
 
 pub use alert::{Alert, AlertEntity, AlertSink, Detail, Enrichment, Match, SuppressionRecord, ThresholdDetail};
+pub use alert_id::of_parts as id_of_parts;
 pub use pipeline::{
     Accumulator, AggregateCall, ColumnOrder, Group, Grouping, Relation, Relational, RelationalError, Windows,
     compare_values,

@@ -15,7 +15,7 @@ use lurcher_engine::{
 };
 use lurcher_ir::{Predicate, Rule, Test};
 use lurcher_outputs::splunk;
-use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape, Value};
+use lurcher_schema::{Schemas, Value};
 
 use crate::{
     arguments::{Risk, Route},
@@ -115,7 +115,7 @@ struct Known {
 impl<'s> RunRisk<'s> {
     /// An empty one, for a run of these rules.
     pub(crate) fn new(rules: &RuleSet, site: Arc<Site>, incidents: bool, schemas: &'s Arc<Schemas>) -> Self {
-        let shape = shape();
+        let shape = splunk::risk_shape();
         let reads = |number: usize, rule: &Rule| {
             let live = |plan: &FilterPlan| !matches!(plan, FilterPlan::Never | FilterPlan::NotRouted);
             names_risk(rule) && rules.plan(number as u32, &shape).values().any(live)
@@ -152,7 +152,9 @@ impl<'s> RunRisk<'s> {
         let mut faults = false;
         let mut alerts = Vec::new();
         if !self.readers.is_empty() && !known.events.is_empty() {
-            match batch(&mut known.events) {
+            // In an order that depends on nothing but themselves.
+            known.events.sort_by_cached_key(|event| (event["_time"].as_f64().map(f64::to_bits), event.to_string()));
+            match splunk::risk_batch(&known.events, 0) {
                 Ok(batch) => {
                     let rules = hunt::compile(self.readers.clone(), self.schemas, route);
                     let mut scanner = Scanner::new(Arc::clone(&rules), Arc::clone(settings));
@@ -194,33 +196,6 @@ fn names_risk(rule: &Rule) -> bool {
         }
     }
     rule.body.as_ref().is_some_and(|body| body.filters.iter().any(asks))
-}
-
-/// The shape of risk events.
-fn shape() -> Arc<Shape> {
-    Shape::new([("dialect", "cim"), ("index", "risk"), ("sourcetype", "stash")])
-}
-
-/// Risk events as a batch, in an order that depends on nothing but themselves.
-fn batch(events: &mut [serde_json::Value]) -> Result<EventBatch, String> {
-    events.sort_by_cached_key(|event| (event["_time"].as_f64().map(f64::to_bits), event.to_string()));
-    let mut builder = BatchBuilder::new(shape(), Origin::new("index=risk"));
-    for (number, event) in events.iter().enumerate() {
-        let time =
-            event["_time"].as_f64().map(|seconds| lurcher_schema::Timestamp::from_millis((seconds * 1000.0) as i64));
-        let texts: Vec<(&str, Option<&str>, String)> = event
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| (name.as_str(), value.as_str(), value.to_string()))
-            .collect();
-        let fields = texts.iter().map(|(name, text, json)| match text {
-            Some(text) => (*name, RawField::Text(text)),
-            None => (*name, RawField::Json(json)),
-        });
-        builder.push(number as u64, number as u64 + 1, time, fields);
-    }
-    builder.finish().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

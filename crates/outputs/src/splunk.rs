@@ -6,12 +6,14 @@
 //! scores and urgency come from what the site says about its assets and identities. What only a running search head
 //! knows (search ids, review state) is left out.
 
+use std::sync::Arc;
+
 use lurcher_engine::{
     Alert, AlertEntity,
     risk::{self, ObjectType, Priority, Site, risk_objects},
 };
 use lurcher_ir::{AlertKind, EntityRole, EntityType, Severity};
-use lurcher_schema::{Schemas, Taxonomy};
+use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -150,6 +152,35 @@ pub fn documents(alert: &Alert, schemas: &Schemas, edition: SplunkEdition, site:
 /// What an alert adds to the risk index, in any edition: findings count there too.
 pub fn risk_events(alert: &Alert, schemas: &Schemas, site: &Site) -> Vec<Json> {
     risk_documents(alert, site, &row(alert, schemas))
+}
+
+/// The shape of the events of the risk index.
+pub fn risk_shape() -> Arc<Shape> {
+    Shape::new([("dialect", "cim"), ("index", "risk"), ("sourcetype", "stash")])
+}
+
+/// Risk events ([`risk_events`]) as events that a search over the risk index reads, numbered from `first` on.
+///
+/// # Errors
+///
+/// More than a batch holds.
+pub fn risk_batch(events: &[Json], first: u64) -> Result<EventBatch, String> {
+    let mut builder = BatchBuilder::new(risk_shape(), Origin::new("index=risk"));
+    for (number, event) in (first..).zip(events) {
+        let time = event["_time"].as_f64().map(|seconds| Timestamp::from_millis((seconds * 1000.0) as i64));
+        let texts: Vec<(&str, Option<&str>, String)> = event
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.as_str(), value.as_str(), value.to_string()))
+            .collect();
+        let fields = texts.iter().map(|(name, text, json)| match text {
+            Some(text) => (*name, RawField::Text(text)),
+            None => (*name, RawField::Json(json)),
+        });
+        builder.push(number, number + 1, time, fields);
+    }
+    builder.finish().map_err(|error| error.to_string())
 }
 
 fn risk_documents(alert: &Alert, site: &Site, row: &Map<String, Json>) -> Vec<Json> {

@@ -22,7 +22,7 @@ use std::{
 
 use checker::{Due, check};
 use load::{Book, Fate, Mark, Way};
-use server::{Server, Site};
+use server::{Known, Server, Site};
 
 const USAGE: &str = "usage: cargo xtask torture --binary PATH [--rounds N] [--seed N] [--check-every N] \
                      [--trials kill,stall,poison,slow,clock,full] [--state FOLDER]";
@@ -96,6 +96,7 @@ struct Torture {
 struct Rounds {
     book: Book,
     open: BTreeSet<u32>,
+    known: Known,
 }
 
 impl Torture {
@@ -160,7 +161,7 @@ impl Torture {
         // It works off what it took; a fault is what is still wrong when it has had time for that.
         let start = Instant::now();
         let faults = loop {
-            let faults = check(&book, &server.account(&open)?, due);
+            let faults = check(&book, &server.account(&open, &mut rounds.known)?, due);
             if faults.is_empty() || start.elapsed() > server::PATIENCE {
                 break faults;
             }

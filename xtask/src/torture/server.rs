@@ -23,6 +23,9 @@ use super::{
 /// How long a server may take to be ready, and to have worked off what it took.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
+/// The events that alerts name, by the alerts' ids. An alert's events never change.
+pub(super) type Known = BTreeMap<String, BTreeSet<Mark>>;
+
 /// Rows of a page.
 const PAGE: usize = 500;
 
@@ -242,24 +245,30 @@ impl Server {
     }
 
     /// What it has of these rounds now.
-    pub(super) fn account(&self, rounds: &[u32]) -> Result<Account, String> {
+    pub(super) fn account(&self, rounds: &[u32], known: &mut Known) -> Result<Account, String> {
         let mut account = Account::default();
         for round in rounds {
             account.stored.extend(self.stored(*round)?);
         }
         for alert in self.alerts()? {
             let id = alert["id"].as_str().unwrap_or_default();
-            let mut marks = Mark::all_in(&alert.to_string());
-            if marks.is_empty() {
-                // A list may leave out what an alert is made of.
-                marks = Mark::all_in(&self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null)?.to_string());
-            }
-            let marks: BTreeSet<Mark> = marks.into_iter().collect();
+            let marks = self.marks_of(id, known)?;
             if marks.iter().any(|mark| rounds.contains(&mark.round)) {
                 account.alerts.push((id.to_owned(), marks));
             }
         }
         Ok(account)
+    }
+
+    /// The events that an alert names. A list leaves out what an alert is made of, so it is asked for, once.
+    pub(super) fn marks_of(&self, id: &str, known: &mut Known) -> Result<BTreeSet<Mark>, String> {
+        if let Some(marks) = known.get(id) {
+            return Ok(marks.clone());
+        }
+        let whole = self.json("GET", &format!("/api/v1/alerts/{id}"), &Value::Null)?;
+        let marks: BTreeSet<Mark> = Mark::all_in(&whole.to_string()).into_iter().collect();
+        known.insert(id.to_owned(), marks.clone());
+        Ok(marks)
     }
 }
 

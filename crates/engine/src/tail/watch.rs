@@ -235,13 +235,11 @@ impl Watch {
         now: Timestamp,
     ) {
         let window = self.timetable.window(run);
-        let mut entry = self.open.take().unwrap_or_else(|| {
+        let entry = self.open.take().unwrap_or_else(|| {
             self.record.begin_run();
             LedgerEntry::of(self.number, run, window)
         });
-        let telling = Telling { sink: &mut *desk.sink, now };
-        self.record.take((rule, desk.rules), found, &mut entry, &mut desk.share, tail, Some(telling));
-        self.open = Some(entry);
+        self.open = Some(self.tell(found, entry, tail, rule, desk, now));
     }
 
     /// The same for a run that is over: its line of the ledger is told again, with what came late.
@@ -254,10 +252,23 @@ impl Watch {
         desk: &mut Desk<'_, '_>,
         now: Timestamp,
     ) {
-        let mut entry = LedgerEntry { late: 1, ..LedgerEntry::of(self.number, run, self.timetable.window(run)) };
+        let entry = LedgerEntry { late: 1, ..LedgerEntry::of(self.number, run, self.timetable.window(run)) };
+        let entry = self.tell(found, entry, tail, rule, desk, now);
+        desk.sink.ledger(&entry);
+    }
+
+    fn tell(
+        &mut self,
+        found: Vec<RawMatch>,
+        mut entry: LedgerEntry,
+        tail: &mut RuleTail,
+        rule: &Arc<Rule>,
+        desk: &mut Desk<'_, '_>,
+        now: Timestamp,
+    ) -> LedgerEntry {
         let telling = Telling { sink: &mut *desk.sink, now };
         self.record.take((rule, desk.rules), found, &mut entry, &mut desk.share, tail, Some(telling));
-        desk.sink.ledger(&entry);
+        entry
     }
 
     /// Without the matches of a correlation that only go on.

@@ -1,14 +1,13 @@
 //! What the engine says, on its way into one transaction of the alert store.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use lurcher_engine::{Alert, AlertSink, LedgerEntry, RuleSet, risk::Site};
+use lurcher_engine::{Alert, AlertSink, LedgerEntry, RuleSet, id_of_parts, risk::Site};
 use lurcher_ir::{AlertKind as Kind, EntityRole, EntityType, Severity as Grade};
 use lurcher_outputs::{elastic, native::AlertLine, splunk};
 use lurcher_schema::{Schemas, Timestamp};
 use lurcher_triage::{AlertKind, AlertRule, AlertUpdate, Entity, NewAlert, RiskEvent, RuleRun, Severity};
 use serde_json::{Value as Json, json};
-use sha2::{Digest, Sha256};
 
 use crate::rules::rule_id;
 
@@ -155,7 +154,7 @@ fn entity(entity: &lurcher_engine::AlertEntity) -> Entity {
 pub(super) fn risk_events(alert: &Alert, site: &Site, now: Timestamp) -> Vec<RiskEvent> {
     let threats = || alert.rule.meta.threats.iter();
     let events = site.events(alert).into_iter().map(|event| RiskEvent {
-        id: digest(&[&alert.id, event.kind.name(), &event.normalized, &event.field]),
+        id: id_of_parts([alert.id.as_str(), event.kind.name(), &event.normalized, &event.field]),
         alert: alert.id.clone(),
         time: event.time.unwrap_or(now),
         object: event.object,
@@ -171,19 +170,4 @@ pub(super) fn risk_events(alert: &Alert, site: &Site, now: Timestamp) -> Vec<Ris
         techniques: threats().flat_map(|threat| &threat.techniques).map(|(id, _)| id.clone()).collect(),
     });
     events.collect()
-}
-
-/// A digest of texts, each with its length: 32 hexadecimal digits.
-pub(super) fn digest(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
-    for part in parts {
-        digest.update((part.len() as u64).to_le_bytes());
-        digest.update(part.as_bytes());
-    }
-    let mut text = String::with_capacity(32);
-    for byte in digest.finalize().iter().take(16) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }

@@ -11,7 +11,7 @@ use lurcher_engine::{
 };
 use lurcher_ir::{Rule, RuleMeta, Support, Threat};
 use lurcher_outputs::splunk;
-use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape, Timestamp, Value};
+use lurcher_schema::{EventBatch, Schemas, Timestamp, Value};
 use lurcher_triage::{NewIncident, RiskEvent as StoredRisk};
 use serde_json::Value as Json;
 
@@ -101,24 +101,9 @@ impl LiveRisk {
         if events.is_empty() {
             return None;
         }
-        let shape = Shape::new([("dialect", "cim"), ("index", "risk"), ("sourcetype", "stash")]);
-        let mut builder = BatchBuilder::new(shape, Origin::new("index=risk"));
-        for event in events {
-            self.made += 1;
-            let time = event["_time"].as_f64().map(|seconds| Timestamp::from_millis((seconds * 1000.0) as i64));
-            let texts: Vec<(&str, Option<&str>, String)> = event
-                .as_object()
-                .into_iter()
-                .flatten()
-                .map(|(name, value)| (name.as_str(), value.as_str(), value.to_string()))
-                .collect();
-            let fields = texts.iter().map(|(name, text, json)| match text {
-                Some(text) => (*name, RawField::Text(text)),
-                None => (*name, RawField::Json(json)),
-            });
-            builder.push(self.made, self.made, time, fields);
-        }
-        builder.finish().ok()
+        let first = self.made;
+        self.made += events.len() as u64;
+        splunk::risk_batch(&events, first).ok()
     }
 }
 
