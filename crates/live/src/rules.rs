@@ -14,7 +14,11 @@ use lurcher_server::{content::ContentKind, detection::Finding};
 /// Loads rules and all that belongs to them.
 pub trait RuleSource: Send + Sync + Debug {
     /// Loads everything anew. One bad rule never keeps the others from being loaded.
-    fn load(&self) -> Loaded;
+    ///
+    /// # Errors
+    ///
+    /// Settings without which it is not known what to load. Rules that are at work stay at work then.
+    fn load(&self) -> Result<Loaded, String>;
 
     /// What is wrong with a file that somebody wants to add.
     fn check(&self, kind: ContentKind, name: &str, text: &[u8]) -> Vec<Finding>;

@@ -253,6 +253,7 @@ impl Server {
         };
         let options = DetectorOptions {
             lateness: settings.live.lateness.0,
+            memory: settings.live.memory.0,
             grace: GRACE,
             ..DetectorOptions::at(base.state.root().join("kept"))
         };
@@ -314,7 +315,7 @@ impl Server {
             tracing::error!(%error, "certificates cannot be read; the old ones stay");
         }
         if let Err(error) = self.detector.reload().await {
-            tracing::error!(%error, "rules cannot be read");
+            tracing::error!(?error, "rules cannot be loaded; the old ones stay");
         }
     }
 

@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 
 use lurcher_deliver::TargetConfig;
 use lurcher_schema::Clock;
-use lurcher_server::settings::Span;
+use lurcher_server::settings::{Size, Span};
 use lurcher_store::{Retention, StoreOptions};
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -51,6 +51,9 @@ pub struct Settings {
 pub struct LiveSettings {
     /// How long after its window an event may come and still be looked at together with others.
     pub lateness: Span,
+    /// About how many bytes of events all rules together keep in memory; what does not fit goes to a temporary file, and a
+    /// rule that takes a quarter of it in hits is stopped.
+    pub memory: Size,
     /// Records that may wait for the rules; beyond, shippers are asked to come again.
     pub backlog: u64,
     /// Whether shippers that show no key may deliver.
@@ -59,7 +62,7 @@ pub struct LiveSettings {
 
 impl Default for LiveSettings {
     fn default() -> Self {
-        Self { lateness: Span::seconds(15 * 60), backlog: 1_000_000, open_intake: false }
+        Self { lateness: Span::seconds(15 * 60), memory: Size(256 << 20), backlog: 1_000_000, open_intake: false }
     }
 }
 
@@ -145,11 +148,12 @@ mod tests {
 
     #[test]
     fn every_table_of_the_file_is_known_and_nothing_else() {
-        let text = "rules = []\n[server]\nlisten = \"x\"\n[live]\nlateness = \"1h\"\n[store]\nkeep_days = 30\n\
+        let text = "rules = []\n[server]\nlisten = \"x\"\n[live]\nlateness = \"1h\"\nmemory = \"1GiB\"\n[store]\nkeep_days = 30\n\
                     [[store.stream]]\nname = \"logs-*\"\nkeep_days = 7\n[triage]\nkeep_days = 400\n\
                     [ingest.syslog.udp]\nlisten = \"127.0.0.1:5514\"\n";
         let settings: Settings = toml::from_str(text).unwrap();
-        assert_eq!((settings.live.lateness.0.as_secs(), settings.store.stream.len()), (3600, 1));
+        assert_eq!((settings.live.lateness.0.as_secs(), settings.live.memory.0), (3600, 1 << 30));
+        assert_eq!(settings.store.stream.len(), 1);
         let error = toml::from_str::<Settings>("[stroe]\n").unwrap_err().to_string();
         assert!(error.contains("stroe") && error.contains("line 1"), "{error}");
     }

@@ -88,6 +88,20 @@ async fn a_rule_that_is_added_runs_without_a_restart_and_a_broken_one_is_named()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faulty_settings_leave_the_rules_at_work_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules_folder();
+    let clock = Arc::new(VirtualClock::at(at("2026-03-02T08:00:00Z")));
+    let mut engine = Engine::start(folder.path(), rules.path(), Arc::clone(&clock)).await;
+    std::fs::write(rules.path().join(support::FAULTY), "").unwrap();
+    let answer = engine.post("/api/v1/admin/reload", serde_json::json!({})).await;
+    assert!(answer["detail"].to_string().contains("faulty-settings: line 1"), "{answer}");
+    engine.deliver(&[event("2026-03-02T08:00:00Z", "h", "odd.exe", 1)]).await;
+    assert_eq!(engine.alerts(1).await.len(), 1);
+    engine.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_record_that_cannot_be_read_stops_nothing_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let rules = rules_folder();

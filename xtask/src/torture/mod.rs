@@ -25,7 +25,7 @@ use load::{Book, Fate, Mark, Way};
 use server::{Known, Server, Site};
 
 const USAGE: &str = "usage: cargo xtask torture --binary PATH [--rounds N] [--seed N] [--check-every N] \
-                     [--trials kill,stall,poison,slow,clock,full] [--state FOLDER]";
+                     [--trials kill,stall,poison,explode,slow,clock,full] [--state FOLDER]";
 
 /// Events in a request, and the pause between requests.
 const BATCH: u32 = 10;
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let seed = crate::number(arguments, "--seed", u64::from(seconds()))?;
     let every = crate::number(arguments, "--check-every", 10)?.max(1);
     let folder = flag("--state").map_or_else(|| crate::root().join("target/torture"), PathBuf::from);
-    let trials = flag("--trials").unwrap_or_else(|| "kill,stall,poison,slow,clock,full".to_owned());
+    let trials = flag("--trials").unwrap_or_else(|| "kill,stall,poison,explode,slow,clock,full".to_owned());
     println!("seed {seed}");
     let mut torture = Torture { binary, folder, random: Random(seed | 1), faults: Vec::new() };
     for trial in trials.split(',') {
@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
             "kill" => torture.kill(rounds, every),
             "stall" => torture.stall(),
             "poison" => torture.poison(),
+            "explode" => torture.explode(),
             "slow" => torture.slow(),
             "clock" => torture.clock(),
             "full" => torture.full(),

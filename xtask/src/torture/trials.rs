@@ -73,6 +73,30 @@ impl Torture {
         Ok(())
     }
 
+    /// A rule keeps whatever comes, and would keep it for a month: it is stopped and named, the others go on.
+    pub(super) fn explode(&mut self) -> Result<(), String> {
+        let mut site = self.site("explode")?;
+        site.settings.push_str("[live]\nmemory = \"4MiB\"\n");
+        let rules = site.rules.first().ok_or("no rules")?;
+        std::fs::write(rules.join("explode.toml"), GREEDY).map_err(|error| error.to_string())?;
+        let mut server = site.start()?;
+        let mut rounds = Rounds::default();
+        let start = Instant::now();
+        while !stopped(&server)? {
+            if start.elapsed() > RECOVERY * 2 {
+                return Err("the rule that keeps everything is not stopped".to_owned());
+            }
+            rounds.load(&server, SPELL, |_| {});
+        }
+        println!("explode: stopped after {:.0} s, with {} MiB", start.elapsed().as_secs_f64(), server.memory() >> 20);
+        rounds.load(&server, SPELL, |_| {});
+        server.kill();
+        let server = site.start()?;
+        self.compare("explode", &server, &mut rounds, Due::All)?;
+        println!("explode: {}", rounds.told());
+        Ok(())
+    }
+
     /// Every sync takes a third of a second longer.
     pub(super) fn slow(&mut self) -> Result<(), String> {
         let Some(shim) = self.shim("slow")? else { return Ok(()) };
@@ -196,6 +220,37 @@ fn set_clock(file: &Path, off_by: i64) -> Result<(), String> {
     let fault = |error: std::io::Error| format!("{}: {error}", file.display());
     let mut file = std::fs::File::options().create(true).write(true).truncate(false).open(file).map_err(fault)?;
     file.write_all(&off_by.to_le_bytes()).map_err(fault)
+}
+
+/// A rule that keeps every event.
+const GREEDY: &str = r#"[metadata]
+creation_date = "2026/01/01"
+maturity = "production"
+updated_date = "2026/01/01"
+
+[rule]
+author = ["Lurcher"]
+description = "Keeps everything."
+from = "now-30d"
+index = ["logs-*"]
+language = "eql"
+license = "Apache-2.0"
+name = "Torture: everything"
+risk_score = 21
+rule_id = "6f0c1a3e-6a51-4c62-9d58-2b5c7f5e0a03"
+severity = "low"
+type = "eql"
+query = '''
+sequence by process.command_line with maxspan=30d
+  [process where true]
+  [process where process.name == "never.exe"]
+'''
+"#;
+
+/// Whether the server says that it stopped a rule.
+fn stopped(server: &Server) -> Result<bool, String> {
+    let aside = server.get("/api/v1/quarantine").map_err(|error| error.to_string())?.json();
+    Ok(aside["items"].as_array().into_iter().flatten().any(|item| item["kind"] == "rule"))
 }
 
 /// What the server says of itself.

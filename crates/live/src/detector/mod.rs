@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use self::service::Service;
 use self::work::Work;
 use crate::rules::{Loaded, RuleSource};
-use lurcher_server::events::Events;
+use lurcher_server::{detection::Refused, events::Events};
 
 /// The name under which the detector's place in the journal is kept.
 pub const CONSUMER: &str = "detector";
@@ -49,6 +49,8 @@ pub struct DetectorOptions {
     pub kept: PathBuf,
     /// How long after its window an event may come and still be looked at together with others.
     pub lateness: Duration,
+    /// About how many bytes of events all rules together keep in memory.
+    pub memory: u64,
     /// Records that are looked at together, at most.
     pub block_records: usize,
     /// Bytes of records that are looked at together, about.
@@ -63,6 +65,7 @@ impl DetectorOptions {
         Self {
             kept,
             lateness: Duration::from_mins(15),
+            memory: 256 << 20,
             block_records: 4096,
             block_bytes: 8 << 20,
             grace: Duration::from_millis(250),
@@ -115,8 +118,8 @@ pub struct Figures {
 /// A wish of the rest of the server.
 #[derive(Debug)]
 enum Wish {
-    /// Load the rules anew. Answers with what was loaded.
-    Reload(oneshot::Sender<Arc<Loaded>>),
+    /// Load the rules anew. Answers with what was loaded, or with why the old ones stay.
+    Reload(oneshot::Sender<Result<Arc<Loaded>, String>>),
     /// Say how the rules fare.
     Health(oneshot::Sender<Vec<RuleHealth>>),
     /// End, with everything written down.
@@ -139,7 +142,7 @@ impl Detector {
     pub async fn start(parts: DetectorParts, options: DetectorOptions) -> Result<(Self, JoinHandle<()>), String> {
         let (wishes, inbox) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Handle::current();
-        let loaded = Arc::new(parking_lot::RwLock::new(Arc::new(parts.source.load())));
+        let loaded = Arc::new(parking_lot::RwLock::new(Arc::new(parts.source.load()?)));
         let (ready, is_ready) = oneshot::channel();
         let shared = Arc::clone(&loaded);
         let thread = std::thread::Builder::new().name("detector".to_owned()).spawn(move || {
@@ -168,9 +171,9 @@ impl Detector {
     ///
     /// # Errors
     ///
-    /// The detector has ended.
-    pub async fn reload(&self) -> Result<Arc<Loaded>, String> {
-        self.ask(Wish::Reload).await
+    /// The settings cannot be read, and the old rules stay at work; or the detector has ended.
+    pub async fn reload(&self) -> Result<Arc<Loaded>, Refused> {
+        self.ask(Wish::Reload).await.map_err(Refused::Failed)?.map_err(Refused::Invalid)
     }
 
     /// How the rules fare that keep anything.

@@ -76,7 +76,7 @@ impl Detection for Service {
         } else {
             self.disabled.write().insert(id.to_owned());
         }
-        self.detector.reload().await.map_err(Refused::Failed).map(drop)
+        self.detector.reload().await.map(drop)
     }
 
     async fn check(&self, kind: ContentKind, name: &str, text: &[u8]) -> Vec<Finding> {
@@ -89,7 +89,7 @@ impl Detection for Service {
     }
 
     async fn reload(&self) -> Result<Reloaded, Refused> {
-        let loaded = self.detector.reload().await.map_err(Refused::Failed)?;
+        let loaded = self.detector.reload().await?;
         let runs = loaded.rules.iter().filter(|rule| rule.body.is_some()).count() as u64;
         Ok(Reloaded { rules: runs, faults: loaded.faults.clone() })
     }

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use lurcher_engine::{Compiler, Live, RuleHealth, RuleSet};
+use lurcher_engine::{Compiler, Live, RuleHealth, RuleSet, Settings};
 use lurcher_journal::{Position, Record};
 use lurcher_readers::{ReadOptions, record_number};
 use lurcher_schema::{EventBatch, Timestamp};
 use lurcher_triage::{NewIncident, RiskEvent};
 
 use super::{
-    feed,
+    DetectorOptions, feed,
     findings::{Findings, risk_events},
     risk::LiveRisk,
 };
@@ -54,7 +54,7 @@ impl State {
         disabled: &BTreeSet<String>,
         known: Vec<RiskEvent>,
         now: Timestamp,
-        lateness: Duration,
+        options: &DetectorOptions,
     ) -> Self {
         let runs =
             |rule: &&Arc<lurcher_ir::Rule>| rule.body.is_some() && !disabled.contains(&crate::rules::rule_id(rule));
@@ -62,8 +62,9 @@ impl State {
             .route(loaded.route)
             .add_all(loaded.rules.iter().filter(runs).cloned())
             .build();
+        let settings = Settings { tail_budget: options.memory, ..loaded.settings.clone() };
         Self {
-            live: Live::new(Arc::clone(&rules), &loaded.settings, now, lateness),
+            live: Live::new(Arc::clone(&rules), &settings, now, options.lateness),
             risk: LiveRisk::new(&loaded.site, loaded.incidents, known, &loaded.rules),
             findings: Findings::new(&rules, &loaded.site),
             rules,

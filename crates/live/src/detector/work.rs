@@ -79,7 +79,7 @@ impl Work {
         let current = Arc::clone(&loaded.read());
         let now = parts.clock.now();
         let mut work = Self {
-            state: State::new(&current, &BTreeSet::new(), Vec::new(), now, options.lateness),
+            state: State::new(&current, &BTreeSet::new(), Vec::new(), now, &options),
             reader: parts.journal.reader(position),
             fingerprint: parts.source.fingerprint(),
             parts,
@@ -303,21 +303,24 @@ impl Work {
                 let _ = answer.send(self.state.health());
             }
             Wish::Reload(answer) => {
-                self.reload();
-                let _ = answer.send(Arc::clone(&self.loaded.read()));
+                let _ = answer.send(self.reload());
             }
         }
     }
 
-    fn reload(&mut self) {
+    /// Loads the rules anew; half-written settings do not take away those that are at work.
+    fn reload(&mut self) -> Result<Arc<Loaded>, String> {
         self.fingerprint = self.parts.source.fingerprint();
-        let loaded = Arc::new(self.parts.source.load());
+        let loaded = self.parts.source.load().map(Arc::new).inspect_err(|fault| {
+            tracing::error!(%fault, "the rules cannot be loaded anew; those that are at work stay");
+        })?;
         for fault in &loaded.faults {
             tracing::warn!(%fault, "a rule or file cannot be used");
         }
-        *self.loaded.write() = loaded;
+        *self.loaded.write() = Arc::clone(&loaded);
         self.rebuild_or_log();
         self.parts.events.publish(Topic::RuleHealth, &json!({ "reloaded": self.state.rules() }));
+        Ok(loaded)
     }
 
     fn rebuild_or_log(&mut self) {
@@ -343,7 +346,7 @@ impl Work {
         let mut replay = kept.all(settled);
         let mut records = runtime.block_on(replay.next(options.block_records)).map_err(|error| error.to_string())?;
         let first = records.first().map_or(clock, |(_, record)| record.received);
-        let mut state = State::new(&loaded, &disabled, known, first.min(clock), options.lateness);
+        let mut state = State::new(&loaded, &disabled, known, first.min(clock), options);
         let mut count = 0;
         while !records.is_empty() {
             count += records.len();
@@ -411,7 +414,8 @@ impl Work {
         figures.kept_bytes.store(self.kept.bytes(), Ordering::Relaxed);
         if self.parts.source.fingerprint() != self.fingerprint {
             tracing::info!("files of rules have changed");
-            self.reload();
+            // What is wrong has been said in the log.
+            let _ = self.reload();
         }
     }
 

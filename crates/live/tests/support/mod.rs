@@ -74,6 +74,9 @@ pub(crate) fn event(time: &str, host: &str, process: &str, number: i64) -> Json 
     })
 }
 
+/// Where this lies, the settings are at fault.
+pub(crate) const FAULTY: &str = "faulty-settings";
+
 /// Rules of a folder.
 #[derive(Debug)]
 struct Folder(PathBuf);
@@ -87,10 +90,13 @@ impl Folder {
 }
 
 impl RuleSource for Folder {
-    fn load(&self) -> Loaded {
+    fn load(&self) -> Result<Loaded, String> {
+        if self.0.join(FAULTY).exists() {
+            return Err(format!("{FAULTY}: line 1: a fault"));
+        }
         let (schemas, pack) = self.pack();
         let errors = pack.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error);
-        Loaded {
+        Ok(Loaded {
             schemas,
             rules: pack.rules.clone(),
             settings: EngineSettings { relational: Some(lurcher_query::relational()), ..EngineSettings::default() },
@@ -98,7 +104,7 @@ impl RuleSource for Folder {
             site: Arc::default(),
             incidents: false,
             faults: errors.map(|d| lurcher_diagnostics::render::text(d, false)).collect(),
-        }
+        })
     }
 
     fn check(&self, _kind: ContentKind, _name: &str, _text: &[u8]) -> Vec<Finding> {

@@ -97,20 +97,8 @@ impl Source {
 }
 
 impl RuleSource for Source {
-    fn load(&self) -> Loaded {
-        self.config().and_then(|config| self.load_with(&config)).unwrap_or_else(|fault| {
-            // A fault of the settings must not stop what runs without them: all that is left is what has none.
-            let (schemas, _) = Schemas::with_packs(&[]);
-            Loaded {
-                schemas,
-                rules: Vec::new(),
-                settings: Settings::default(),
-                route: hunt::engine_route(self.arguments.route),
-                site: Arc::default(),
-                incidents: false,
-                faults: vec![fault],
-            }
-        })
+    fn load(&self) -> Result<Loaded, String> {
+        self.load_with(&self.config()?)
     }
 
     fn check(&self, kind: ContentKind, name: &str, text: &[u8]) -> Vec<Finding> {

@@ -10,6 +10,7 @@ use super::{
     alerts::span,
     extract::{Asked, At, Body},
     hunts::start_backfill,
+    refuse,
     risk::When,
     rules,
     shapes::{self, Paging, moment},
@@ -162,6 +163,8 @@ pub(crate) async fn release(
     let kind = QuarantineKind::parse(&kind).ok_or_else(|| Problem::bad_request(format!("kind cannot be {kind:?}")))?;
     app.triage.release(kind, &subject, &identity.name).await?;
     if kind == QuarantineKind::Rule {
+        // It is at work again with the next load.
+        app.detection.reload().await.map_err(refuse("rule"))?;
         app.events.publish(Topic::RuleHealth, &serde_json::json!({"rule": subject, "released": true}));
     }
     Ok(StatusCode::NO_CONTENT)
