@@ -26,6 +26,8 @@ pub(super) struct LiveRisk {
     site: Arc<Site>,
     incidents: bool,
     index: RiskIndex,
+    /// The alerts whose risk is counted, and when: what is found again after a restart counts once.
+    counted: HashMap<String, Timestamp>,
     /// How many events each incident had when it was last told.
     told: HashMap<String, u64>,
     /// How many risk events have been made, which numbers them.
@@ -37,6 +39,7 @@ impl LiveRisk {
     pub(super) fn new(site: &Arc<Site>, incidents: bool, known: Vec<StoredRisk>, rules: &[Arc<Rule>]) -> Self {
         let by_id: BTreeMap<String, &Arc<Rule>> = rules.iter().map(|rule| (rule_id(rule), rule)).collect();
         let mut index = RiskIndex::new(Arc::clone(site));
+        let counted = known.iter().map(|event| (event.alert.clone(), event.time)).collect();
         for event in known {
             let rule = by_id.get(&event.rule_id).map_or_else(|| departed(&event), |rule| Arc::clone(rule));
             index.add(RiskEvent {
@@ -58,7 +61,7 @@ impl LiveRisk {
                 event: None,
             });
         }
-        Self { site: Arc::clone(site), incidents, index, told: HashMap::new(), made: 0 }
+        Self { site: Arc::clone(site), incidents, index, counted, told: HashMap::new(), made: 0 }
     }
 
     /// Takes what alerts say about their risk objects; returns the incidents that opened or grew.
@@ -66,8 +69,14 @@ impl LiveRisk {
         if !self.incidents || alerts.is_empty() {
             return Vec::new();
         }
-        alerts.iter().for_each(|alert| self.index.take(alert));
-        self.index.forget(Timestamp(now.0.saturating_sub(WINDOW * 2)));
+        for alert in alerts {
+            if self.counted.insert(alert.id.clone(), alert.time.unwrap_or(now)).is_none() {
+                self.index.take(alert);
+            }
+        }
+        let before = Timestamp(now.0.saturating_sub(WINDOW * 2));
+        self.index.forget(before);
+        self.counted.retain(|_, time| *time >= before);
         let mut grown = Vec::new();
         for mut incident in self.index.incidents(&IncidentRule::defaults(), schemas) {
             if self.told.insert(incident.id.clone(), incident.event_count) == Some(incident.event_count) {
