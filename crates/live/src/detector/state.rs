@@ -16,7 +16,7 @@ use lurcher_triage::{NewIncident, RiskEvent};
 use super::{
     DetectorOptions, feed,
     findings::{Findings, risk_events},
-    risk::LiveRisk,
+    risk::{LiveRisk, Remembered},
 };
 use crate::rules::Loaded;
 
@@ -52,7 +52,7 @@ impl State {
     pub(super) fn new(
         loaded: &Arc<Loaded>,
         disabled: &BTreeSet<String>,
-        known: Vec<RiskEvent>,
+        known: Remembered,
         now: Timestamp,
         options: &DetectorOptions,
     ) -> Self {

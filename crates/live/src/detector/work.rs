@@ -8,16 +8,14 @@ use std::{
 
 use lurcher_journal::{Block, Position, Reader, Record};
 use lurcher_schema::Timestamp;
-use lurcher_triage::{
-    Commit, HealthState, PageRequest, Quarantine, QuarantineKind, RuleHealth as StoredHealth, Span, Triage,
-};
+use lurcher_triage::{Commit, HealthState, Quarantine, QuarantineKind, RuleHealth as StoredHealth, Triage};
 use serde_json::json;
 use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
     CONSUMER, DetectorOptions, DetectorParts, Wish,
     kept::{Kept, SHORT},
-    risk::WINDOW,
+    risk::Remembered,
     state::{Panicked, State},
 };
 use crate::rules::{Loaded, rule_id};
@@ -79,7 +77,7 @@ impl Work {
         let current = Arc::clone(&loaded.read());
         let now = parts.clock.now();
         let mut work = Self {
-            state: State::new(&current, &BTreeSet::new(), Vec::new(), now, &options),
+            state: State::new(&current, &BTreeSet::new(), Remembered::default(), now, &options),
             reader: parts.journal.reader(position),
             fingerprint: parts.source.fingerprint(),
             parts,
@@ -340,8 +338,7 @@ impl Work {
         runtime.block_on(kept.sync()).map_err(|error| error.to_string())?;
         let disabled = runtime.block_on(disabled(&parts.triage)).map_err(text)?;
         let clock = parts.clock.now();
-        let span = Span { from: Timestamp(clock.0.saturating_sub(WINDOW * 2)), until: Timestamp(i64::MAX) };
-        let known = runtime.block_on(known_risk(&parts.triage, span)).map_err(text)?;
+        let known = runtime.block_on(Remembered::read(&parts.triage, clock)).map_err(text)?;
         let loaded = Arc::clone(&self.loaded.read());
         let mut replay = kept.all(settled);
         let mut records = runtime.block_on(replay.next(options.block_records)).map_err(|error| error.to_string())?;
@@ -462,20 +459,6 @@ impl Work {
             changed.push(stored);
         }
         changed
-    }
-}
-
-/// The risk events of a span.
-async fn known_risk(triage: &Triage, span: Span) -> lurcher_triage::Result<Vec<lurcher_triage::RiskEvent>> {
-    let mut known = Vec::new();
-    let mut page = PageRequest { limit: 1000, cursor: None };
-    loop {
-        let part = triage.risk_events(span, &page).await?;
-        known.extend(part.items);
-        match part.next {
-            Some(next) => page.cursor = Some(next),
-            None => return Ok(known),
-        }
     }
 }
 
