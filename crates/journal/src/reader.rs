@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Damage, DamageReason, JournalError, Position, Record,
@@ -37,8 +37,11 @@ pub struct Reader {
     shared: Arc<Shared>,
     durable: watch::Receiver<Durable>,
     next: Position,
-    /// Where it stands in a segment. None at first, and after a read that was given up on the way.
+    /// Where it stands in a segment. None at first, after a fault, and while a read is under way.
     cursor: Option<Cursor>,
+    /// A read that somebody began and did not wait for. Who asks next waits for this one: begun anew each time, a read that
+    /// takes longer than the patience of whoever asks would never come to an end.
+    under_way: Option<JoinHandle<(Cursor, Result<Block, JournalError>)>>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -50,7 +53,7 @@ impl std::fmt::Debug for Reader {
 impl Reader {
     pub(crate) fn new(shared: Arc<Shared>, from: Position) -> Self {
         let durable = shared.watch();
-        Self { shared, durable, next: from, cursor: None }
+        Self { shared, durable, next: from, cursor: None, under_way: None }
     }
 
     /// The position of the next record that it will yield.
@@ -61,7 +64,8 @@ impl Reader {
     /// The next records: at least one, at most `max_records`, and no more once they are `max_bytes` long. Waits until there
     /// is one; `None` once the journal is closed and all was read. Needs a Tokio runtime, on whose blocking threads it reads.
     ///
-    /// Nothing is skipped if the future is dropped, so it may stand in a `select!` or under a timeout.
+    /// If the future is dropped, nothing is skipped and no work is lost, so it may stand in a `select!` or under a timeout. What
+    /// was being read then keeps the bounds that it was asked for with.
     pub async fn next(&mut self, max_records: usize, max_bytes: usize) -> Result<Option<Block>, JournalError> {
         loop {
             let durable = *self.durable.borrow_and_update();
@@ -87,14 +91,19 @@ impl Reader {
     }
 
     async fn read(&mut self, end: Position, max_records: usize, max_bytes: usize) -> Result<Block, JournalError> {
-        let shared = self.shared.clone();
-        let mut cursor = self.cursor.take().unwrap_or_else(|| Cursor::new(self.next));
-        let limits = Limits { end, records: max_records.max(1), bytes: max_bytes };
-        let task = tokio::task::spawn_blocking(move || {
-            let block = cursor.block(&shared, &limits);
-            (cursor, block)
+        let Self { shared, next, cursor, under_way, .. } = self;
+        let task = under_way.get_or_insert_with(|| {
+            let shared = shared.clone();
+            let mut cursor = cursor.take().unwrap_or_else(|| Cursor::new(*next));
+            let limits = Limits { end, records: max_records.max(1), bytes: max_bytes };
+            tokio::task::spawn_blocking(move || {
+                let block = cursor.block(&shared, &limits);
+                (cursor, block)
+            })
         });
-        let (cursor, block) = task.await.map_err(|_| JournalError::Closed)?;
+        let done = task.await;
+        self.under_way = None;
+        let (cursor, block) = done.map_err(|_| JournalError::Closed)?;
         let block = block?;
         self.next = block.next;
         self.cursor = Some(cursor);

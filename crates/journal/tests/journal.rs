@@ -112,6 +112,27 @@ async fn a_reader_follows_and_ends_with_the_journal() {
 }
 
 #[tokio::test]
+async fn a_reader_that_nobody_has_the_patience_for_comes_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), JournalOptions::default()).unwrap();
+    journal.append(records(0..30_000)).await.unwrap();
+    let mut reader = journal.reader(Position(29_940));
+    let mut seen = Vec::new();
+    // Each time the future is dropped long before the records at the end can have been reached.
+    for _ in 0..1000 {
+        if let Ok(block) = tokio::time::timeout(Duration::ZERO, reader.next(10, 1000)).await {
+            let records = block.unwrap().unwrap().records;
+            seen.extend(records.into_iter().map(|(position, record)| (position.0, record)));
+        }
+        if seen.len() == 60 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(seen, numbered(29_940..30_000));
+}
+
+#[tokio::test]
 async fn what_is_not_flushed_is_not_seen() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), small_segments()).unwrap();

@@ -206,14 +206,16 @@ impl Server {
         let mut stored = BTreeMap::new();
         // A hunt has an end; a lane of a round is well below it.
         for lane in 0..Way::ALL.len() {
-            stored.extend(self.hunted(&format!("torture-{round}-{lane}-"))?);
+            stored.extend(self.hunted(round, &format!("torture-{round}-{lane}-"))?);
         }
         Ok(stored)
     }
 
-    fn hunted(&self, mark: &str) -> Result<BTreeMap<Mark, u64>, String> {
+    fn hunted(&self, round: u32, mark: &str) -> Result<BTreeMap<Mark, u64>, String> {
         let query = format!("any where process.command_line like \"*{mark}*\"");
-        let hunt = json!({"language": "eql", "text": query, "limit": 10_000});
+        // The times of a round's events begin with it, a thousand of them a second.
+        let time = |minutes: u64| crate::corpus::time((u64::from(round) + minutes * 60) * 1000);
+        let hunt = json!({"language": "eql", "text": query, "from": time(0), "to": time(2), "limit": 10_000});
         let job = self.json("POST", "/api/v1/hunts", &hunt)?;
         let id = job["id"].as_str().ok_or("a hunt without an id")?.to_owned();
         let start = Instant::now();

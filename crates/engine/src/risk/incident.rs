@@ -18,6 +18,9 @@ use lurcher_schema::{Object, Schemas, Timestamp, Value};
 use super::{ObjectType, RiskEvent, Site};
 use crate::{Alert, Match, alert_id};
 
+/// What is too old is forgotten at most so often, in microseconds: it costs a look at all events of the object.
+const FORGET_EVERY: i64 = 3_600_000_000;
+
 /// Of how many risk events of one object the evidence is kept.
 const EVIDENCE: usize = 100;
 
@@ -108,9 +111,17 @@ impl IncidentRule {
 #[derive(Debug, Default)]
 pub struct RiskIndex {
     site: Arc<Site>,
-    objects: BTreeMap<(ObjectType, String), Vec<RiskEvent>>,
+    objects: BTreeMap<RiskObject, Vec<RiskEvent>>,
     undated: u64,
+    /// What got risk events since incidents were last looked for.
+    fresh: BTreeSet<RiskObject>,
+    /// The last event of each rule's and object's incidents that are over and partly forgotten. What is left of them must not
+    /// open another one.
+    over: BTreeMap<(String, RiskObject), Timestamp>,
 }
+
+/// What risk is counted for: its type and its normalised name.
+type RiskObject = (ObjectType, String);
 
 impl RiskIndex {
     /// An empty one.
@@ -125,7 +136,9 @@ impl RiskIndex {
                 self.undated += 1;
                 continue;
             }
-            let of_object = self.objects.entry((event.kind, event.normalized.clone())).or_default();
+            let object = (event.kind, event.normalized.clone());
+            self.fresh.insert(object.clone());
+            let of_object = self.objects.entry(object).or_default();
             if of_object.len() >= EVIDENCE {
                 event.event = None;
             }
@@ -138,12 +151,35 @@ impl RiskIndex {
         self.objects.entry((event.kind, event.normalized.clone())).or_default().push(event);
     }
 
-    /// Forgets the risk events before a time.
-    pub fn forget(&mut self, before: Timestamp) {
-        self.objects.retain(|_, events| {
+    /// Forgets the risk events before a time, some time after they have become so old. It must lie two windows of any rule back,
+    /// so that an incident that began before it is over.
+    pub fn forget(&mut self, before: Timestamp, rules: &[IncidentRule]) {
+        let overdue = Timestamp(before.0.saturating_sub(FORGET_EVERY));
+        let Self { objects, over, .. } = self;
+        objects.retain(|object, events| {
+            if events.iter().all(|event| event.time >= Some(overdue)) {
+                return true;
+            }
+            in_order(events);
+            for rule in rules {
+                let key = (rule.id.to_owned(), object.clone());
+                let begun = windows(rule, events, over.get(&key).copied()).into_iter();
+                let begun =
+                    begun.filter(|stretch| stretch.events.first().is_some_and(|event| event.time < Some(before)));
+                if let Some(last) = begun.filter_map(|stretch| stretch.events.last()?.time).max() {
+                    over.insert(key, last);
+                }
+            }
             events.retain(|event| event.time >= Some(before));
             !events.is_empty()
         });
+        over.retain(|_, last| *last >= before);
+    }
+
+    /// Says that a rule's incident of an object, whose first events are not here, is over with an event at this time.
+    pub fn is_over(&mut self, rule: &str, kind: ObjectType, normalized: &str, last: Timestamp) {
+        let known = self.over.entry((rule.to_owned(), (kind, normalized.to_owned()))).or_insert(last);
+        *known = last.max(*known);
     }
 
     /// How many risk events carry no time and can be in no incident.
@@ -153,15 +189,23 @@ impl RiskIndex {
 
     /// The incidents that these rules find, in order of rules and objects.
     pub fn incidents(&mut self, rules: &[IncidentRule], schemas: &Schemas) -> Vec<Alert> {
-        for events in self.objects.values_mut() {
-            events.sort_by(|a, b| (a.time, &a.alert, &a.field).cmp(&(b.time, &b.alert, &b.field)));
-        }
+        self.fresh = self.objects.keys().cloned().collect();
+        self.fresh_incidents(rules, schemas)
+    }
+
+    /// The same for the objects of which an alert said something since this was last asked.
+    pub fn fresh_incidents(&mut self, rules: &[IncidentRule], schemas: &Schemas) -> Vec<Alert> {
+        let fresh = std::mem::take(&mut self.fresh);
         let mut incidents = Vec::new();
+        for object in &fresh {
+            self.objects.get_mut(object).into_iter().for_each(|events| in_order(events));
+        }
         for rule in rules {
             let published = rule.rule();
-            for events in self.objects.values() {
-                incidents
-                    .extend(windows(rule, events).into_iter().map(|found| incident(rule, &published, &found, schemas)));
+            for (object, events) in fresh.iter().filter_map(|object| Some((object, self.objects.get(object)?))) {
+                let over = self.over.get(&(rule.id.to_owned(), object.clone())).copied();
+                let found = windows(rule, events, over).into_iter();
+                incidents.extend(found.map(|found| incident(rule, &published, &found, schemas)));
             }
         }
         incidents
@@ -174,13 +218,17 @@ struct Stretch<'e> {
     opening: usize,
 }
 
-/// The stretches of an object's risk events that are incidents.
-fn windows<'e>(rule: &IncidentRule, events: &'e [RiskEvent]) -> Vec<Stretch<'e>> {
+fn in_order(events: &mut [RiskEvent]) {
+    events.sort_by(|a, b| (a.time, &a.alert, &a.field).cmp(&(b.time, &b.alert, &b.field)));
+}
+
+/// The stretches of an object's risk events that are incidents, of those that come after a time.
+fn windows<'e>(rule: &IncidentRule, events: &'e [RiskEvent], after: Option<Timestamp>) -> Vec<Stretch<'e>> {
     let span = i64::try_from(rule.window.as_micros()).unwrap_or(i64::MAX);
     let at = |event: &RiskEvent| event.time.unwrap_or(Timestamp(0)).0;
     let mut found = Vec::new();
-    let mut begin = 0;
-    let mut next = 0;
+    let mut begin = events.partition_point(|event| event.time <= after);
+    let mut next = begin;
     let mut window = Running::default();
     while let Some(event) = events.get(next) {
         let now = at(event);
@@ -414,6 +462,27 @@ mod tests {
                 "medium system H1: risk score 102 from 2 risk events of 1 rules"
             ]
         );
+    }
+
+    #[test]
+    fn forgetting_opens_no_incident_a_second_time() {
+        let (rules, schemas) = (IncidentRule::defaults(), Schemas::builtin().unwrap());
+        let alerts: Vec<_> = (0..40 * 24)
+            .step_by(3)
+            .map(|h| alert(h, "a", ["TA1", "TA2", "TA3"][h as usize % 7 % 3], 30.0, "H1"))
+            .collect();
+        let ids = |alerts: Vec<Alert>| alerts.into_iter().map(|alert| alert.id).collect::<BTreeSet<_>>();
+        let mut whole = RiskIndex::default();
+        alerts.iter().for_each(|alert| whole.take(alert));
+        let mut index = RiskIndex::default();
+        let mut told = BTreeSet::new();
+        for alert in &alerts {
+            index.take(alert);
+            index.forget(Timestamp(alert.time.unwrap().0 - 14 * 24 * HOUR * 1000), &rules);
+            told.extend(ids(index.fresh_incidents(&rules, &schemas)));
+        }
+        assert!(index.objects.values().all(|events| events.len() < 15 * 8 + 1), "it forgets");
+        assert_eq!(told, ids(whole.incidents(&rules, &schemas)));
     }
 
     #[test]

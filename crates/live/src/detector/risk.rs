@@ -12,14 +12,57 @@ use lurcher_engine::{
 use lurcher_ir::{Rule, RuleMeta, Support, Threat};
 use lurcher_outputs::splunk;
 use lurcher_schema::{EventBatch, Schemas, Timestamp, Value};
-use lurcher_triage::{NewIncident, RiskEvent as StoredRisk};
+use lurcher_triage::{AlertFilter, Incident, NewIncident, PageRequest, RiskEvent as StoredRisk, Span, Triage};
 use serde_json::Value as Json;
 
 use super::findings::new_alert;
 use crate::rules::rule_id;
 
 /// Risk of this age counts for no incident any more, in microseconds: the longest window of the incident rules.
-pub(super) const WINDOW: i64 = 7 * 86_400_000_000;
+const WINDOW: i64 = 7 * 86_400_000_000;
+
+/// What the store remembers of risk.
+#[derive(Default)]
+pub(super) struct Remembered {
+    events: Vec<StoredRisk>,
+    incidents: Vec<Incident>,
+}
+
+impl Remembered {
+    /// Of as long ago as it may count at a time.
+    pub(super) async fn read(triage: &Triage, now: Timestamp) -> lurcher_triage::Result<Self> {
+        let from = |windows: i64| Timestamp(now.0.saturating_sub(WINDOW * windows));
+        let mut remembered = Self::default();
+        let mut page = PageRequest { limit: 1000, cursor: None };
+        loop {
+            let part = triage.risk_events(Span { from: from(2), until: Timestamp(i64::MAX) }, &page).await?;
+            remembered.events.extend(part.items);
+            match part.next {
+                Some(next) => page.cursor = Some(next),
+                None => break,
+            }
+        }
+        // One that began before those events may have gone on for two windows.
+        let filter = AlertFilter { from: Some(from(4)), ..AlertFilter::default() };
+        page.cursor = None;
+        loop {
+            let part = triage.incidents(&filter, None, &page).await?;
+            remembered.incidents.extend(part.items.into_iter().filter(|incident| incident.first < from(2)));
+            match part.next {
+                Some(next) => page.cursor = Some(next),
+                None => return Ok(remembered),
+            }
+        }
+    }
+}
+
+fn object_type(name: &str) -> ObjectType {
+    match name {
+        "user" => ObjectType::User,
+        "system" => ObjectType::System,
+        _ => ObjectType::Other,
+    }
+}
 
 /// The risk of the last days.
 pub(super) struct LiveRisk {
@@ -35,12 +78,16 @@ pub(super) struct LiveRisk {
 }
 
 impl LiveRisk {
-    /// With the risk events that the store remembers.
-    pub(super) fn new(site: &Arc<Site>, incidents: bool, known: Vec<StoredRisk>, rules: &[Arc<Rule>]) -> Self {
+    /// With the risk that the store remembers.
+    pub(super) fn new(site: &Arc<Site>, incidents: bool, known: Remembered, rules: &[Arc<Rule>]) -> Self {
         let by_id: BTreeMap<String, &Arc<Rule>> = rules.iter().map(|rule| (rule_id(rule), rule)).collect();
         let mut index = RiskIndex::new(Arc::clone(site));
-        let counted = known.iter().map(|event| (event.alert.clone(), event.time)).collect();
-        for event in known {
+        let counted = known.events.iter().map(|event| (event.alert.clone(), event.time)).collect();
+        for incident in &known.incidents {
+            let kind = object_type(&incident.object_type);
+            index.is_over(&incident.alert.found.rule.id, kind, &incident.normalized, incident.last);
+        }
+        for event in known.events {
             let rule = by_id.get(&event.rule_id).map_or_else(|| departed(&event), |rule| Arc::clone(rule));
             index.add(RiskEvent {
                 alert: event.alert,
@@ -48,11 +95,7 @@ impl LiveRisk {
                 time: Some(event.time),
                 object: event.object,
                 normalized: event.normalized,
-                kind: match event.kind.as_str() {
-                    "user" => ObjectType::User,
-                    "system" => ObjectType::System,
-                    _ => ObjectType::Other,
-                },
+                kind: object_type(&event.kind),
                 field: event.field,
                 score: event.score,
                 calculated: event.calculated,
@@ -74,11 +117,12 @@ impl LiveRisk {
                 self.index.take(alert);
             }
         }
+        let rules = IncidentRule::defaults();
         let before = Timestamp(now.0.saturating_sub(WINDOW * 2));
-        self.index.forget(before);
+        self.index.forget(before, &rules);
         self.counted.retain(|_, time| *time >= before);
         let mut grown = Vec::new();
-        for mut incident in self.index.incidents(&IncidentRule::defaults(), schemas) {
+        for mut incident in self.index.fresh_incidents(&rules, schemas) {
             if self.told.insert(incident.id.clone(), incident.event_count) == Some(incident.event_count) {
                 continue;
             }

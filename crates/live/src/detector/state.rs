@@ -17,7 +17,7 @@ use super::{
     DetectorOptions, feed,
     findings::{Findings, risk_events},
     joined::{Joined, Joiner},
-    risk::LiveRisk,
+    risk::{LiveRisk, Remembered},
 };
 use crate::rules::Loaded;
 
@@ -54,7 +54,7 @@ impl State {
     pub(super) fn new(
         loaded: &Arc<Loaded>,
         disabled: &BTreeSet<String>,
-        known: Vec<RiskEvent>,
+        known: Remembered,
         now: Timestamp,
         options: &DetectorOptions,
     ) -> Self {

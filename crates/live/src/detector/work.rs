@@ -8,9 +8,7 @@ use std::{
 
 use lurcher_journal::{Block, Position, Reader, Record};
 use lurcher_schema::Timestamp;
-use lurcher_triage::{
-    Commit, HealthState, PageRequest, Quarantine, QuarantineKind, RuleHealth as StoredHealth, Span, Triage,
-};
+use lurcher_triage::{Commit, HealthState, Quarantine, QuarantineKind, RuleHealth as StoredHealth, Triage};
 use serde_json::json;
 use tokio::{runtime::Handle, sync::mpsc};
 
@@ -19,7 +17,7 @@ use super::{
     gaps::{ALIVE, Gaps},
     kept::{Kept, SHORT},
     look_back::{Found, LookBack, Search, search, search_rest},
-    risk::WINDOW,
+    risk::Remembered,
     state::{Panicked, State},
 };
 use crate::rules::{Loaded, rule_id};
@@ -89,7 +87,7 @@ impl Work {
         let mut work = Self {
             look_back: LookBack::open(&options.kept, untouched, !kept.is_empty()),
             gaps: Gaps::after(alive, now),
-            state: State::new(&current, &BTreeSet::new(), Vec::new(), now, &options),
+            state: State::new(&current, &BTreeSet::new(), Remembered::default(), now, &options),
             reader: parts.journal.reader(position),
             fingerprint: parts.source.fingerprint(),
             parts,
@@ -364,8 +362,7 @@ impl Work {
         runtime.block_on(kept.sync()).map_err(|error| error.to_string())?;
         let mut disabled = runtime.block_on(disabled(&parts.triage)).map_err(text)?;
         let clock = parts.clock.now();
-        let span = Span { from: Timestamp(clock.0.saturating_sub(WINDOW * 2)), until: Timestamp(i64::MAX) };
-        let known = runtime.block_on(known_risk(&parts.triage, span)).map_err(text)?;
+        let known = runtime.block_on(Remembered::read(&parts.triage, clock)).map_err(text)?;
         let loaded = Arc::clone(&self.loaded.read());
         self.gaps.started(clock);
         self.gaps.add(self.look_back.sort_out(&loaded, &mut disabled, options.lateness, clock));
@@ -565,20 +562,6 @@ impl Work {
             changed.push(stored);
         }
         changed
-    }
-}
-
-/// The risk events of a span.
-async fn known_risk(triage: &Triage, span: Span) -> lurcher_triage::Result<Vec<lurcher_triage::RiskEvent>> {
-    let mut known = Vec::new();
-    let mut page = PageRequest { limit: 1000, cursor: None };
-    loop {
-        let part = triage.risk_events(span, &page).await?;
-        known.extend(part.items);
-        match part.next {
-            Some(next) => page.cursor = Some(next),
-            None => return Ok(known),
-        }
     }
 }
 
