@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["diagnostics", "schema", "ir", "frontend", "content", "readers", "engine", "query", "outputs"],
     ),
     ("lurcher-journal", &["schema"]),
-    ("lurcher-ingest", &["schema", "journal"]),
+    ("lurcher-ingest", &["schema", "readers", "journal"]),
     ("lurcher-store", &["schema", "readers", "journal"]),
     ("lurcher-triage", &["schema"]),
     ("lurcher-deliver", &["schema"]),

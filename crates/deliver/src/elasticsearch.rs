@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lurcher_schema::Timestamp;
+use lurcher_schema::{Secret, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -16,7 +16,6 @@ use crate::{
     fault::{Fault, Outcome, excerpt},
     http::{Answer, Http},
     letter::{Format, Letter},
-    secret::Secret,
     tls::TlsConfig,
 };
 

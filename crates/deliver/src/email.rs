@@ -26,7 +26,7 @@ use lettre::{
         extension::{ClientId, Extension, MailBodyParameter, MailParameter},
     },
 };
-use lurcher_schema::Timestamp;
+use lurcher_schema::{Secret, Timestamp};
 use serde::Deserialize;
 
 use crate::{
@@ -34,7 +34,6 @@ use crate::{
     connector::{Connector, Context},
     fault::{Fault, Outcome, chain, excerpt},
     letter::Letter,
-    secret::Secret,
     template::{Escape, Template},
     tls::TlsConfig,
     webhook::template,

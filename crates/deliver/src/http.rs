@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use flate2::{Compression, write::GzEncoder};
-use lurcher_schema::Timestamp;
+use lurcher_schema::{Secret, Timestamp};
 use reqwest::{
     Client, Method, Proxy, Request, Response, StatusCode, Url,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
@@ -14,7 +14,6 @@ use reqwest::{
 use crate::{
     address::{Resolver, endpoint, resolve},
     fault::{Fault, chain, excerpt},
-    secret::Secret,
     tls::TlsConfig,
 };
 

@@ -1,12 +1,12 @@
 //! Alerts onto a topic of Kafka: the key is the alert's id, so that all that is said of one alert lies in one partition,
 //! in order. The producer is idempotent: its own retries never double a message.
 //!
-//! This build's librdkafka has no TLS; see docs/deliver.md.
+//! librdkafka has TLS and SASL in builds with the feature `kafka-tls`; see docs/deliver.md.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use lurcher_schema::Timestamp;
+use lurcher_schema::{Secret, Timestamp};
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
@@ -21,7 +21,6 @@ use crate::{
     connector::{Connector, Context},
     fault::{Fault, Outcome},
     letter::{Format, Letter},
-    secret::Secret,
 };
 
 /// `type = "kafka"`.
@@ -80,7 +79,7 @@ impl Kafka {
             client.set(name, value.read().map_err(|error| format!("settings.{name}: {error}"))?);
         }
         client.create_native_config().map_err(|error| match error {
-            KafkaError::ClientConfig(_, cause, name, _) => format!("settings: `{name}`: {cause}"),
+            KafkaError::ClientConfig(_, cause, name, _) => format!("settings: `{name}`: {}", without_tls(&cause)),
             other => format!("settings: {other}"),
         })?;
         Ok(Self { context, config: config.clone(), client, producer: Mutex::new(None) })
@@ -168,6 +167,16 @@ impl Connector for Kafka {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// What librdkafka says of a setting, with the way out where it was built without what the setting asks for.
+fn without_tls(cause: &str) -> String {
+    if cfg!(not(feature = "kafka-tls")) && cause.contains("not available at build time") {
+        return format!(
+            "{cause}: this lurcher was built without TLS and SASL for Kafka; build it with --features kafka-tls"
+        );
+    }
+    cause.to_owned()
 }
 
 /// Some errors are about the message, and will be there again; all others are about the cluster.

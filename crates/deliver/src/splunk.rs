@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use lurcher_schema::Timestamp;
+use lurcher_schema::{Secret, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -18,7 +18,6 @@ use crate::{
     fault::{Fault, Outcome},
     http::{Answer, Http},
     letter::{Format, Letter},
-    secret::Secret,
     tls::TlsConfig,
 };
 

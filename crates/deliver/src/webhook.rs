@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
-use lurcher_schema::Timestamp;
+use lurcher_schema::{Secret, Timestamp};
 use serde::Deserialize;
 
 use crate::{
@@ -15,7 +15,6 @@ use crate::{
     fault::{Fault, Outcome},
     http::Http,
     letter::{Format, Letter},
-    secret::Secret,
     shapes,
     signature::Signer,
     template::{Escape, Template},

@@ -67,4 +67,4 @@ pub use scanner::{ScanStats, Scanner};
 pub use schedule::{LedgerEntry, RunSummary, Simulation};
 pub use settings::Settings;
 pub use tables::{Table, Tables};
-pub use tail::{Collector, Hit, Live, RuleHealth, TailStats, TakenEvent};
+pub use tail::{Collector, Hit, Live, LookedBack, Missed, RuleHealth, TailStats, TakenEvent};

@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use lurcher_journal::Record;
+use lurcher_schema::Secret;
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
     consumer::{CommitMode, Consumer, StreamConsumer},
@@ -52,9 +53,9 @@ pub struct Options {
     pub group: String,
     /// The data stream of the messages; without it, the topic's name.
     pub stream: Option<String>,
-    /// Further settings of librdkafka.
+    /// Further settings of librdkafka; secrets may stand in variables and files.
     #[serde(default)]
-    pub settings: BTreeMap<String, String>,
+    pub settings: BTreeMap<String, Secret>,
 }
 
 fn group() -> String {
@@ -105,7 +106,14 @@ pub async fn run(options: Options, reception: Reception, mut stop: Stop) -> Resu
 }
 
 fn connect(options: &Options) -> Result<StreamConsumer, Failure> {
-    let failed = |error: KafkaError| Failure(format!("Kafka at {}: {error}", options.brokers));
+    let failed = |error: KafkaError| {
+        let why = match &error {
+            // Never the value: it may be a secret.
+            KafkaError::ClientConfig(_, cause, name, _) => format!("settings: `{name}`: {}", without_tls(cause)),
+            other => other.to_string(),
+        };
+        Failure(format!("Kafka at {}: {why}", options.brokers))
+    };
     let mut config = ClientConfig::new();
     config
         .set("client.id", "lurcher")
@@ -117,6 +125,7 @@ fn connect(options: &Options) -> Result<StreamConsumer, Failure> {
         if OURS.contains(&name.as_str()) {
             return Err(Failure(format!("ingest.kafka.settings: `{name}` cannot be set here")));
         }
+        let value = value.read().map_err(|error| Failure(format!("ingest.kafka.settings.{name}: {error}")))?;
         config.set(name, value);
     }
     config
@@ -128,6 +137,16 @@ fn connect(options: &Options) -> Result<StreamConsumer, Failure> {
     let topics: Vec<&str> = options.topics.iter().map(String::as_str).collect();
     consumer.subscribe(&topics).map_err(failed)?;
     Ok(consumer)
+}
+
+/// What librdkafka says of a setting, with the way out where it was built without what the setting asks for.
+fn without_tls(cause: &str) -> String {
+    if cfg!(not(feature = "kafka-tls")) && cause.contains("not available at build time") {
+        return format!(
+            "{cause}: this lurcher was built without TLS and SASL for Kafka; build it with --features kafka-tls"
+        );
+    }
+    cause.to_owned()
 }
 
 /// Messages that are handed over together.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use lurcher_journal::{Record, RecordKind};
-use lurcher_schema::Clock;
+use lurcher_schema::{Clock, Timestamp};
 use tokio::sync::watch;
 
 use crate::{Counters, Gate, Intake, Refusal};
@@ -51,6 +51,10 @@ impl Reception {
     /// Each protocol gets one of its own, because of the counters.
     pub fn new(intake: Arc<dyn Intake>, gate: Arc<dyn Gate>, clock: Arc<dyn Clock>, counters: Arc<Counters>) -> Self {
         Self { intake, gate, clock, counters }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn record(&self, stream: &Arc<str>, kind: RecordKind, body: Bytes) -> Record {

@@ -55,7 +55,8 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+    /// A file or folder that could not be dealt with; a full disk is told apart. `action` is what was to be done with it.
+    pub fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path: path.to_path_buf() },
             _ => Self::Io { action, path: path.to_path_buf(), source: Arc::new(source) },

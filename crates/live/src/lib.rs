@@ -6,7 +6,9 @@
 //! rules are found and loaded it does not know: it is given a [`rules::RuleSource`].
 
 pub mod detector;
+mod fill;
 mod intake;
+pub mod offline;
 mod outbox;
 pub mod rules;
 mod serve;

@@ -19,6 +19,7 @@ use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     detector::{Detector, DetectorOptions, DetectorParts, Figures, Service},
+    fill::{Filler, Memory},
     intake::{Door, JournalIntake},
     outbox::{StoredLetters, Targets},
     rules::RuleSource,
@@ -128,7 +129,7 @@ struct Base {
 impl Base {
     async fn open(server: &ServerSettings, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let state = Arc::new(StateFolder::open(&server.state, &*clock)?);
-        let url = settings.triage.url.clone().unwrap_or_else(|| format!("sqlite://{}", state.triage().display()));
+        let url = settings.triage.url(&state.triage())?;
         let triage = Triage::open(&url, Arc::clone(&clock)).await.map_err(|error| format!("[triage] {error}"))?;
         let triage = Arc::new(triage);
         let journal = Journal::open(&state.journal(), JournalOptions::default()).map_err(|error| error.to_string())?;
@@ -173,7 +174,7 @@ impl Base {
             intake,
             gate,
             Arc::clone(&self.clock),
-            &self.state.root().join("ingest"),
+            &self.state.ingest(),
             &self.stop.receiver(),
         )
         .map_err(|failure| format!("[ingest] {failure}"))?;
@@ -244,6 +245,7 @@ impl Server {
         let deliveries = Deliveries::start(&settings, &base, &mut tasks)?;
         let parts = DetectorParts {
             journal: Arc::clone(&base.journal),
+            store: Arc::clone(&base.store),
             triage: Arc::clone(&base.triage),
             source: Arc::clone(&source),
             clock: Arc::clone(&base.clock),
@@ -255,12 +257,12 @@ impl Server {
             lateness: settings.live.lateness.0,
             memory: settings.live.memory.0,
             grace: GRACE,
-            ..DetectorOptions::at(base.state.root().join("kept"))
+            ..DetectorOptions::at(base.state.kept())
         };
         let (detector, thread) = Detector::start(parts, options).await?;
         base.health.set("detector", Condition::Ready);
         let stored = base.fill_tables(&mut tasks).await;
-        base.keep_house(&settings, stored, &mut tasks);
+        base.keep_house(&settings, stored.clone(), &mut tasks);
         let listeners = base.listen(&settings, &mut tasks)?;
         let service = Service {
             detector: detector.clone(),
@@ -271,6 +273,18 @@ impl Server {
             clock: Arc::clone(&base.clock),
             disabled: parking_lot::RwLock::new(disabled(&base.triage).await?),
         };
+        let service = Arc::new(service);
+        let jobs = Arc::new(Jobs::new(Arc::clone(&base.clock), Arc::clone(&base.events), server.limits.jobs));
+        let filler = Filler {
+            triage: Arc::clone(&base.triage),
+            service: Arc::clone(&service),
+            jobs: Arc::clone(&jobs),
+            clock: Arc::clone(&base.clock),
+            stored: stored.clone(),
+            figures: Arc::clone(&base.figures),
+            memory: Memory::default(),
+        };
+        tasks.spawn(filler.run(base.stop.clone()));
         let tls = port.tls.clone();
         let watch = Watch {
             folder: base.state.root().to_owned(),
@@ -282,7 +296,7 @@ impl Server {
         };
         tasks.spawn(watch.run(base.stop.clone()));
         let audit = Arc::new(KeptAudit(Arc::clone(&base.triage)));
-        let api = base.api(&server, settings_file, Arc::new(service), deliveries);
+        let api = base.api(&server, settings_file, (service, jobs), deliveries);
         let router = routes(api, audit, &server, listeners)?;
         let (stop, patience) = (base.stop.clone(), server.stop_within.0 / 2);
         tasks.spawn(port.serve(router, stop, patience));
@@ -332,11 +346,10 @@ impl Base {
         &self,
         server: &ServerSettings,
         settings_file: Option<PathBuf>,
-        detection: Arc<Service>,
+        (detection, jobs): (Arc<Service>, Arc<Jobs>),
         deliveries: Deliveries,
     ) -> Parts {
         let clock = Arc::clone(&self.clock);
-        let jobs = Jobs::new(Arc::clone(&clock), Arc::clone(&self.events), server.limits.jobs);
         Parts {
             started: clock.now(),
             state: Arc::clone(&self.state),
@@ -346,7 +359,7 @@ impl Base {
             streams: Arc::new(Tables(Arc::clone(&self.store))),
             courier: Arc::new(deliveries.targets),
             content: Content::new(self.state.content()),
-            jobs: Arc::new(jobs),
+            jobs,
             events: Arc::clone(&self.events),
             metrics: Arc::clone(&self.metrics),
             health: Arc::clone(&self.health),
@@ -391,6 +404,10 @@ struct Database(Arc<Triage>);
 #[async_trait]
 impl Copied for Database {
     async fn copy_into(&self, folder: &Path) -> Result<(), String> {
+        if !self.0.is_file() {
+            tracing::info!("the alerts are in PostgreSQL and in no backup of lurcher's: use pg_dump");
+            return Ok(());
+        }
         self.0.backup(&folder.join("triage.db")).await.map_err(|error| error.to_string())
     }
 }

@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use lurcher_deliver::TargetConfig;
-use lurcher_schema::Clock;
+use lurcher_schema::{Clock, Secret};
 use lurcher_server::settings::{Size, Span};
 use lurcher_store::{Retention, StoreOptions};
 use serde::{Deserialize, de::IgnoredAny};
@@ -66,19 +66,22 @@ impl Default for LiveSettings {
     }
 }
 
-/// Where alerts are kept. The address may hold a password, so it is never printed.
-#[derive(Clone, Default, Deserialize)]
+/// Where alerts are kept.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TriageSettings {
-    /// `postgres://…`; without it SQLite in the folder of state.
-    pub url: Option<String>,
+    /// `postgres://…`; without it SQLite in the folder of state. The address may hold a password, so it is a secret.
+    pub url: Option<Secret>,
     /// Alerts and runs are deleted after so many days; without it never.
     pub keep_days: Option<u32>,
 }
 
-impl std::fmt::Debug for TriageSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TriageSettings").field("keep_days", &self.keep_days).finish_non_exhaustive()
+impl TriageSettings {
+    /// The address of the database: this file, if no other place is set.
+    pub(crate) fn url(&self, file: &Path) -> Result<String, String> {
+        let named =
+            self.url.as_ref().map(Secret::read).transpose().map_err(|error| format!("[triage] url: {error}"))?;
+        Ok(named.unwrap_or_else(|| format!("sqlite://{}", file.display())))
     }
 }
 

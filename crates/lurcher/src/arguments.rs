@@ -37,6 +37,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Send logs to a server as if they happened now.
     Replay(Replay),
+    /// Back up, restore or check the folder of state while no server works in it.
+    #[command(subcommand)]
+    State(State),
 }
 
 /// `lurcher hunt`
@@ -329,6 +332,57 @@ pub(crate) struct Replay {
     /// Certificates (PEM) that the server's may be signed by, besides those that the machine trusts.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+}
+
+/// `lurcher state`
+#[derive(Debug, Subcommand)]
+#[cfg_attr(
+    not(feature = "serve"),
+    allow(dead_code, reason = "only a build with the live engine has a folder of state")
+)]
+pub(crate) enum State {
+    /// Make a backup: alerts, keys, rules and lists that came over the API, positions, the settings.
+    Backup {
+        /// The folder that is to hold it; it must not be there yet, or be empty.
+        #[arg(value_name = "FOLDER")]
+        into: PathBuf,
+        /// The events too: the journal, the tables, the records that rules look back at.
+        #[arg(long)]
+        events: bool,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Put a backup into a new folder of state, every file checked first, and say what is in it.
+    Restore {
+        /// The folder of the backup.
+        #[arg(value_name = "BACKUP")]
+        backup: PathBuf,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+    /// Check every file: of a backup, or of the folder of state.
+    Check {
+        /// The folder of a backup; without it the folder of state is checked.
+        #[arg(value_name = "BACKUP")]
+        backup: Option<PathBuf>,
+        #[command(flatten)]
+        place: StatePlace,
+    },
+}
+
+/// Which folder of state.
+#[derive(Clone, Debug, Args)]
+#[cfg_attr(
+    not(feature = "serve"),
+    allow(dead_code, reason = "only a build with the live engine has a folder of state")
+)]
+pub(crate) struct StatePlace {
+    /// The folder of state. Over what `[server] state` says.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) state: Option<PathBuf>,
+    /// The server's settings; `lurcher.toml` in the current folder if it is there.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// What to read, and how.

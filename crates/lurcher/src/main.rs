@@ -64,6 +64,10 @@ fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(replay),
         #[cfg(not(feature = "serve"))]
         Command::Replay(_) => Err(NO_LIVE_ENGINE.into()),
+        #[cfg(feature = "serve")]
+        Command::State(state) => serve::state(state),
+        #[cfg(not(feature = "serve"))]
+        Command::State(_) => Err(NO_LIVE_ENGINE.into()),
     };
     match result {
         Ok(outcome) => outcome.into(),

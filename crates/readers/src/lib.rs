@@ -52,6 +52,7 @@ mod windows;
 mod xml;
 
 pub use input::{Discovery, Input, discover};
+pub use logs::{AuditPart, audit_part};
 pub use options::{ReadOptions, Wanted};
 pub use original::Original;
 pub use records::{RawRecord, RecordForm, read_records, record_number};

@@ -1,6 +1,6 @@
 //! A copy of what cannot be made again: the database of alerts, rules and lists that came over the API, the settings, and
-//! up to where the consumers of the journal have come. Not the events: they lie in the journal and in the tables, which
-//! have a retention of their own and may be copied as files.
+//! up to where the consumers of the journal and the readers of files have come. Not the events, unless they are asked for
+//! while no server works in the folder: they lie in the journal and in the tables, which have a retention of their own.
 //!
 //! A backup is a folder with a `manifest.json` that names every file with its length and SHA-256; it is written last, so
 //! that a backup without it is none.
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
-use crate::state::{FORMAT, StateFolder, make_private, write_whole};
+use crate::state::{FORMAT, STAMP, StateFolder, make_private, write_whole};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -52,11 +52,21 @@ pub struct Entry {
     pub sha256: String,
 }
 
+/// What goes into a backup besides the database and the content.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extent<'p> {
+    /// The file of settings.
+    pub settings: Option<&'p Path>,
+    /// Also the events: the journal, the tables, the records that rules look back at. Only while no server works in the
+    /// folder; they would change while they are copied.
+    pub events: bool,
+}
+
 /// Makes a backup in the folder, which must not be there yet or be empty.
 pub async fn back_up(
     state: &StateFolder,
     parts: &[&dyn Copied],
-    settings: Option<&Path>,
+    extent: Extent<'_>,
     clock: &dyn Clock,
     into: &Path,
 ) -> Result<Manifest, String> {
@@ -67,19 +77,26 @@ pub async fn back_up(
     must_be_empty(into)?;
     let draft = into.join("state");
     make_private(&draft).map_err(|error| format!("{shown}: {error}"))?;
+    let failed = |error: io::Error| format!("{shown}: {error}");
+    // Before the database: places in files that are older than it only have some lines read again.
+    copy_part(state, &state.ingest(), &draft).map_err(failed)?;
     for part in parts {
         part.copy_into(&draft).await.map_err(|error| format!("{shown}: {error}"))?;
     }
-    let failed = |error: io::Error| format!("{shown}: {error}");
-    copy_tree(&state.content(), &draft.join("content")).map_err(failed)?;
-    fs::copy(state.root().join("state.json"), draft.join("state.json")).map_err(failed)?;
-    if let Some(settings) = settings {
+    copy_part(state, &state.content(), &draft).map_err(failed)?;
+    if extent.events {
+        for part in [state.kept(), state.journal(), state.store()] {
+            copy_part(state, &part, &draft).map_err(failed)?;
+        }
+    }
+    fs::copy(state.root().join(STAMP), draft.join(STAMP)).map_err(failed)?;
+    if let Some(settings) = extent.settings {
         fs::copy(settings, into.join("lurcher.toml")).map_err(failed)?;
     }
     let mut files = BTreeMap::new();
     list(into, into, &mut files).map_err(failed)?;
     let manifest = Manifest {
-        format: FORMAT,
+        format: state.stamp().format,
         written_by: env!("CARGO_PKG_VERSION").into(),
         created: clock.now().to_string(),
         files,
@@ -104,7 +121,13 @@ pub fn restore(from: &Path, state: &Path) -> Result<Manifest, String> {
     }
     must_be_empty(state)?;
     make_private(state).map_err(|error| format!("{}: {error}", state.display()))?;
-    copy_tree(&from.join("state"), state).map_err(|error| format!("{}: {error}", state.display()))?;
+    let failed = |error: io::Error| format!("{}: {error}", state.display());
+    let stamp = fs::read(from.join("state").join(STAMP)).map_err(|error| {
+        format!("{}: it has no state/{STAMP} that names the version of the folder: {error}", from.display())
+    })?;
+    copy_tree(&from.join("state"), state).map_err(failed)?;
+    // Last, as what makes it a folder of state: half of a backup is refused by every server.
+    write_whole(&state.join(STAMP), &stamp).map_err(failed)?;
     Ok(manifest)
 }
 
@@ -142,7 +165,20 @@ fn must_be_empty(folder: &Path) -> Result<(), String> {
     }
 }
 
-/// Copies files and folders, nothing else: no links that lead elsewhere.
+/// Whether there is a backup in this folder, whole or not.
+pub fn is_backup(folder: &Path) -> bool {
+    folder.join(MANIFEST).is_file() || folder.join("state").join(STAMP).is_file()
+}
+
+/// Copies a folder of the state, if it is there, to where it lies in a backup.
+fn copy_part(state: &StateFolder, part: &Path, draft: &Path) -> io::Result<()> {
+    match part.strip_prefix(state.root()) {
+        Ok(name) if part.is_dir() => copy_tree(part, &draft.join(name)),
+        _ => Ok(()),
+    }
+}
+
+/// Copies files and folders, nothing else: no links that lead elsewhere, no locks.
 fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     make_private(to)?;
     for entry in fs::read_dir(from)? {
@@ -151,8 +187,12 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
         let target = to.join(entry.file_name());
         if kind.is_dir() {
             copy_tree(&entry.path(), &target)?;
-        } else if kind.is_file() {
-            fs::copy(entry.path(), &target)?;
+        } else if kind.is_file() && !matches!(entry.file_name().to_str(), Some("LOCK" | STAMP)) {
+            match fs::copy(entry.path(), &target) {
+                // A server that works meanwhile has put a newer file in its place.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                copied => copied?,
+            };
             File::open(&target)?.sync_all()?;
         }
     }
@@ -216,14 +256,27 @@ mod tests {
         let settings = place.join("lurcher.toml");
         fs::write(&settings, b"[server]").unwrap();
         let into = place.join("backup");
-        let inside = back_up(&state, &[&Database], None, &clock, &state.root().join("b")).await;
+        let inside = back_up(&state, &[&Database], Extent::default(), &clock, &state.root().join("b")).await;
         assert!(inside.unwrap_err().contains("inside of the folder of state"));
-        let manifest = back_up(&state, &[&Database], Some(&settings), &clock, &into).await.unwrap();
+        fs::create_dir(state.ingest()).unwrap();
+        fs::write(state.ingest().join("files-1.json"), b"[]").unwrap();
+        fs::write(state.journal().join("0.segment"), b"records").unwrap();
+        let extent = Extent { settings: Some(&settings), events: false };
+        let manifest = back_up(&state, &[&Database], extent, &clock, &into).await.unwrap();
         assert_eq!(
             manifest.files.keys().collect::<Vec<_>>(),
-            ["lurcher.toml", "state/content/rules/mine.yml", "state/state.json", "state/triage.db"]
+            [
+                "lurcher.toml",
+                "state/content/rules/mine.yml",
+                "state/ingest/files-1.json",
+                "state/state.json",
+                "state/triage.db"
+            ]
         );
-        assert!(back_up(&state, &[&Database], None, &clock, &into).await.unwrap_err().contains("not empty"));
+        assert!(back_up(&state, &[&Database], extent, &clock, &into).await.unwrap_err().contains("not empty"));
+        let whole = Extent { events: true, ..extent };
+        let manifest = back_up(&state, &[&Database], whole, &clock, &place.join("whole")).await.unwrap();
+        assert!(manifest.files.contains_key("state/journal/0.segment"));
         into
     }
 

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 /// The version of the layout that this program writes.
 pub const FORMAT: u32 = 1;
 
-const NAME: &str = "state.json";
+/// The file that makes a folder one of state, and names its version.
+pub(crate) const STAMP: &str = "state.json";
 
 /// What brings a folder from one version to the next.
 type Step = fn(&Path) -> std::io::Result<()>;
@@ -50,12 +51,34 @@ impl StateFolder {
         Self::open_with(root, clock, FORMAT, STEPS)
     }
 
+    /// Opens a folder that is there and that no server works in, and changes nothing in it: neither its version nor its
+    /// parts. For backups and checks.
+    pub fn existing(root: &Path) -> Result<Self, String> {
+        let shown = root.display();
+        let path = root.join(STAMP);
+        let bytes = fs::read(&path).map_err(|error| {
+            format!("{}: {error}. Name a folder of state, with --state or [server] state", path.display())
+        })?;
+        let lock = lock(root)?;
+        let stamp: Stamp = serde_json::from_slice(&bytes).map_err(|error| {
+            format!("{}: {error}. Restore it from a backup; it names the version of the folder", path.display())
+        })?;
+        if stamp.format > FORMAT {
+            return Err(format!(
+                "{shown} was written by lurcher {} in version {} of its layout; this program knows versions up to {FORMAT}. \
+                 Run the newer program",
+                stamp.written_by, stamp.format
+            ));
+        }
+        Ok(Self { root: root.to_owned(), stamp, is_new: false, _lock: lock })
+    }
+
     fn open_with(root: &Path, clock: &dyn Clock, format: u32, steps: &[Step]) -> Result<Self, String> {
         let shown = root.display();
         make_private(root)
             .map_err(|error| format!("{shown}: {error}. Set [server] state to a folder that can be written"))?;
         let lock = lock(root)?;
-        let path = root.join(NAME);
+        let path = root.join(STAMP);
         let written_by = env!("CARGO_PKG_VERSION").to_owned();
         let read = match fs::read(&path) {
             Ok(bytes) => Some(bytes),
@@ -136,6 +159,16 @@ impl StateFolder {
         self.root.join("content")
     }
 
+    /// How far followed files were read.
+    pub fn ingest(&self) -> PathBuf {
+        self.root.join("ingest")
+    }
+
+    /// The records that rules look back at.
+    pub fn kept(&self) -> PathBuf {
+        self.root.join("kept")
+    }
+
     /// What jobs found.
     pub fn jobs(&self) -> PathBuf {
         self.root.join("jobs")
@@ -173,7 +206,7 @@ fn foreign(root: &Path) -> Result<(), String> {
     match other {
         None => Ok(()),
         Some(entry) => Err(format!(
-            "{} holds {} but no {NAME}, so it is no folder of state. Name an empty one in [server] state",
+            "{} holds {} but no {STAMP}, so it is no folder of state. Name an empty one in [server] state",
             root.display(),
             entry.file_name().display()
         )),
@@ -244,11 +277,26 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_is_looked_at_as_it_is_and_only_while_no_server_works_in_it() {
+        let root = tempfile::tempdir().unwrap();
+        let none = StateFolder::existing(&root.path().join("none")).unwrap_err();
+        assert!(none.contains("--state") && !root.path().join("none").exists(), "{none}");
+        let open = open(root.path(), 1, &[]).unwrap();
+        assert!(StateFolder::existing(root.path()).unwrap_err().contains("another server works in this folder"));
+        drop(open);
+        fs::remove_dir(root.path().join("jobs")).unwrap();
+        assert_eq!(StateFolder::existing(root.path()).unwrap().stamp().format, 1);
+        assert!(!root.path().join("jobs").exists());
+        fs::write(root.path().join(STAMP), r#"{"format":9,"written_by":"9.0.0","created":""}"#).unwrap();
+        assert!(StateFolder::existing(root.path()).unwrap_err().contains("Run the newer program"));
+    }
+
+    #[test]
     fn other_folders_and_damaged_stamps_are_refused() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("thesis.tex"), b"x").unwrap();
         assert!(open(root.path(), 1, &[]).unwrap_err().contains("thesis.tex"));
-        fs::write(root.path().join(NAME), b"{").unwrap();
+        fs::write(root.path().join(STAMP), b"{").unwrap();
         assert!(open(root.path(), 1, &[]).unwrap_err().contains("Restore it from a backup"));
     }
 }

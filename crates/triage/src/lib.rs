@@ -50,7 +50,7 @@ pub use matcher::{MatchOperator, Matcher, Recipient};
 pub use open::{Limits, Triage};
 pub use outbox::{DeadLetter, DeadSelection, Delivery, OutboxCount};
 pub use page::{Page, PageRequest};
-pub use retention::{Expired, Expiry, IntegrityCheck};
+pub use retention::{Expired, Expiry, IntegrityCheck, copy_database};
 pub use risk::{EntityRisk, EntityRiskDetail, RiskEvent, Span};
 pub use rule_run::{Gap, HealthState, Quarantine, QuarantineKind, RuleHealth, RuleRun, RunTotals};
 pub use rule_state::{NewHunt, RuleDecision, RuleState, SavedHunt};

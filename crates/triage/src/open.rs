@@ -12,8 +12,9 @@ use sqlx::{Any, AnyConnection, Connection, Pool, Transaction, any::AnyPoolOption
 
 use crate::{
     Error, Grouping, Recipient, Result,
-    dialect::{Dialect, Place},
+    dialect::{Dialect, Place, sqlite_url},
     migration,
+    sql::sql,
 };
 
 /// How many connections read at once.
@@ -65,6 +66,33 @@ impl Triage {
         Self::open_with(url, clock, Limits::default()).await
     }
 
+    /// Opens a database that is there, to look at it: its tables stay in the version that they have. Fails if there is
+    /// none, or a newer program wrote it.
+    pub async fn existing(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        let Place { dialect, mut url, file } = Place::parse(url)?;
+        if let Some(file) = &file {
+            url = sqlite_url(file, "rw");
+        }
+        let reader = pool(&url, dialect, true).await?;
+        let found = sql!("SELECT COALESCE(MAX(version), 0) AS version FROM schema_version").first(&reader).await?;
+        let found = found.map_or(Ok(0), |row| row.int("version"))?;
+        if found > migration::newest() {
+            return Err(Error::Newer { found, known: migration::newest() });
+        }
+        Ok(Self {
+            clock,
+            dialect,
+            file,
+            writer: reader.clone(),
+            reader,
+            limits: Limits::default(),
+            targets: RwLock::new(Arc::from([])),
+            grouping: RwLock::default(),
+            key_uses: Mutex::default(),
+        })
+    }
+
     /// The same with limits of the caller's.
     pub async fn open_with(url: &str, clock: Arc<dyn Clock>, limits: Limits) -> Result<Self> {
         sqlx::any::install_default_drivers();
@@ -98,6 +126,11 @@ impl Triage {
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
+    }
+
+    /// Whether it is a file, of which backups hold a copy.
+    pub fn is_file(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Whom new alerts are to be told from now on. Alerts that are there already are not told again.

@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, Connection};
 
 use crate::{
     AuditCheck, Error, Result, Triage,
-    dialect::{Dialect, sqlite_url},
+    dialect::{Dialect, Place, sqlite_url},
     sql::{Arg, Sql, sql},
 };
 
@@ -150,26 +150,7 @@ impl Triage {
         let Some(file) = &self.file else {
             return Err(Error::Place("PostgreSQL is backed up with its own tools, such as pg_dump".to_owned()));
         };
-        let failed = |error: std::io::Error| Error::Place(format!("{}: {error}", to.display()));
-        if tokio::fs::try_exists(to).await.map_err(failed)? {
-            return Err(Error::Place(format!("{} is there already", to.display())));
-        }
-        let partial = PathBuf::from(format!("{}.partial", to.display()));
-        if tokio::fs::try_exists(&partial).await.map_err(failed)? {
-            tokio::fs::remove_file(&partial).await.map_err(failed)?;
-        }
-        let mut connection = AnyConnection::connect(&sqlite_url(file, "rw")).await?;
-        let copied = sql!("VACUUM INTO $1", partial.display().to_string()).run(&mut connection).await;
-        connection.close().await?;
-        copied?;
-        let copy = tokio::fs::OpenOptions::new().write(true).open(&partial).await.map_err(failed)?;
-        copy.sync_all().await.map_err(failed)?;
-        tokio::fs::rename(&partial, to).await.map_err(failed)?;
-        if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            let folder = tokio::fs::File::open(folder).await.map_err(failed)?;
-            folder.sync_all().await.map_err(failed)?;
-        }
-        Ok(())
+        copy_file(file, to).await
     }
 
     /// Looks through the whole database for damage. Takes a while for a large one.
@@ -188,4 +169,37 @@ impl Triage {
         }
         Ok(IntegrityCheck { problems, audit: self.check_audit().await? })
     }
+}
+
+/// Copies the database at this place to a new file, as it is: for backups while no server has it open. False if it is
+/// PostgreSQL's, which has `pg_dump`.
+pub async fn copy_database(url: &str, to: &Path) -> Result<bool> {
+    sqlx::any::install_default_drivers();
+    match Place::parse(url)?.file {
+        Some(file) => copy_file(&file, to).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+async fn copy_file(file: &Path, to: &Path) -> Result<()> {
+    let failed = |error: std::io::Error| Error::Place(format!("{}: {error}", to.display()));
+    if tokio::fs::try_exists(to).await.map_err(failed)? {
+        return Err(Error::Place(format!("{} is there already", to.display())));
+    }
+    let partial = PathBuf::from(format!("{}.partial", to.display()));
+    if tokio::fs::try_exists(&partial).await.map_err(failed)? {
+        tokio::fs::remove_file(&partial).await.map_err(failed)?;
+    }
+    let mut connection = AnyConnection::connect(&sqlite_url(file, "rw")).await?;
+    let copied = sql!("VACUUM INTO $1", partial.display().to_string()).run(&mut connection).await;
+    connection.close().await?;
+    copied?;
+    let copy = tokio::fs::OpenOptions::new().write(true).open(&partial).await.map_err(failed)?;
+    copy.sync_all().await.map_err(failed)?;
+    tokio::fs::rename(&partial, to).await.map_err(failed)?;
+    if let Some(folder) = to.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let folder = tokio::fs::File::open(folder).await.map_err(failed)?;
+        folder.sync_all().await.map_err(failed)?;
+    }
+    Ok(())
 }

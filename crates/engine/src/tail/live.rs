@@ -83,6 +83,39 @@ pub struct RuleHealth {
     pub stopped: Option<String>,
 }
 
+/// How far back a rule looks from a time on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookedBack {
+    /// The first moment of the window of its next run.
+    pub window: Timestamp,
+    /// The first moment that it has to know of for that: where its history begins.
+    pub reach: Timestamp,
+}
+
+impl LookedBack {
+    /// From a time on. `None` if the rule looks at each event alone, as it comes.
+    pub fn of(rules: &RuleSet, rule: u32, now: Timestamp) -> Option<Self> {
+        let published = rules.rules().get(rule as usize)?;
+        if rules.is_immediate(rule) && !published.meta.schedule.recurs() {
+            return None;
+        }
+        let timetable = timetable(published)?;
+        let window = timetable.window(timetable.next(now).unwrap_or(now)).from;
+        Some(Self { window, reach: timetable.horizon(published, now) })
+    }
+}
+
+/// Events of a span that came too late for its runs to look at them together with others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The rule's index in [`RuleSet::rules`].
+    pub rule: u32,
+    /// The time of the first.
+    pub first: Timestamp,
+    /// The time of the last.
+    pub last: Timestamp,
+}
+
 impl Live {
     /// These rules from a time on, nothing seen. `lateness` says how long hits are kept beyond their windows, for events
     /// that come late.
@@ -164,6 +197,12 @@ impl Live {
         Some(std::time::Duration::from_micros(micros.saturating_add(self.lateness).unsigned_abs()))
     }
 
+    /// What was missed since this was last asked: events that came longer after their windows than [`Live`] waits for
+    /// events that come late. Events that are looked at alone are never missed.
+    pub fn missed(&mut self) -> Vec<Missed> {
+        self.watches.values_mut().filter_map(Watch::missed).collect()
+    }
+
     /// What was scanned so far.
     pub fn stats(&self) -> &ScanStats {
         self.scanner.stats()
@@ -178,7 +217,7 @@ impl Live {
 
     fn watch(&mut self, number: u32) {
         let rule = &self.rules.rules()[number as usize];
-        let Some(timetable) = Timetable::of(&rule.meta.schedule).or_else(|| unscheduled(rule)) else { return };
+        let Some(timetable) = timetable(rule) else { return };
         let watch = Watch::new(number, rule, timetable, self.now);
         self.due = self.due.into_iter().chain(watch.due()).min();
         self.watches.insert(number, watch);
@@ -259,6 +298,10 @@ pub(super) struct Desk<'a, 's> {
     pub(super) rules: &'a RuleSet,
     pub(super) sink: &'s mut dyn AlertSink,
     pub(super) lateness: i64,
+}
+
+fn timetable(rule: &Rule) -> Option<Timetable> {
+    Timetable::of(&rule.meta.schedule).or_else(|| unscheduled(rule))
 }
 
 /// The schedule of a rule whose vendor states none, where it has to wait for more than one event: every minute over the last

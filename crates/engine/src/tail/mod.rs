@@ -30,7 +30,7 @@ use std::{
 use lurcher_ir::{FieldRef, Limit};
 use lurcher_schema::{EventBatch, EventRef, Taxonomy, Timestamp, Value};
 
-pub use self::live::{Live, RuleHealth};
+pub use self::live::{Live, LookedBack, Missed, RuleHealth};
 pub(crate) use self::{
     fields::{Fields, Known},
     found::{RawDetail, RawMatch, RawPairing},

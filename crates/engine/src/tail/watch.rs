@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     EventId, RawMatch, RuleHealth,
-    live::Desk,
+    live::{Desk, Missed},
     record::{Record, Telling},
     rule_tail::{Kind, RuleTail},
 };
@@ -33,8 +33,22 @@ pub(super) struct Watch {
     /// Of a correlation: up to when each key's last match has come.
     ongoing: FxHashMap<Vec<Value>, Timestamp>,
     late: u64,
+    /// The times of events that came too late for any look at them together with others: the first and the last.
+    missed: Option<(Timestamp, Timestamp)>,
     error: Option<String>,
     stopped: Option<String>,
+}
+
+impl Timetable {
+    /// The earliest moment that the run after a time looks at, history included.
+    pub(super) fn horizon(&self, rule: &Rule, now: Timestamp) -> Timestamp {
+        let run = self.next(now).unwrap_or(now);
+        let from = self.window(run).from;
+        match rule.body.as_ref().map(|body| &body.tail) {
+            Some(Tail::NewTerms(terms)) => terms.history.at(run).min(from),
+            _ => from,
+        }
+    }
 }
 
 impl Watch {
@@ -49,6 +63,7 @@ impl Watch {
             prompt: Prompt::of(rule),
             ongoing: FxHashMap::default(),
             late: 0,
+            missed: None,
             error: None,
             stopped: None,
         }
@@ -71,12 +86,13 @@ impl Watch {
 
     /// The earliest moment that the run after a time looks at, history included.
     pub(super) fn horizon(&self, rule: &Rule, now: Timestamp) -> Timestamp {
-        let run = self.timetable.next(now).unwrap_or(now);
-        let from = self.timetable.window(run).from;
-        match rule.body.as_ref().map(|body| &body.tail) {
-            Some(Tail::NewTerms(terms)) => terms.history.at(run).min(from),
-            _ => from,
-        }
+        self.timetable.horizon(rule, now)
+    }
+
+    /// The events that came too late to be looked at together with others, since this was last asked.
+    pub(super) fn missed(&mut self) -> Option<Missed> {
+        let (first, last) = self.missed.take()?;
+        Some(Missed { rule: self.number, first, last })
     }
 
     pub(super) fn health(&self, tail: Option<&RuleTail>) -> RuleHealth {
@@ -150,6 +166,10 @@ impl Watch {
         for time in times.iter().flatten().filter(|time| **time < window.from) {
             self.late += 1;
             let kept = time.0 >= window.from.0.saturating_sub(desk.lateness);
+            if !kept {
+                let (first, last) = self.missed.unwrap_or((*time, *time));
+                self.missed = Some((first.min(*time), last.max(*time)));
+            }
             if kept && let Some(run) = self.timetable.first_holding(*time).filter(|run| !runs.contains(run)) {
                 runs.push(run);
             }

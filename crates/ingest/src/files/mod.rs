@@ -29,7 +29,7 @@ pub enum Mode {
     /// Line by line, as it grows.
     #[default]
     Follow,
-    /// Once as a whole, when it has stopped growing: XML events, JSON documents or lines. Packed with gzip too.
+    /// Once as a whole, when it has stopped growing: event logs (EVTX), XML, JSON, tables, logs, also in archives.
     Whole,
 }
 

@@ -1,4 +1,6 @@
-//! Files dropped into a folder, each read once as a whole when it has stopped growing.
+//! Files dropped into a folder, each read once as a whole when it has stopped growing: event logs (EVTX), XML, JSON, tables,
+//! logs, also in archives, by the readers that read files for every other command. Text that they do not know is taken line
+//! by line.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -11,14 +13,15 @@ use std::{
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
-use lurcher_journal::Record;
+use lurcher_journal::{Record, RecordKind};
+use lurcher_readers::{Gravity, Input, Original, ReadOptions, RecordForm, Report, units};
 
 use super::{
     Options, Source,
     checkpoint::{Checkpoint, Identity, Mark},
     found,
 };
-use crate::{Failure, Reception, split::pieces};
+use crate::{Failure, Reception, document::one_line, split::pieces};
 
 /// Records that are handed over at a time.
 const BATCH: usize = 5000;
@@ -90,9 +93,54 @@ impl Whole {
         if self.checkpoint.of(identity, &mut file).is_some_and(|mark| mark.offset == look.0) {
             return Ok(false);
         }
+        if look.0 > self.options.max_file_bytes {
+            return Err(too_large(self.options.max_file_bytes));
+        }
         let mark = Mark::at(&mut file, look.0)?;
-        let bytes = contents(path, look.0, self.options.max_file_bytes)?;
         self.reception.bytes(look.0 as usize);
+        let read = self.events(path);
+        if self.waiting.is_empty() && read.errors() == 0 {
+            // Nothing that the readers know: lines, as they stand.
+            self.lines(path, look.0)?;
+        } else {
+            self.tell(&read);
+        }
+        self.current = Some((identity, mark, path.to_owned(), look));
+        Ok(true)
+    }
+
+    /// The events of a file of a known format, in archives too.
+    fn events(&mut self, path: &Path) -> Report {
+        let most = self.options.max_file_bytes;
+        let options = ReadOptions {
+            max_line: self.options.max_line_bytes,
+            max_unpacked: most,
+            max_ratio: 1,
+            now: self.reception.now(),
+            ..ReadOptions::default()
+        };
+        let (units, mut report) = units(&[Input::File(path.to_owned())], &options);
+        let Self { reception, stream, waiting, .. } = self;
+        for unit in &units {
+            let each = &mut |original: &Original<'_>| {
+                let kind = match original.form {
+                    RecordForm::Json => RecordKind::Json,
+                    RecordForm::Xml => RecordKind::Xml,
+                    RecordForm::Line => RecordKind::Line,
+                };
+                let text = match kind {
+                    RecordKind::Json => one_line(original.text),
+                    _ => original.text.into(),
+                };
+                waiting.push_back(reception.record(stream, kind, Bytes::from(text.into_owned())));
+            };
+            report.merge(unit.read_originals(&options, each));
+        }
+        report
+    }
+
+    fn lines(&mut self, path: &Path, size: u64) -> io::Result<()> {
+        let bytes = contents(path, size, self.options.max_file_bytes)?;
         let bytes = utf16(&bytes).unwrap_or(bytes);
         for piece in pieces(&bytes) {
             let long = piece.body.len() > self.options.max_line_bytes;
@@ -100,8 +148,20 @@ impl Whole {
             let body = if long { piece.body[..self.options.max_line_bytes].to_vec() } else { piece.body.into_owned() };
             self.waiting.push_back(self.reception.record(&self.stream, piece.kind, Bytes::from(body)));
         }
-        self.current = Some((identity, mark, path.to_owned(), look));
-        Ok(true)
+        Ok(())
+    }
+
+    /// Names what of a file could not be read, and counts it.
+    fn tell(&self, report: &Report) {
+        for problem in report.problems.iter().filter(|problem| problem.gravity == Gravity::Error) {
+            tracing::warn!(%problem, "a file is damaged: the rest of it was read");
+        }
+        for skipped in report.skipped.iter().filter(|skipped| skipped.lines > 0) {
+            let (path, why, lines) = (&skipped.path, &skipped.reason, skipped.lines);
+            tracing::warn!(path, lines, why, "lines of a file were left out");
+        }
+        let skipped: u64 = report.skipped.iter().map(|skipped| skipped.lines).sum();
+        self.reception.malformed(usize::try_from(report.errors() + skipped).unwrap_or(usize::MAX));
     }
 }
 
@@ -129,6 +189,10 @@ fn look(metadata: &Metadata) -> Look {
     (metadata.len(), metadata.modified().ok())
 }
 
+fn too_large(most: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than max_file_bytes, {most}"))
+}
+
 fn contents(path: &Path, size: u64, most: u64) -> io::Result<Vec<u8>> {
     let file = File::open(path)?.take(size);
     let mut bytes = Vec::new();
@@ -138,11 +202,10 @@ fn contents(path: &Path, size: u64, most: u64) -> io::Result<Vec<u8>> {
         file.take(most + 1).read_to_end(&mut bytes)?
     };
     if read as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {most} bytes")));
+        return Err(too_large(most));
     }
-    if bytes.starts_with(b"ElfFile\0") {
-        let message = "event log files (EVTX) are not taken in live; export them as XML, or use `lurcher replay`";
-        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    if bytes.contains(&0) && utf16(&bytes).is_none() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "it is of no known format, and no text"));
     }
     Ok(bytes)
 }

@@ -159,7 +159,6 @@ async fn dropped_files_are_read_once() {
     let xml: Vec<u8> = "<Events><Event>é</Event></Events>".encode_utf16().flat_map(u16::to_le_bytes).collect();
     fs::write(drop.join("2.xml"), [&b"\xff\xfe"[..], &xml].concat()).unwrap();
     fs::write(drop.join("3.txt.gz"), gzip(b"line 1\nline 2\n")).unwrap();
-    fs::write(drop.join("4.evtx"), b"ElfFile\0...").unwrap();
     let mut bodies = follower.server.wait_for(5).await;
     bodies.sort();
     assert_eq!(bodies, ["<Event>é</Event>", "line 1", "line 2", "{\"a\":1}", "{\"b\":2}"]);
@@ -168,6 +167,51 @@ async fn dropped_files_are_read_once() {
     fs::write(drop.join("5.json"), "{\"c\":3}").unwrap();
     follower.server.wait_for(1).await;
     assert_eq!(follower.stop().await, ["{\"c\":3}"]);
+}
+
+#[tokio::test]
+async fn what_is_dropped_may_be_of_any_format_and_in_an_archive() {
+    let (folder, _) = folder();
+    let drop = folder.path().join("drop");
+    fs::create_dir(&drop).unwrap();
+    let follower = Follower::start(folder.path(), "drop/*", "mode = \"whole\"");
+    // Written elsewhere and moved in, as a copier does that wants it to be seen whole.
+    let put = |name: &str, bytes: &[u8]| {
+        let aside = folder.path().join(name);
+        fs::write(&aside, bytes).unwrap();
+        fs::rename(&aside, drop.join(name)).unwrap();
+    };
+    put("1.csv", b"dest,process_name\nA,b.exe\n");
+    put("2.zst", &zstd::encode_all(&b"{\"n\":1}\n{\"n\":2}\n"[..], 1).unwrap());
+    put(
+        "3.json",
+        b"{\"Records\":[{\"eventSource\":\"s3.amazonaws.com\",\"eventVersion\":\"1.08\",\"eventName\":\"A\"}]}",
+    );
+    let mut bodies = follower.server.wait_for(4).await;
+    bodies.sort();
+    assert!(bodies[0].contains("\"b.exe\""), "{bodies:?}");
+    assert_eq!(bodies[2..], ["{\"n\":1}", "{\"n\":2}"]);
+    assert!(bodies[1].contains("s3.amazonaws.com"), "{bodies:?}");
+    assert_eq!(follower.server.count(|c| &c.malformed), 0);
+    follower.stop().await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_gives_what_can_be_read_of_it_and_is_counted() {
+    let (folder, _) = folder();
+    let drop = folder.path().join("drop");
+    fs::create_dir(&drop).unwrap();
+    let follower = Follower::start(folder.path(), "drop/*", "mode = \"whole\"\nmax_file_bytes = 100000");
+    let packed = gzip("{\"n\":1}\n".repeat(2000).as_bytes());
+    fs::write(drop.join("1.gz"), &packed[..packed.len() - 12]).unwrap();
+    follower.server.wait_until(|| follower.server.count(|c| &c.malformed) > 0).await;
+    let before = follower.server.count(|c| &c.malformed);
+    fs::write(drop.join("2.evtx"), b"ElfFile\0...").unwrap();
+    fs::write(drop.join("3.bin"), [0, 1, 2, 3, 0, 5].repeat(50)).unwrap();
+    fs::write(drop.join("4.json"), "{\"n\":1}\n".repeat(20_000)).unwrap();
+    fs::write(drop.join("5.gz"), gzip("{\"n\":1}\n".repeat(20_000).as_bytes())).unwrap();
+    follower.server.wait_until(|| follower.server.count(|c| &c.malformed) >= before + 4).await;
+    assert!(follower.stop().await.iter().all(|body| body == "{\"n\":1}"));
 }
 
 #[tokio::test]

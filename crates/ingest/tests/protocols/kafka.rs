@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lurcher_ingest::{Refusal, kafka};
+use lurcher_schema::Secret;
 use rdkafka::{
     ClientConfig,
     mocking::MockCluster,
@@ -59,7 +60,29 @@ async fn places_are_committed_when_what_came_before_was_taken() {
 async fn settings_that_would_lose_messages_are_refused() {
     let server = Server::new();
     let mut options = options("127.0.0.1:1");
-    options.settings.insert("enable.auto.commit".to_owned(), "true".to_owned());
+    options.settings.insert("enable.auto.commit".to_owned(), Secret::Inline("true".to_owned()));
     let failure = kafka::run(options, server.reception(), server.stop_receiver()).await.unwrap_err();
     assert!(failure.to_string().contains("enable.auto.commit"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_setting_may_stand_in_a_file_and_is_never_quoted() {
+    let server = Server::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "hunter2\n").unwrap();
+    let mut options = options("127.0.0.1:1");
+    options.settings.insert("session.timeout.ms".to_owned(), Secret::File(file.path().to_owned()));
+    let failure = kafka::run(options, server.reception(), server.stop_receiver()).await.unwrap_err().to_string();
+    assert!(failure.contains("session.timeout.ms") && !failure.contains("hunter2"), "{failure}");
+}
+
+/// A broker that asks for TLS is not spoken to in clear text: the build says what it lacks.
+#[cfg(not(feature = "kafka-tls"))]
+#[tokio::test]
+async fn a_build_without_tls_says_so() {
+    let server = Server::new();
+    let mut options = options("127.0.0.1:1");
+    options.settings.insert("security.protocol".to_owned(), Secret::Inline("sasl_ssl".to_owned()));
+    let failure = kafka::run(options, server.reception(), server.stop_receiver()).await.unwrap_err().to_string();
+    assert!(failure.contains("security.protocol") && failure.contains("--features kafka-tls"), "{failure}");
 }

@@ -6,6 +6,7 @@ mod elasticsearch;
 mod files;
 mod hec;
 mod kafka;
+mod mutations;
 mod otlp;
 mod plain;
 mod server;

@@ -4,8 +4,16 @@
 //! in two logs: one for rules that look back minutes or hours, one for those that look back days. What no rule can look at
 //! any more is trimmed. The logs lag behind a crash; how far they are whole is a checkpoint of its own, and what lies
 //! behind it is read from the journal.
+//!
+//! A rule that is new has records to look back at that no log has; they are *grafted*: written, in order, into a third log,
+//! which is made anew each time and counts once it is whole.
 
-use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use lurcher_journal::{Journal, JournalError, JournalOptions, Position, Reader, Record};
@@ -25,8 +33,11 @@ const BLOCK: (usize, usize) = (8192, 16 << 20);
 /// Both logs.
 #[derive(Debug)]
 pub(super) struct Kept {
+    folder: PathBuf,
     short: Log,
     long: Log,
+    /// What was grafted, and the number of its log.
+    grafted: Option<(u64, Log)>,
 }
 
 #[derive(Debug)]
@@ -40,7 +51,60 @@ struct Log {
 impl Kept {
     /// The logs in this folder.
     pub(super) fn open(folder: &Path) -> Result<Self, JournalError> {
-        Ok(Self { short: Log::open(&folder.join("short"))?, long: Log::open(&folder.join("long"))? })
+        let short = Log::open(&folder.join("short"))?;
+        let long = Log::open(&folder.join("long"))?;
+        let newest = (1..=newest_graft(folder)).rev().find(|number| whole(folder, *number).is_file());
+        let open = |number| Log::open(&graft(folder, number)).map(|log| (number, log));
+        let grafted = newest.map(open).transpose()?;
+        let kept = Self { folder: folder.to_owned(), short, long, grafted };
+        kept.clear_grafts();
+        Ok(kept)
+    }
+
+    /// Whether nothing was ever kept.
+    pub(super) fn is_empty(&self) -> bool {
+        let empty = |log: &Log| log.journal.end() == Position(0) && log.waiting.is_empty();
+        empty(&self.short) && empty(&self.long) && self.grafted.is_none()
+    }
+
+    /// Adds records from before what is kept, in any order; what is kept already stays, each record once.
+    pub(super) async fn graft(&mut self, records: Vec<(Position, Record)>) -> Result<(), JournalError> {
+        let mut all: BTreeMap<Position, Record> = records.into_iter().collect();
+        if let Some((_, log)) = &self.grafted {
+            let mut source = Source::of(log);
+            let mut marks = VecDeque::new();
+            loop {
+                source.fill(&mut marks).await?;
+                let Some((position, record)) = source.ready.pop_front() else { break };
+                all.insert(position, record);
+            }
+        }
+        let number = self.grafted.as_ref().map_or(0, |(number, _)| *number).max(newest_graft(&self.folder)) + 1;
+        let mut log = Log::open(&graft(&self.folder, number))?;
+        for (position, record) in all {
+            log.waiting.push(wrap(position, &record));
+            if log.waiting.len() >= BLOCK.0 {
+                log.write().await?;
+            }
+        }
+        log.write().await?;
+        log.journal.sync().await?;
+        let path = whole(&self.folder, number);
+        let made = std::fs::File::create(&path).and_then(|file| file.sync_all());
+        made.map_err(|error| JournalError::io("write", &path, error))?;
+        self.grafted = Some((number, log));
+        self.clear_grafts();
+        Ok(())
+    }
+
+    /// Deletes grafts that are not whole, or that a newer one has taken in.
+    fn clear_grafts(&self) {
+        let current = self.grafted.as_ref().map_or(0, |(number, _)| *number);
+        for number in (1..=newest_graft(&self.folder)).filter(|number| *number != current) {
+            // What is left over costs only its place, and is tried again at the next start.
+            let _ = std::fs::remove_file(whole(&self.folder, number));
+            let _ = std::fs::remove_dir_all(graft(&self.folder, number));
+        }
     }
 
     /// Keeps what rules kept something of among these records.
@@ -62,10 +126,7 @@ impl Kept {
 
     fn keep_one(&mut self, position: Position, record: &Record, horizon: Duration) {
         let log = if horizon <= SHORT { &mut self.short } else { &mut self.long };
-        let mut body = BytesMut::with_capacity(record.body.len() + 8);
-        body.put_u64_le(position.0);
-        body.extend_from_slice(&record.body);
-        log.waiting.push(Record { body: body.freeze(), ..record.clone() });
+        log.waiting.push(wrap(position, record));
     }
 
     /// Hands over what was kept. It is durable with the next [`Kept::sync`].
@@ -84,31 +145,40 @@ impl Kept {
     /// Forgets what came in before these times.
     pub(super) fn trim(&mut self, short: Timestamp, long: Timestamp) -> Result<(), JournalError> {
         self.short.trim(short)?;
-        self.long.trim(long)
+        self.long.trim(long)?;
+        self.grafted.as_mut().map_or(Ok(()), |(_, log)| log.trim(long))
     }
 
     /// Bytes on disk.
     pub(super) fn bytes(&self) -> u64 {
-        self.short.journal.stats().bytes + self.long.journal.stats().bytes
+        let grafted = self.grafted.as_ref().map_or(0, |(_, log)| log.journal.stats().bytes);
+        self.short.journal.stats().bytes + self.long.journal.stats().bytes + grafted
     }
 
     /// All records before a position, in their order.
     pub(super) fn all(&mut self, before: Position) -> Replay<'_> {
-        Replay {
-            before,
-            short: Source {
-                reader: self.short.journal.reader(self.short.journal.begin()),
-                ready: VecDeque::new(),
-                last: None,
-            },
-            long: Source {
-                reader: self.long.journal.reader(self.long.journal.begin()),
-                ready: VecDeque::new(),
-                last: None,
-            },
-            marks: (&mut self.short.marks, &mut self.long.marks),
-        }
+        let logs = [&mut self.short, &mut self.long].into_iter().chain(self.grafted.as_mut().map(|(_, log)| log));
+        Replay { before, last: None, sources: logs.map(|log| (Source::of(log), &mut log.marks)).collect() }
     }
+}
+
+/// The folder of a graft.
+fn graft(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("graft-{number}"))
+}
+
+/// The file that says that a graft is whole.
+fn whole(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("graft-{number}.whole"))
+}
+
+/// The highest number that a graft has had of which anything is left.
+fn newest_graft(folder: &Path) -> u64 {
+    let number = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_prefix("graft-")?.trim_end_matches(".whole").parse().ok()
+    };
+    std::fs::read_dir(folder).into_iter().flatten().flatten().filter_map(number).max().unwrap_or(0)
 }
 
 impl Log {
@@ -144,13 +214,13 @@ fn mark(marks: &mut VecDeque<(Timestamp, Position)>, time: Timestamp, end: Posit
     }
 }
 
-/// The records of both logs, merged.
+/// The records of all logs, merged.
 #[derive(Debug)]
 pub(super) struct Replay<'k> {
     before: Position,
-    short: Source,
-    long: Source,
-    marks: (&'k mut VecDeque<(Timestamp, Position)>, &'k mut VecDeque<(Timestamp, Position)>),
+    /// The last that was handed over: what stands in several logs counts once.
+    last: Option<Position>,
+    sources: Vec<(Source, &'k mut VecDeque<(Timestamp, Position)>)>,
 }
 
 #[derive(Debug)]
@@ -162,6 +232,10 @@ struct Source {
 }
 
 impl Source {
+    fn of(log: &Log) -> Self {
+        Self { reader: log.journal.reader(log.journal.begin()), ready: VecDeque::new(), last: None }
+    }
+
     async fn fill(&mut self, marks: &mut VecDeque<(Timestamp, Position)>) -> Result<(), JournalError> {
         while self.ready.is_empty() {
             let Some(block) = self.reader.try_next(BLOCK.0, BLOCK.1).await? else { return Ok(()) };
@@ -188,21 +262,26 @@ impl Replay<'_> {
     pub(super) async fn next(&mut self, most: usize) -> Result<Vec<(Position, Record)>, JournalError> {
         let mut records: Vec<(Position, Record)> = Vec::new();
         while records.len() < most {
-            self.short.fill(self.marks.0).await?;
-            self.long.fill(self.marks.1).await?;
-            let source = match (self.short.next(), self.long.next()) {
-                (None, None) => break,
-                (Some(short), Some(long)) if long < short => &mut self.long,
-                (None, Some(_)) => &mut self.long,
-                _ => &mut self.short,
-            };
+            for (source, marks) in &mut self.sources {
+                source.fill(marks).await?;
+            }
+            let first = self.sources.iter_mut().filter(|(source, _)| source.next().is_some());
+            let Some((source, _)) = first.min_by_key(|(source, _)| source.next()) else { break };
             let Some((position, record)) = source.ready.pop_front() else { break };
-            if position < self.before {
+            if position < self.before && self.last.is_none_or(|last| position > last) {
+                self.last = Some(position);
                 records.push((position, record));
             }
         }
         Ok(records)
     }
+}
+
+fn wrap(position: Position, record: &Record) -> Record {
+    let mut body = BytesMut::with_capacity(record.body.len() + 8);
+    body.put_u64_le(position.0);
+    body.extend_from_slice(&record.body);
+    Record { body: body.freeze(), ..record.clone() }
 }
 
 fn unwrap(record: Record) -> Option<(Position, Record)> {
@@ -248,5 +327,28 @@ mod tests {
         let all = kept.all(Position(9)).next(100).await.unwrap();
         assert_eq!(all.iter().map(|(position, _)| position.0).collect::<Vec<_>>(), [3, 5, 6]);
         assert_eq!(all[0].1, record(3, "{}"));
+    }
+
+    #[tokio::test]
+    async fn what_is_grafted_comes_before_what_was_kept_and_each_record_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut kept = Kept::open(folder.path()).unwrap();
+        assert!(kept.is_empty());
+        let kept_one = [(Position(7), record(7, "{}"))];
+        kept.keep(vec![Taken { position: Position(7), horizon: Duration::from_hours(1) }], &kept_one);
+        let grafted = |positions: &[u64]| -> Vec<(Position, Record)> {
+            positions.iter().map(|at| (Position(*at), record(*at as i64, "{}"))).collect()
+        };
+        kept.graft(grafted(&[5, 2, 7])).await.unwrap();
+        kept.graft(grafted(&[3, 5])).await.unwrap();
+        kept.sync().await.unwrap();
+        drop(kept);
+        // One that was not finished does not count.
+        std::fs::create_dir(folder.path().join("graft-9")).unwrap();
+        let mut kept = Kept::open(folder.path()).unwrap();
+        let all = kept.all(Position(100)).next(100).await.unwrap();
+        assert_eq!(all.iter().map(|(position, _)| position.0).collect::<Vec<_>>(), [2, 3, 5, 7]);
+        assert!(!folder.path().join("graft-9").exists());
+        kept.trim(Timestamp(i64::MAX), Timestamp(i64::MAX)).unwrap();
     }
 }

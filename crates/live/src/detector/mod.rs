@@ -6,12 +6,17 @@
 //! built again from the records that rules kept something of (`kept.rs`), by the very same calls.
 //!
 //! * A record that breaks the engine is found by taking its block apart, put aside and named; the rest goes on.
-//! * When rules change, the state is built anew in the same way; records wait in the journal meanwhile.
+//! * When rules change, the state is built anew in the same way; records wait in the journal meanwhile. New ones look back
+//!   first (`look_back.rs`).
+//! * Spans that were not looked at in time are written down (`gaps.rs`).
 //! * The time is that of the records' arrival, and the clock's where none come.
 
 mod feed;
 mod findings;
+pub(crate) mod gaps;
+mod joined;
 mod kept;
+pub(crate) mod look_back;
 mod risk;
 mod service;
 mod state;
@@ -31,11 +36,12 @@ use lurcher_deliver::Bell;
 use lurcher_engine::RuleHealth;
 use lurcher_journal::Journal;
 use lurcher_schema::Clock;
+use lurcher_store::Store;
 use lurcher_triage::Triage;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::service::Service;
-use self::work::Work;
+use self::{look_back::Found, work::Work};
 use crate::rules::{Loaded, RuleSource};
 use lurcher_server::{detection::Refused, events::Events};
 
@@ -78,6 +84,8 @@ impl DetectorOptions {
 pub struct DetectorParts {
     /// Where records come from.
     pub journal: Arc<Journal>,
+    /// Where records are that the journal has no more, for rules that are new.
+    pub store: Arc<Store>,
     /// Where alerts go.
     pub triage: Arc<Triage>,
     /// Where rules come from.
@@ -122,6 +130,8 @@ enum Wish {
     Reload(oneshot::Sender<Result<Arc<Loaded>, String>>),
     /// Say how the rules fare.
     Health(oneshot::Sender<Vec<RuleHealth>>),
+    /// Go on with rules that have looked back.
+    Found(Box<Found>),
     /// End, with everything written down.
     Stop,
 }
@@ -145,8 +155,10 @@ impl Detector {
         let loaded = Arc::new(parking_lot::RwLock::new(Arc::new(parts.source.load()?)));
         let (ready, is_ready) = oneshot::channel();
         let shared = Arc::clone(&loaded);
+        // Weak: whoever may wish for something keeps the detector at work.
+        let back = wishes.downgrade();
         let thread = std::thread::Builder::new().name("detector".to_owned()).spawn(move || {
-            match Work::begin(parts, options, runtime, inbox, shared) {
+            match Work::begin(parts, options, runtime, (inbox, back), shared) {
                 Ok(mut work) => {
                     // Nobody waits for it only if the server is gone already.
                     let _ = ready.send(Ok(()));

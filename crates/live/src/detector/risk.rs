@@ -69,6 +69,8 @@ pub(super) struct LiveRisk {
     site: Arc<Site>,
     incidents: bool,
     index: RiskIndex,
+    /// The alerts whose risk is counted, and when: what is found again after a restart counts once.
+    counted: HashMap<String, Timestamp>,
     /// How many events each incident had when it was last told.
     told: HashMap<String, u64>,
     /// How many risk events have been made, which numbers them.
@@ -80,6 +82,7 @@ impl LiveRisk {
     pub(super) fn new(site: &Arc<Site>, incidents: bool, known: Remembered, rules: &[Arc<Rule>]) -> Self {
         let by_id: BTreeMap<String, &Arc<Rule>> = rules.iter().map(|rule| (rule_id(rule), rule)).collect();
         let mut index = RiskIndex::new(Arc::clone(site));
+        let counted = known.events.iter().map(|event| (event.alert.clone(), event.time)).collect();
         for incident in &known.incidents {
             let kind = object_type(&incident.object_type);
             index.is_over(&incident.alert.found.rule.id, kind, &incident.normalized, incident.last);
@@ -101,7 +104,7 @@ impl LiveRisk {
                 event: None,
             });
         }
-        Self { site: Arc::clone(site), incidents, index, told: HashMap::new(), made: 0 }
+        Self { site: Arc::clone(site), incidents, index, counted, told: HashMap::new(), made: 0 }
     }
 
     /// Takes what alerts say about their risk objects; returns the incidents that opened or grew.
@@ -109,9 +112,15 @@ impl LiveRisk {
         if !self.incidents || alerts.is_empty() {
             return Vec::new();
         }
-        alerts.iter().for_each(|alert| self.index.take(alert));
+        for alert in alerts {
+            if self.counted.insert(alert.id.clone(), alert.time.unwrap_or(now)).is_none() {
+                self.index.take(alert);
+            }
+        }
         let rules = IncidentRule::defaults();
-        self.index.forget(Timestamp(now.0.saturating_sub(WINDOW * 2)), &rules);
+        let before = Timestamp(now.0.saturating_sub(WINDOW * 2));
+        self.index.forget(before, &rules);
+        self.counted.retain(|_, time| *time >= before);
         let mut grown = Vec::new();
         for mut incident in self.index.fresh_incidents(&rules, schemas) {
             if self.told.insert(incident.id.clone(), incident.event_count) == Some(incident.event_count) {

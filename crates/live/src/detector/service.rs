@@ -10,12 +10,13 @@ use lurcher_outputs::{answers::Answer, native::AlertLine};
 use lurcher_readers::ReadOptions;
 use lurcher_schema::{Clock, Timestamp};
 use lurcher_store::{Scan, Store, TimeField};
-use lurcher_triage::{Commit, RuleDecision, Triage};
+use lurcher_triage::{Commit, Gap, RuleDecision, Triage};
 use serde_json::{Value as Json, json};
 
 use super::{
     Detector, feed,
     findings::{Findings, risk_events},
+    joined::Joiner,
 };
 use crate::rules::{Loaded, RuleSource, RuleText, rule_id};
 use lurcher_server::{
@@ -102,11 +103,13 @@ impl Detection for Service {
         let (from, to) = (hunt.from.as_deref().map(time).transpose()?, hunt.to.as_deref().map(time).transpose()?);
         let scan = Scan { streams: hunt.streams, from, to, by: TimeField::Event, limit: None, ordered: false };
         let settings = Settings { now: to.unwrap_or_else(|| self.clock.now()), ..loaded.settings.clone() };
-        let swept = self.sweep(rules, Route::Any, settings, scan, &loaded, &job).await?;
+        let most = Swept { most: Some(hunt.limit), ..Swept::default() };
+        let swept = self.sweep(rules, Route::Any, (settings, scan), most, &loaded, &job).await?;
         let tail = rule.body.as_ref().map_or(Tail::Events { limits: Vec::new() }, |body| body.tail.clone());
         let mut alerts = swept.alerts;
         alerts.sort_by_cached_key(|alert| alert.time);
-        for alert in alerts.into_iter().take(hunt.limit) {
+        // The job takes as many as were asked for, and notes that there are more.
+        for alert in alerts {
             let Alert { events, event_count, join_keys, values, .. } = alert;
             let found = Match { events, event_count, join_keys, values, ..Match::default() };
             if !job.row(&Answer::new(&found, &tail, &loaded.schemas)) {
@@ -126,28 +129,36 @@ impl Detection for Service {
             _ => return Err(Refused::Invalid("name a rule, or give the text of one".to_owned())),
         };
         let span = (time(&simulation.from)?, time(&simulation.to)?);
-        let swept = self.on_the_virtual_clock(rules, span, &loaded, &job).await?;
-        for alert in swept.alerts.iter().take(simulation.limit) {
+        let most = Swept { most: Some(simulation.limit), ..Swept::default() };
+        let mut swept = self.on_the_virtual_clock(rules, span, most, &loaded, &job).await?;
+        swept.alerts.sort_by_cached_key(|alert| (alert.detected, alert.time));
+        for alert in &swept.alerts {
             if !job.row(&AlertLine::new(alert, &loaded.schemas)) {
                 break;
             }
         }
         let sum = |of: fn(&LedgerEntry) -> u64| swept.ledger.iter().map(of).sum::<u64>();
         Ok(json!({
-            "events": swept.events, "alerts": swept.alerts.len(), "runs_with_hits": swept.ledger.len(),
+            "events": swept.events, "alerts": swept.found, "runs_with_hits": swept.ledger.len(),
             "suppressed": sum(|entry| entry.suppressed), "capped": sum(|entry| entry.capped), "faults": swept.faults,
         }))
     }
 
     async fn backfill(&self, backfill: Backfill, job: Arc<Job>) -> Result<Json, Refused> {
         let loaded = self.detector.loaded();
+        let began = self.clock.now();
         let span = (time(&backfill.from)?, time(&backfill.to)?);
-        let swept = self.on_the_virtual_clock(vec![self.find(&backfill.rule)?], span, &loaded, &job).await?;
+        let rule = vec![self.find(&backfill.rule)?];
+        let swept = self.on_the_virtual_clock(rule, span, Swept::default(), &loaded, &job).await?;
+        for alert in &swept.alerts {
+            if !job.row(&AlertLine::new(alert, &loaded.schemas)) {
+                break;
+            }
+        }
         let rules = Compiler::new(Arc::clone(&loaded.schemas)).add(self.find(&backfill.rule)?).build();
         let mut findings = Findings::new(&rules, &loaded.site);
         findings.now = self.clock.now();
         swept.ledger.iter().for_each(|entry| findings.ledger(entry));
-        let found = swept.alerts.len();
         let risk = swept.alerts.iter().flat_map(|alert| risk_events(alert, &loaded.site, findings.now)).collect();
         swept.alerts.into_iter().for_each(|alert| findings.alert(alert));
         let commit = Commit {
@@ -158,7 +169,12 @@ impl Detection for Service {
             ..Commit::default()
         };
         let committed = self.triage.commit(commit).await.map_err(failed)?;
-        Ok(json!({ "events": swept.events, "found": found, "new": committed.new_alerts.len(), "faults": swept.faults }))
+        if swept.faults.is_empty() && !job.is_cancelled() {
+            self.fill(&backfill.rule, span, began).await?;
+        }
+        Ok(
+            json!({ "events": swept.events, "found": swept.found, "new": committed.new_alerts.len(), "faults": swept.faults }),
+        )
     }
 
     fn render(&self, document: &Json, form: DocumentForm) -> Result<Json, Refused> {
@@ -184,6 +200,10 @@ impl Detection for Service {
 #[derive(Default)]
 struct Swept {
     alerts: Vec<Alert>,
+    /// So many alerts are wanted, the first ones; beyond, one more is kept, which says that there are more.
+    most: Option<usize>,
+    /// How many there were.
+    found: u64,
     ledger: Vec<LedgerEntry>,
     events: u64,
     unreadable: u64,
@@ -192,7 +212,13 @@ struct Swept {
 
 impl AlertSink for Swept {
     fn alert(&mut self, alert: Alert) {
+        self.found += 1;
         self.alerts.push(alert);
+        // A query may find every event there is: memory is bounded whatever it finds.
+        if let Some(most) = self.most.filter(|most| self.alerts.len() > most * 2 + 1000) {
+            self.alerts.sort_by_cached_key(|alert| (alert.detected, alert.time));
+            self.alerts.truncate(most + 1);
+        }
     }
 
     fn ledger(&mut self, entry: &LedgerEntry) {
@@ -201,6 +227,28 @@ impl AlertSink for Swept {
 }
 
 impl Service {
+    /// Up to when runs may look at what happened at a time.
+    pub(crate) fn reaches_from(&self, rule: &str, at: Timestamp) -> Timestamp {
+        let Ok(rule) = self.find(rule) else { return at };
+        let back = rule.meta.schedule.look_back.as_ref().map_or(0, |back| at.0.saturating_sub(back.from.at(at).0));
+        let step = rule.meta.schedule.interval.map_or(0, |step| i64::try_from(step.as_micros()).unwrap_or(i64::MAX));
+        Timestamp(at.0.saturating_add(back.max(0)).saturating_add(step))
+    }
+
+    /// Notes that a rule has looked at a span: its gaps within it are filled, but for those that opened since it began.
+    async fn fill(&self, rule: &str, (from, to): (Timestamp, Timestamp), began: Timestamp) -> Result<(), Refused> {
+        let gaps = self.triage.gaps(false).await.map_err(failed)?;
+        let within = |gap: &Gap| gap.rule_id == rule && gap.from >= from && gap.to.0 <= to.0.saturating_add(1);
+        let filled = gaps.into_iter().filter(within).map(|gap| Gap { filled_at: Some(self.clock.now()), ..gap });
+        let gaps: Vec<Gap> = filled.collect();
+        if gaps.is_empty() {
+            return Ok(());
+        }
+        let commit =
+            Commit { consumer: "gaps".to_owned(), position: began.0.unsigned_abs(), gaps, ..Commit::default() };
+        self.triage.commit(commit).await.map_err(failed).map(drop)
+    }
+
     fn find(&self, id: &str) -> Result<Arc<Rule>, Refused> {
         let loaded = self.detector.loaded();
         let found = loaded.rules.iter().find(|rule| rule_id(rule) == id).cloned();
@@ -212,6 +260,7 @@ impl Service {
         &self,
         rules: Vec<Arc<Rule>>,
         (from, to): (Timestamp, Timestamp),
+        swept: Swept,
         loaded: &Arc<Loaded>,
         job: &Arc<Job>,
     ) -> Result<Swept, Refused> {
@@ -219,34 +268,36 @@ impl Service {
         let scan = Scan { from: Some(earliest), to: Some(to), by: TimeField::Event, ordered: true, ..Scan::default() };
         let simulation = Some(Clocked { from: Some(from), to: Some(to) });
         let settings = Settings { now: to, simulation, ..loaded.settings.clone() };
-        self.sweep(rules, loaded.route, settings, scan, loaded, job).await
+        self.sweep(rules, loaded.route, (settings, scan), swept, loaded, job).await
     }
 
     async fn sweep(
         &self,
         rules: Vec<Arc<Rule>>,
         route: Route,
-        settings: Settings,
-        scan: Scan,
+        (settings, scan): (Settings, Scan),
+        mut swept: Swept,
         loaded: &Arc<Loaded>,
         job: &Arc<Job>,
     ) -> Result<Swept, Refused> {
         let rules = Compiler::new(Arc::clone(&loaded.schemas)).route(route).add_all(rules).build();
         let (from, to) = (scan.from, scan.to);
         let mut scanner = Scanner::new(Arc::clone(&rules), Arc::new(settings));
-        let mut swept = Swept::default();
         let options = ReadOptions { now: self.clock.now(), unknown_is_mapped: true, ..ReadOptions::default() };
         let rows: u64 = self.store.streams().map_err(failed)?.iter().map(|stream| stream.rows).sum();
         let mut records = self.store.scan(scan);
+        let mut joiner = Joiner::default();
         let mut read = 0;
-        while let Some(batch) = records.next().await {
-            let batch = batch.map_err(failed)?;
+        loop {
+            let next = records.next().await.transpose().map_err(failed)?;
+            let batch = next.as_deref().unwrap_or_default();
             read += batch.len() as u64;
+            let joined = if next.is_some() { joiner.take(batch) } else { joiner.let_go(Timestamp(i64::MAX)) };
             let inside = |time: Option<Timestamp>| {
                 time.is_none_or(|time| from.is_none_or(|from| time >= from) && to.is_none_or(|to| time < to))
             };
             tokio::task::block_in_place(|| {
-                let report = feed::read(&batch, &options, &mut |events| {
+                let report = feed::read(&joined.ready, &options, &mut |events| {
                     let times = events.times();
                     let events = if times.iter().all(|time| inside(*time)) {
                         events
@@ -259,7 +310,7 @@ impl Service {
                 swept.unreadable += report.errors();
             });
             job.progress(read as f64 / rows.max(1) as f64, swept.events);
-            if job.is_cancelled() {
+            if job.is_cancelled() || next.is_none() {
                 break;
             }
         }

@@ -16,6 +16,7 @@ use lurcher_triage::{NewIncident, RiskEvent};
 use super::{
     DetectorOptions, feed,
     findings::{Findings, risk_events},
+    joined::{Joined, Joiner},
     risk::{LiveRisk, Remembered},
 };
 use crate::rules::Loaded;
@@ -23,6 +24,7 @@ use crate::rules::Loaded;
 /// The rules at work.
 pub(super) struct State {
     live: Live,
+    joiner: Joiner,
     rules: Arc<RuleSet>,
     risk: LiveRisk,
     loaded: Arc<Loaded>,
@@ -65,6 +67,7 @@ impl State {
         let settings = Settings { tail_budget: options.memory, ..loaded.settings.clone() };
         Self {
             live: Live::new(Arc::clone(&rules), &settings, now, options.lateness),
+            joiner: Joiner::default(),
             risk: LiveRisk::new(&loaded.site, loaded.incidents, known, &loaded.rules),
             findings: Findings::new(&rules, &loaded.site),
             rules,
@@ -89,11 +92,21 @@ impl State {
 
     /// When something is due next.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        self.live.due()
+        self.live.due().into_iter().chain(self.joiner.due()).min()
     }
 
     pub(super) fn health(&mut self) -> Vec<RuleHealth> {
         self.live.health()
+    }
+
+    /// Rules, and the times of their first and last event, of events that came too late to be looked at together.
+    pub(super) fn missed(&mut self) -> Vec<(String, Timestamp, Timestamp)> {
+        let missed = self.live.missed();
+        let named = |missed: lurcher_engine::Missed| {
+            let rule = self.rules.rules().get(missed.rule as usize)?;
+            Some((crate::rules::rule_id(rule), missed.first, missed.last))
+        };
+        missed.into_iter().filter_map(named).collect()
     }
 
     /// The longest that any rule looks back.
@@ -124,9 +137,19 @@ impl State {
     fn take_together(&mut self, records: &[(Position, Record)], clock: Timestamp) -> Result<Vec<Taken>, Panicked> {
         let received = records.iter().map(|(_, record)| record.received).max().unwrap_or(self.now);
         self.now = self.now.max(received);
+        let joined = self.joiner.take(records);
+        // How far back rules will look at them is not known yet.
+        let horizon = if joined.held.is_empty() { Duration::ZERO } else { self.longest() };
+        let mut taken: Vec<Taken> = joined.held.iter().map(|position| Taken { position: *position, horizon }).collect();
+        taken.append(&mut self.take_joined(&joined, clock)?);
+        Ok(taken)
+    }
+
+    /// Takes records that are read together; returns those that rules kept something of, with all that belong to them.
+    fn take_joined(&mut self, joined: &Joined<'_>, clock: Timestamp) -> Result<Vec<Taken>, Panicked> {
         self.options.now = self.now;
         let mut batches: Vec<EventBatch> = Vec::new();
-        let report = feed::read(records, &self.options, &mut |batch| batches.push(batch));
+        let report = feed::read(&joined.ready, &self.options, &mut |batch| batches.push(batch));
         for problem in report.problems.iter().filter(|problem| problem.gravity == lurcher_readers::Gravity::Error) {
             let record = problem.place.strip_prefix("record ").and_then(|number| number.parse().ok());
             self.unreadable.push((record.unwrap_or_default(), problem.message.clone()));
@@ -142,11 +165,15 @@ impl State {
         // Before risk events are looked at, which lie in no journal.
         let kept = self.live.taken();
         let horizon = |rules: &[u32]| rules.iter().filter_map(|rule| self.live.horizon(*rule)).max();
-        let taken = kept.into_iter().map(|event| Taken {
-            position: Position(record_number(event.ordinal)),
-            horizon: horizon(&event.rules).unwrap_or_default(),
-        });
-        let taken = taken.collect();
+        let mut taken = Vec::with_capacity(kept.len());
+        for event in kept {
+            let position = Position(record_number(event.ordinal));
+            let horizon = horizon(&event.rules).unwrap_or_default();
+            match joined.parts.get(&position) {
+                Some(parts) => taken.extend(parts.iter().map(|part| Taken { position: *part, horizon })),
+                None => taken.push(Taken { position, horizon }),
+            }
+        }
         self.add_up(clock)?;
         Ok(taken)
     }
@@ -154,6 +181,11 @@ impl State {
     /// Says what time it is.
     pub(super) fn advance(&mut self, now: Timestamp, clock: Timestamp) -> Result<(), Panicked> {
         self.now = self.now.max(now);
+        if self.joiner.due().is_some_and(|due| due <= self.now) {
+            let joined = self.joiner.let_go(self.now);
+            // What of it rules keep was kept when it was held back.
+            self.take_joined(&joined, clock)?;
+        }
         self.findings.now = clock;
         let Self { live, findings, now, .. } = self;
         guarded(|| live.advance(*now, findings))?;

@@ -14,7 +14,9 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
     CONSUMER, DetectorOptions, DetectorParts, Wish,
+    gaps::{ALIVE, Gaps},
     kept::{Kept, SHORT},
+    look_back::{Found, LookBack, Search, search, search_rest},
     risk::Remembered,
     state::{Panicked, State},
 };
@@ -37,9 +39,12 @@ pub(super) struct Work {
     options: DetectorOptions,
     runtime: Handle,
     wishes: mpsc::UnboundedReceiver<Wish>,
+    back: mpsc::WeakUnboundedSender<Wish>,
     loaded: Arc<parking_lot::RwLock<Arc<Loaded>>>,
     state: State,
     kept: Kept,
+    look_back: LookBack,
+    gaps: Gaps,
     reader: Reader,
     /// The first record that is not dealt with.
     position: Position,
@@ -64,7 +69,7 @@ impl Work {
         parts: DetectorParts,
         options: DetectorOptions,
         runtime: Handle,
-        wishes: mpsc::UnboundedReceiver<Wish>,
+        (wishes, back): (mpsc::UnboundedReceiver<Wish>, mpsc::WeakUnboundedSender<Wish>),
         loaded: Arc<parking_lot::RwLock<Arc<Loaded>>>,
     ) -> Result<Self, String> {
         let kept = runtime.block_on(async { Kept::open(&options.kept) }).map_err(|error| error.to_string())?;
@@ -76,7 +81,12 @@ impl Work {
         }
         let current = Arc::clone(&loaded.read());
         let now = parts.clock.now();
+        let alive = runtime.block_on(parts.triage.checkpoint(ALIVE)).map_err(|error| error.to_string())?;
+        let alive = alive.and_then(|alive| i64::try_from(alive.position).ok()).map(Timestamp);
+        let untouched = parts.journal.end() == Position(0) && parts.store.reached() == Position(0);
         let mut work = Self {
+            look_back: LookBack::open(&options.kept, untouched, !kept.is_empty()),
+            gaps: Gaps::after(alive, now),
             state: State::new(&current, &BTreeSet::new(), Remembered::default(), now, &options),
             reader: parts.journal.reader(position),
             fingerprint: parts.source.fingerprint(),
@@ -84,6 +94,7 @@ impl Work {
             options,
             runtime,
             wishes,
+            back,
             loaded,
             kept,
             position,
@@ -95,6 +106,8 @@ impl Work {
         };
         let settled = work.settled()?;
         work.rebuild(settled)?;
+        work.look_back();
+        work.beat();
         Ok(work)
     }
 
@@ -290,7 +303,15 @@ impl Work {
     }
 
     fn wants_to_stop(&mut self) -> bool {
-        matches!(self.wishes.try_recv(), Ok(Wish::Stop) | Err(mpsc::error::TryRecvError::Disconnected))
+        match self.wishes.try_recv() {
+            Ok(Wish::Stop) | Err(mpsc::error::TryRecvError::Disconnected) => true,
+            Ok(Wish::Found(found)) => {
+                // It is searched for again once alerts can be written down.
+                self.look_back.ends(&found.search);
+                false
+            }
+            _ => false,
+        }
     }
 
     fn fulfil(&mut self, wish: Wish) {
@@ -300,6 +321,7 @@ impl Work {
                 // Whoever asked may have gone away.
                 let _ = answer.send(self.state.health());
             }
+            Wish::Found(found) => self.graft(*found),
             Wish::Reload(answer) => {
                 let _ = answer.send(self.reload());
             }
@@ -317,6 +339,8 @@ impl Work {
         }
         *self.loaded.write() = Arc::clone(&loaded);
         self.rebuild_or_log();
+        self.look_back();
+        self.beat();
         self.parts.events.publish(Topic::RuleHealth, &json!({ "reloaded": self.state.rules() }));
         Ok(loaded)
     }
@@ -336,10 +360,12 @@ impl Work {
         let Self { runtime, parts, kept, options, .. } = self;
         runtime.block_on(kept.write()).map_err(|error| error.to_string())?;
         runtime.block_on(kept.sync()).map_err(|error| error.to_string())?;
-        let disabled = runtime.block_on(disabled(&parts.triage)).map_err(text)?;
+        let mut disabled = runtime.block_on(disabled(&parts.triage)).map_err(text)?;
         let clock = parts.clock.now();
         let known = runtime.block_on(Remembered::read(&parts.triage, clock)).map_err(text)?;
         let loaded = Arc::clone(&self.loaded.read());
+        self.gaps.started(clock);
+        self.gaps.add(self.look_back.sort_out(&loaded, &mut disabled, options.lateness, clock));
         let mut replay = kept.all(settled);
         let mut records = runtime.block_on(replay.next(options.block_records)).map_err(|error| error.to_string())?;
         let first = records.first().map_or(clock, |(_, record)| record.received);
@@ -369,6 +395,8 @@ impl Work {
             }
         }
         self.reader = self.parts.journal.reader(self.position);
+        self.look_back.hush(&mut self.state);
+        self.state.missed();
         self.health.clear();
         self.parts.figures.rules.store(self.state.rules() as u64, Ordering::Relaxed);
         tracing::info!(
@@ -391,6 +419,10 @@ impl Work {
             tracing::error!(%error, "the records that rules look back at cannot be written down");
             return;
         }
+        if !self.stopping {
+            self.look_back();
+        }
+        self.beat();
         let health = self.changed_health();
         let quarantines = std::mem::take(&mut self.aside);
         let commit =
@@ -400,7 +432,9 @@ impl Work {
             return;
         }
         let figures = Arc::clone(&self.parts.figures);
-        figures.settled.store(position.0, Ordering::Relaxed);
+        // Rules that are new may still have to look at what came in before.
+        let needed = self.look_back.holds().map_or(position, |before| before.min(position));
+        figures.settled.store(needed.0, Ordering::Relaxed);
         let now = self.parts.clock.now().0;
         let before = |age: Duration| Timestamp(now.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
         let lateness = self.options.lateness;
@@ -414,6 +448,75 @@ impl Work {
             // What is wrong has been said in the log.
             let _ = self.reload();
         }
+    }
+
+    /// Has rules that are new look back, in the background.
+    fn look_back(&mut self) {
+        let loaded = Arc::clone(&self.loaded.read());
+        if let Some(wanted) = self.look_back.next(&loaded, self.position, self.parts.clock.now()) {
+            self.search(wanted);
+        }
+    }
+
+    fn search(&self, wanted: Search) {
+        let (journal, store) = (Arc::clone(&self.parts.journal), Arc::clone(&self.parts.store));
+        let (back, lateness) = (self.back.clone(), self.options.lateness);
+        self.runtime.spawn(async move {
+            let records = search(&wanted, &journal, &store, lateness).await;
+            if let Some(back) = back.upgrade() {
+                // If the detector has ended, nobody waits for it.
+                let _ = back.send(Wish::Found(Box::new(Found { search: wanted, records })));
+            }
+        });
+    }
+
+    /// Goes on with rules that have looked back, as if they had always been there.
+    fn graft(&mut self, found: Found) {
+        let Found { mut search, mut records } = found;
+        if !self.look_back.ends(&search) {
+            return;
+        }
+        if let Ok(records) = &mut records
+            && self.look_back.go_on(&mut search, records, self.position)
+        {
+            return self.search(search);
+        }
+        let Self { runtime, kept, parts, position, options, .. } = self;
+        let grafted = records.and_then(|mut records| {
+            runtime.block_on(async {
+                records.append(&mut search_rest(&search, &parts.journal, *position, options.lateness).await?);
+                kept.graft(records).await.map_err(|error| error.to_string())
+            })
+        });
+        if let Err(error) = &grafted {
+            tracing::error!(%error, "rules that are new begin without what came before them");
+        }
+        let filled = self.look_back.learn(&search, grafted.is_ok(), self.parts.clock.now());
+        self.gaps.add(filled);
+        self.rebuild_or_log();
+        self.beat();
+        self.look_back();
+    }
+
+    /// Notes that the detector is at work, and what it has not looked at in time or has looked at since.
+    fn beat(&mut self) {
+        let now = self.parts.clock.now();
+        self.gaps.beat(now);
+        for (rule, first, last) in self.state.missed() {
+            self.gaps.late(&rule, first, last);
+        }
+        for health in self.state.health().iter().filter(|health| health.stopped.is_some()) {
+            if let Some(rule) = self.state.rule(health.rule) {
+                self.gaps.stopped(&rule_id(rule), now);
+            }
+        }
+        let due = self.state.due().is_some_and(|due| due.0 <= now.0 - self.options.grace.as_micros() as i64);
+        if !due && self.reader.position() >= self.parts.journal.end() {
+            self.gaps.caught_up(now);
+        }
+        let position = now.0.unsigned_abs();
+        let gaps = self.gaps.take();
+        self.write(&Commit { consumer: ALIVE.to_owned(), position, gaps, ..Commit::default() });
     }
 
     /// How those rules fare that fare otherwise than when they were last looked at.

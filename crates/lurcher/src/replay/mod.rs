@@ -51,6 +51,9 @@ pub(crate) fn run(arguments: &Replay) -> Result<Outcome, String> {
     let (schemas, pack_faults) = rules::schemas(&config);
     let wanted = Wanted::new(arguments)?;
     let pace = pace(arguments)?;
+    if arguments.r#loop && !arguments.to.contains("://") {
+        return Err("--loop sends to a server; a file that begins again would never end".into());
+    }
     let stop = Arc::new(AtomicBool::new(false));
     let sending = Arc::new(AtomicBool::new(false));
     stop_when_told(Arc::clone(&stop), Arc::clone(&sending));

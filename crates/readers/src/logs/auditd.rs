@@ -51,6 +51,28 @@ pub(super) fn header(line: &str) -> Option<Header<'_>> {
     Some(Header { node, kind, time, number, body: body.strip_prefix(':').unwrap_or(body) })
 }
 
+/// What a record of the Linux audit daemon says of the event that it is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditPart<'r> {
+    /// Time and number of the event, which its records have in common.
+    pub event: &'r [u8],
+    /// Whether no record of the event comes after this one.
+    pub last: bool,
+}
+
+/// Finds the header of an audit record in a line, or in a document that brings the line; `None` if there is none.
+pub fn audit_part(record: &[u8]) -> Option<AuditPart<'_>> {
+    const MARK: &[u8] = b"msg=audit(";
+    let at = memchr::memmem::find(record, MARK)?;
+    let stamp = record.get(at + MARK.len()..)?;
+    let event = stamp.get(..memchr::memchr(b')', stamp.get(..64).unwrap_or(stamp))?)?;
+    let before = record.get(..at)?;
+    let kind = before.get(memchr::memmem::rfind(before, b"type=")? + 5..)?;
+    let kind = std::str::from_utf8(kind).ok()?.trim_end();
+    let named = kind.bytes().all(|b| b.is_ascii_alphanumeric() || b"_[]".contains(&b));
+    named.then(|| AuditPart { event, last: matches!(kind, "EOE" | "PROCTITLE") || !of_a_call(kind) })
+}
+
 /// The fields of a record, in order; of `msg='…'` those inside.
 fn fields<'a>(body: &'a str, each: &mut dyn FnMut(&'a str, Cow<'a, str>), kind: &str, depth: u8) {
     let mut rest = body;
@@ -388,6 +410,17 @@ mod tests {
             all("USER_LOGIN", "pid=1 msg='op=login acct=\"ada\" addr=10.0.0.1 res=failed'"),
             ["pid=1", "op=login", "acct=ada", "addr=10.0.0.1", "res=failed"]
         );
+    }
+
+    #[test]
+    fn a_record_says_of_which_event_it_is_a_part() {
+        let part = |text: &'static str| audit_part(text.as_bytes()).map(|part| (part.event, part.last));
+        assert_eq!(part("type=SYSCALL msg=audit(1.5:7): arch=1"), Some((&b"1.5:7"[..], false)));
+        assert_eq!(part("node=a type=PROCTITLE msg=audit(1.5:7): proctitle=6C73"), Some((&b"1.5:7"[..], true)));
+        assert_eq!(part("type=USER_LOGIN msg=audit(1.5:8): pid=1"), Some((&b"1.5:8"[..], true)));
+        assert_eq!(part("{\"_raw\":\"type=CWD msg=audit(1.5:7): cwd=1\"}"), Some((&b"1.5:7"[..], false)));
+        assert_eq!(part("msg=audit(1.5:7): cwd=1"), None);
+        assert_eq!(part("type=CWD msg=audit(1.5"), None);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::{
 };
 
 pub(crate) use auditd::Open;
+pub use auditd::{AuditPart, audit_part};
 pub(crate) use columns::quote;
 
 /// Lines that are looked at to tell the kind.

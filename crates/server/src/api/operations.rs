@@ -155,7 +155,8 @@ pub(crate) async fn backup(State(app): State<App>, Body(request): Body<BackupReq
     };
     let into: PathBuf = folder.join(&request.name);
     let parts: Vec<&dyn crate::backup::Copied> = app.copied.iter().map(|part| &**part).collect();
-    let made = crate::backup::back_up(&app.state, &parts, app.settings_file.as_deref(), &*app.clock, &into).await;
+    let extent = crate::backup::Extent { settings: app.settings_file.as_deref(), events: false };
+    let made = crate::backup::back_up(&app.state, &parts, extent, &*app.clock, &into).await;
     let manifest = made.map_err(|why| {
         tracing::error!(%why, "a backup could not be made");
         Problem::conflict(why)

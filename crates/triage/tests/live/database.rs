@@ -51,7 +51,7 @@ impl Store {
     }
 
     pub(crate) async fn postgres() -> Option<Self> {
-        let url = new_postgres_database().await?;
+        let url = format!("{}?sslmode=disable", new_postgres_database().await?);
         Some(Self::at(url, TempDir::new().unwrap(), Limits::default()).await)
     }
 
@@ -94,6 +94,38 @@ struct Server {
     _shell: Mutex<Child>,
 }
 
+/// The address of a new database on a server that knows TLS, and the folder with its authority's certificate, `ca.pem`; not
+/// on a server of somebody else's.
+pub(crate) async fn over_tls() -> Option<(String, PathBuf)> {
+    if std::env::var_os("LURCHER_TEST_POSTGRES").is_some() {
+        return None;
+    }
+    Some((new_postgres_database().await?, folder()))
+}
+
+fn folder() -> PathBuf {
+    std::env::temp_dir().join(format!("lurcher-postgres-{}", std::process::id()))
+}
+
+/// An authority of our own, and what it vouches for: the server at 127.0.0.1.
+fn certificates(folder: &Path) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+    let authority = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        std::fs::write(folder.join(name), issuer.pem()).unwrap();
+        issuer
+    };
+    authority("other.pem");
+    let issuer = authority("ca.pem");
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(folder.join("server.pem"), params.signed_by(&key, &issuer).unwrap().pem()).unwrap();
+    std::fs::write(folder.join("server.key"), key.serialize_pem()).unwrap();
+}
+
 async fn new_postgres_database() -> Option<String> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -123,8 +155,9 @@ fn programs() -> Option<PathBuf> {
 fn start() -> Option<Server> {
     let programs = programs()?;
     let port = std::net::TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-    let folder = std::env::temp_dir().join(format!("lurcher-postgres-{}", std::process::id()));
+    let folder = folder();
     std::fs::create_dir(&folder).ok()?;
+    certificates(&folder);
     // The server refuses to run as root.
     let is_root = std::fs::metadata("/proc/self").ok().is_some_and(|found| {
         use std::os::unix::fs::MetadataExt;
@@ -156,11 +189,12 @@ fn start() -> Option<Server> {
 fn script(programs: &Path, folder: &Path, port: u16, is_root: bool) -> String {
     let (programs, folder) = (programs.display(), folder.display());
     let user = if is_root { "runuser -u postgres --" } else { "" };
-    let own = if is_root { format!("chown postgres {folder}") } else { "true".to_owned() };
+    let own = if is_root { format!("chown -R postgres {folder}") } else { "true".to_owned() };
+    let tls = format!("-c ssl=on -c ssl_cert_file={folder}/server.pem -c ssl_key_file={folder}/server.key");
     format!(
-        "{own}; cd {folder}
+        "chmod 600 {folder}/server.key; {own}; cd {folder}
          {user} {programs}/initdb -D {folder}/data -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync || touch failed
-         {user} {programs}/pg_ctl -D {folder}/data -l {folder}/data/server.log -w -o '-p {port} -k {folder} -h 127.0.0.1 -c fsync=off -c max_connections=200' start && touch ready || touch failed
+         {user} {programs}/pg_ctl -D {folder}/data -l {folder}/data/server.log -w -o '-p {port} -k {folder} -h 127.0.0.1 -c fsync=off -c max_connections=200 {tls}' start && touch ready || touch failed
          cat > /dev/null
          {user} {programs}/pg_ctl -D {folder}/data -m immediate stop
          cd /; rm -rf {folder}"

@@ -6,6 +6,7 @@ mod alerts;
 mod audit;
 mod commits;
 mod database;
+mod encryption;
 mod hostile;
 mod keys;
 mod outbox;

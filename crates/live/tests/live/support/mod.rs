@@ -180,6 +180,27 @@ impl Engine {
         request.send().await.unwrap().json().await.unwrap()
     }
 
+    /// Waits until something holds, for a while; says what it was when it does not.
+    pub(crate) async fn until(&self, what: &str, path: &str, holds: impl Fn(&Json) -> bool) -> Json {
+        let mut last = Json::Null;
+        for _ in 0..600 {
+            last = self.get(path).await;
+            if holds(&last) {
+                return last;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{what}: {last}");
+    }
+
+    /// Has the rules read again, and waits until those that are new have looked back.
+    pub(crate) async fn reload(&self) {
+        self.post("/api/v1/admin/reload", json!({})).await;
+        let none = |gaps: &Json| gaps["items"].as_array().is_some_and(Vec::is_empty);
+        self.until("every new rule has looked back", "/api/v1/gaps", none).await;
+        self.settle().await;
+    }
+
     /// Waits until so many alerts are there, or for some seconds; their ids.
     pub(crate) async fn alerts(&self, expected: usize) -> BTreeSet<(String, String)> {
         for _ in 0..200 {

@@ -112,7 +112,7 @@ mod tests {
         let env: Secret = serde_json::from_str(r#"{"env":"CARGO_PKG_NAME"}"#).unwrap();
         assert_eq!(inline.read().unwrap(), "hunter2");
         assert_eq!(file.read().unwrap(), "hunter2");
-        assert_eq!(env.read().unwrap(), "lurcher-deliver");
+        assert_eq!(env.read().unwrap(), env!("CARGO_PKG_NAME"));
         assert_eq!(format!("{inline:?} {env:?}"), "Secret(…) Secret(env CARGO_PKG_NAME)");
         assert!(!format!("{file:?}").contains("hunter2"));
     }
