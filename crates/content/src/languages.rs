@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
 use lurcher_frontend::{Language, Lowered, Options, WrittenLookup, query_dsl, spl, spl2};
-use lurcher_ir::{Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Verdict};
-use lurcher_schema::{Schemas, Value};
+use lurcher_ir::{FieldRef, Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Test, Verdict};
+use lurcher_schema::{Schemas, Taxonomy, Value};
 
 use crate::{
     check::CheckRecord,
@@ -77,7 +77,7 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     let applied = around.exceptions.of(&exceptions, around.schemas);
     reasons.extend(applied.reasons);
     if let Some(body) = &mut body {
-        narrow(body, &Predicate::all([filter, applied.excepted.negate()]));
+        narrow(body, &Predicate::all([filter, applied.excepted.negate(), dated(&meta)]));
     }
     if let Some((detection, body)) = detection.zip(body.as_mut()) {
         let schemas = around.schemas;
@@ -148,6 +148,15 @@ fn narrow(body: &mut RuleBody, filter: &Predicate) {
     }
     for own in &mut body.filters {
         *own = Predicate::all([std::mem::replace(own, Predicate::Constant(true)), filter.clone()]);
+    }
+}
+
+/// Elastic's rules may say that what lacks the field of their time is not to be taken by `@timestamp`: it is not seen.
+fn dated(meta: &RuleMeta) -> Predicate {
+    let only = meta.extra.get("timestamp_override_fallback_disabled") == Some(&Value::Bool(true));
+    match meta.timestamp_override.as_deref().filter(|_| only) {
+        Some(field) => Predicate::test(FieldRef::new(Taxonomy::Ecs, field), Test::Exists),
+        None => Predicate::Constant(true),
     }
 }
 
