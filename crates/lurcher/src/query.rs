@@ -64,6 +64,12 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     Ok(Outcome::of(pack_faults || input_faults || tail_faults))
 }
 
+/// Whether what stands behind an `@` means a file. A query may begin with `@timestamp`: with a comparison in it, only what
+/// is there is a file.
+fn is_path(text: &str) -> bool {
+    !text.contains([':', '<', '>', '=', ' ']) || std::path::Path::new(text).exists()
+}
+
 /// The query as a rule; `None` if it has errors, which have been shown.
 fn rule(
     arguments: &Query,
@@ -71,7 +77,7 @@ fn rule(
     schemas: &Arc<Schemas>,
     tables: tables::Columns,
 ) -> Result<Option<Arc<Rule>>, String> {
-    let (name, text) = match arguments.text.strip_prefix('@') {
+    let (name, text) = match arguments.text.strip_prefix('@').filter(|path| is_path(path)) {
         Some(path) => (path.to_owned(), std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?),
         None => ("query".to_owned(), arguments.text.clone()),
     };
