@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
-use lurcher_frontend::{Language, Lowered, Options, WrittenLookup, query_dsl, spl, spl2};
+use lurcher_frontend::{Language, Lowered, Options, WrittenLookup, esql, query_dsl, spl, spl2};
 use lurcher_ir::{FieldRef, Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Test, Verdict};
 use lurcher_schema::{Schemas, Taxonomy, Value};
 
@@ -28,6 +28,7 @@ pub(crate) struct Around<'a> {
     pub(crate) knowledge: Arc<Knowledge>,
     pub(crate) exceptions: &'a Exceptions,
     pub(crate) sigma: &'a Resolved,
+    pub(crate) endpoints: &'a esql::Endpoints,
 }
 
 /// A rule as loaded: itself, what is to be said about it, and what goes on the wire about it.
@@ -176,6 +177,7 @@ fn lower(file: &Arc<SourceFile>, meta: &RuleMeta, category_field: Option<String>
         finding: finding(meta),
         knowledge: Some(Arc::clone(&around.knowledge) as Arc<dyn spl::Knowledge>),
         wanted: wanted(meta),
+        endpoints: around.endpoints.clone(),
         ..Options::default()
     };
     language.lower(file, &options, around.schemas)

@@ -328,7 +328,7 @@ impl Parser<'_> {
         Ok(ExprKind::Call { name, arguments })
     }
 
-    fn argument(&mut self) -> Parsed<Expr> {
+    pub(super) fn argument(&mut self) -> Parsed<Expr> {
         let start = self.peek_span();
         if !self.eat("{") {
             return self.expression();
