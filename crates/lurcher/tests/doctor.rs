@@ -62,7 +62,11 @@ fn rule(folder: &tempfile::TempDir, index: &str, query: &str) -> String {
 #[test]
 fn a_rule_that_is_shown_everything_still_asks_for_its_own_source() {
     let folder = without_sysmon();
-    let rule = rule(&folder, "logs-aws.cloudtrail-*", "event.dataset: aws.cloudtrail and event.action: ConsoleLogin");
+    let rule = rule(
+        &folder,
+        "filebeat-*\", \"logs-aws.cloudtrail-*",
+        "event.dataset: aws.cloudtrail and event.action: ConsoleLogin",
+    );
     let events = folder.path().join("monday.xml").to_string_lossy().into_owned();
     let first = |route: &str| {
         let (_, text) = doctor(&[&events, "-r", &rule, "--route", route]);

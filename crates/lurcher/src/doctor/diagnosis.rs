@@ -409,7 +409,7 @@ fn wanted_kinds(
         }
     }
     let live = |route: Route, wanted: &mut HashMap<usize, BTreeSet<Kind>>| {
-        let asked = barren.iter().map(|(number, _)| Arc::clone(&rules[*number]));
+        let asked = barren.iter().map(|(number, _)| with_exact_sources(&rules[*number]));
         let set = Compiler::new(Arc::clone(schemas)).route(route).add_all(asked).build();
         for shape in &shapes {
             let kind = Kind::of(shape);
@@ -441,6 +441,20 @@ fn wanted_kinds(
         kinds.retain(|kind| !kind.event.is_empty() || !numbered.contains(&kind.source));
     }
     (wanted, dialects)
+}
+
+/// A rule without the pattern that means all that Filebeat sends, if it names its streams as well: what any other of
+/// Filebeat's events could be is no news of what the rule needs.
+fn with_exact_sources(rule: &Arc<Rule>) -> Arc<Rule> {
+    let Sources::Indices(patterns) = &rule.meta.sources else { return Arc::clone(rule) };
+    let exact: Vec<String> = patterns.iter().filter(|pattern| !pattern.starts_with("filebeat-")).cloned().collect();
+    let names_streams = exact.iter().any(|pattern| pattern.starts_with("logs-") && pattern != "logs-*");
+    if exact.len() == patterns.len() || !names_streams {
+        return Arc::clone(rule);
+    }
+    let mut narrowed = Rule::clone(rule);
+    narrowed.meta.sources = Sources::Indices(exact);
+    Arc::new(narrowed)
 }
 
 /// Sources that no pack knows, by what rules call them: `logs-aws.cloudtrail-*` and `logs-aws.ec2_logs-*` are both
