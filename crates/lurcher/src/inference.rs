@@ -142,11 +142,20 @@ mod client {
     const MOST_BYTES: usize = 4 << 20;
     /// About so many bytes of prompts and answers are remembered.
     const REMEMBERED: usize = 16 << 20;
-    /// A prompt that was not answered is asked again after so long.
-    const AGAIN: Duration = Duration::from_secs(60);
+    /// A prompt that was not answered is asked again after so long, and a server that could not be reached is left alone for
+    /// as long: rules wait for their answers, one after the other.
+    const AGAIN: Duration = Duration::from_mins(1);
 
     type Answer = Result<String, String>;
-    type Job = (String, mpsc::Sender<Answer>);
+    type Job = (String, mpsc::Sender<Result<String, Fault>>);
+
+    /// Why there is no answer.
+    enum Fault {
+        /// The server could not be reached, or did not answer in time.
+        Gone(String),
+        /// It answered otherwise.
+        Refused(String),
+    }
 
     /// A model behind an endpoint.
     pub(super) struct Client {
@@ -160,6 +169,8 @@ mod client {
     struct Known {
         answers: HashMap<String, (Answer, Instant)>,
         bytes: usize,
+        /// When the server could last not be reached, and why.
+        gone: Option<(Instant, String)>,
     }
 
     impl fmt::Debug for Client {
@@ -177,11 +188,11 @@ mod client {
             Self { most_rows, jobs, known: Mutex::default() }
         }
 
-        fn ask(&self, prompt: &str) -> Answer {
+        fn ask(&self, prompt: &str) -> Result<String, Fault> {
             let (sender, answer) = mpsc::channel();
-            let gone = |_| "the client has ended".to_owned();
-            self.jobs.send((prompt.to_owned(), sender)).map_err(|_| gone(mpsc::RecvError))?;
-            answer.recv().map_err(gone)?
+            let ended = || Fault::Gone("the client has ended".to_owned());
+            self.jobs.send((prompt.to_owned(), sender)).map_err(|_| ended())?;
+            answer.recv().map_err(|_| ended())?
         }
     }
 
@@ -193,10 +204,19 @@ mod client {
             {
                 return answer.clone();
             }
-            let answer = self.ask(prompt);
+            if let Some((_, why)) = known.gone.as_ref().filter(|(at, _)| at.elapsed() < AGAIN) {
+                return Err(format!("it is left alone for a minute: {why}"));
+            }
+            let answer = self.ask(prompt).map_err(|fault| match fault {
+                Fault::Refused(why) => why,
+                Fault::Gone(why) => {
+                    known.gone = Some((Instant::now(), why.clone()));
+                    why
+                }
+            });
             let size = prompt.len() + answer.as_ref().map_or_else(String::len, String::len);
             if known.bytes + size > REMEMBERED {
-                *known = Known::default();
+                (known.answers, known.bytes) = Default::default();
             }
             known.bytes += size;
             known.answers.insert(prompt.to_owned(), (answer.clone(), Instant::now()));
@@ -218,7 +238,7 @@ mod client {
         for (prompt, answer) in todo {
             let given = match &ready {
                 Ok((runtime, requests)) => runtime.block_on(requests.send(&prompt)),
-                Err(why) => Err(why.clone()),
+                Err(why) => Err(Fault::Gone(why.clone())),
             };
             // Whoever asked may have gone.
             let _ = answer.send(given);
@@ -250,19 +270,20 @@ mod client {
             })
         }
 
-        async fn send(&self, prompt: &str) -> Answer {
+        async fn send(&self, prompt: &str) -> Result<String, Fault> {
+            let gone = |error: reqwest::Error| Fault::Gone(chain(&error));
             let body = json!({ "model": self.model, "messages": [{ "role": "user", "content": prompt }] });
             let mut request = self.client.post(&self.url).header(header::CONTENT_TYPE, "application/json");
             if let Some(authorization) = &self.authorization {
                 request = request.header(header::AUTHORIZATION, authorization);
             }
-            let mut response = request.body(body.to_string()).send().await.map_err(|error| chain(&error))?;
+            let mut response = request.body(body.to_string()).send().await.map_err(gone)?;
             let status = response.status();
             let mut bytes = Vec::new();
-            while let Some(chunk) = response.chunk().await.map_err(|error| chain(&error))? {
+            while let Some(chunk) = response.chunk().await.map_err(gone)? {
                 bytes.extend_from_slice(&chunk);
                 if bytes.len() > MOST_BYTES {
-                    return Err(format!("the answer has more than {MOST_BYTES} bytes"));
+                    return Err(Fault::Refused(format!("the answer has more than {MOST_BYTES} bytes")));
                 }
             }
             let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -270,11 +291,14 @@ mod client {
                 let told = document["error"]["message"].as_str().unwrap_or_default();
                 let told: String = told.chars().take(200).collect();
                 let between = if told.is_empty() { "" } else { ": " };
-                return Err(format!("the server answers with {status}{between}{told}"));
+                return Err(Fault::Refused(format!("the server answers with {status}{between}{told}")));
             }
             match &document["choices"][0]["message"]["content"] {
                 Value::String(text) => Ok(text.clone()),
-                _ => Err("there is no text where an answer would be (`choices[0].message.content`)".to_owned()),
+                _ => {
+                    let why = "there is no text where an answer would be (`choices[0].message.content`)";
+                    Err(Fault::Refused(why.to_owned()))
+                }
             }
         }
     }

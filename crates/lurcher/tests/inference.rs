@@ -132,7 +132,8 @@ mod with_a_client {
                 "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
                 text.len()
             );
-            reader.get_mut().write_all(format!("{head}{text}").as_bytes()).unwrap();
+            // Who has waited long enough may have gone.
+            let _ = reader.get_mut().write_all(format!("{head}{text}").as_bytes());
         }
     }
 
@@ -202,9 +203,26 @@ mod with_a_client {
     fn a_server_that_is_not_there_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let (_, _, config) = site(folder.path(), &settings("http://127.0.0.1:9/v1", "timeout = 5\n"));
-        let query = "ROW x = \"a\" | COMPLETION x WITH { \"inference_id\": \".judge-completion\" }";
+        let query =
+            "ROW x = [\"a\", \"b\"] | MV_EXPAND x | COMPLETION x WITH { \"inference_id\": \".judge-completion\" }";
         let output = lurcher(&["query", "esql", query, "--config", &config, "--format", "jsonl"]);
         assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8(output.stderr).unwrap().contains("1 of 1 prompts unanswered"));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("2 of 2 prompts unanswered"));
+    }
+
+    #[test]
+    fn a_server_that_does_not_answer_in_time_is_waited_for_once() {
+        let (url, asked) = server(|_| {
+            thread::sleep(std::time::Duration::from_secs(3));
+            said("late")
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let (_, _, config) = site(folder.path(), &settings(&url, "timeout = 1\n"));
+        let query = "ROW x = [\"a\", \"b\", \"c\"] | MV_EXPAND x | COMPLETION x WITH { \"inference_id\": \".judge-completion\" }";
+        let output = lurcher(&["query", "esql", query, "--config", &config, "--format", "jsonl"]);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains("3 of 3 prompts unanswered"), "{errors}");
+        thread::sleep(std::time::Duration::from_secs(3));
+        assert_eq!(asked.lock().unwrap().len(), 1);
     }
 }
