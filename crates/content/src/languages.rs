@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, Position, SourceFile};
-use lurcher_frontend::{Language, Lowered, Options, WrittenLookup, query_dsl, spl, spl2};
-use lurcher_ir::{Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Verdict};
-use lurcher_schema::{Schemas, Value};
+use lurcher_frontend::{Language, Lowered, Options, WrittenLookup, esql, query_dsl, spl, spl2};
+use lurcher_ir::{FieldRef, Predicate, Rule, RuleBody, RuleMeta, Support, SupportReason, Test, Verdict};
+use lurcher_schema::{Schemas, Taxonomy, Value};
 
 use crate::{
     check::CheckRecord,
@@ -28,6 +28,7 @@ pub(crate) struct Around<'a> {
     pub(crate) knowledge: Arc<Knowledge>,
     pub(crate) exceptions: &'a Exceptions,
     pub(crate) sigma: &'a Resolved,
+    pub(crate) endpoints: &'a esql::Endpoints,
 }
 
 /// A rule as loaded: itself, what is to be said about it, and what goes on the wire about it.
@@ -77,7 +78,7 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     let applied = around.exceptions.of(&exceptions, around.schemas);
     reasons.extend(applied.reasons);
     if let Some(body) = &mut body {
-        narrow(body, &Predicate::all([filter, applied.excepted.negate()]));
+        narrow(body, &Predicate::all([filter, applied.excepted.negate(), dated(&meta)]));
     }
     if let Some((detection, body)) = detection.zip(body.as_mut()) {
         let schemas = around.schemas;
@@ -151,6 +152,15 @@ fn narrow(body: &mut RuleBody, filter: &Predicate) {
     }
 }
 
+/// Elastic's rules may say that what lacks the field of their time is not to be taken by `@timestamp`: it is not seen.
+fn dated(meta: &RuleMeta) -> Predicate {
+    let only = meta.extra.get("timestamp_override_fallback_disabled") == Some(&Value::Bool(true));
+    match meta.timestamp_override.as_deref().filter(|_| only) {
+        Some(field) => Predicate::test(FieldRef::new(Taxonomy::Ecs, field), Test::Exists),
+        None => Predicate::Constant(true),
+    }
+}
+
 /// The verdict that an error leads to. The place is the record's affair: it is one of the file, not of the query.
 fn error_reason(diagnostic: &Diagnostic) -> SupportReason {
     SupportReason { verdict: Verdict::Error, code: diagnostic.code, message: diagnostic.message.clone(), span: None }
@@ -167,6 +177,7 @@ fn lower(file: &Arc<SourceFile>, meta: &RuleMeta, category_field: Option<String>
         finding: finding(meta),
         knowledge: Some(Arc::clone(&around.knowledge) as Arc<dyn spl::Knowledge>),
         wanted: wanted(meta),
+        endpoints: around.endpoints.clone(),
         ..Options::default()
     };
     language.lower(file, &options, around.schemas)

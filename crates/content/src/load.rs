@@ -12,6 +12,7 @@ use std::{
 };
 
 use lurcher_diagnostics::{Diagnostic, SourceFile};
+use lurcher_frontend::esql;
 use lurcher_ir::Rule;
 use lurcher_schema::{Schemas, Timestamp};
 
@@ -53,6 +54,8 @@ pub struct LoadOptions {
     pub value_lists: Vec<String>,
     /// The time of the run, for exceptions that expire; without it none does.
     pub now: Option<Timestamp>,
+    /// The inference endpoints that rules may ask: see [`esql::Endpoints`].
+    pub endpoints: esql::Endpoints,
     /// Read the rules' tests too, those in files of their own and those in the rules' files.
     pub tests: bool,
 }
@@ -125,7 +128,13 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     if filters > 0 {
         *pack.skipped.entry("filter").or_default() += filters;
     }
-    let around = Around { schemas, knowledge: Arc::clone(&pack.knowledge), exceptions: &exceptions, sigma: &sigma };
+    let around = Around {
+        schemas,
+        knowledge: Arc::clone(&pack.knowledge),
+        exceptions: &exceptions,
+        sigma: &sigma,
+        endpoints: &options.endpoints,
+    };
     for Loaded { rule, check, diagnostics } in parallel(drafts, threads, |draft| languages::finish(draft, &around)) {
         if options.tests {
             pack.tests.extend(test_files::of_rule(&rule));

@@ -246,7 +246,13 @@ fn mapped_score(mappings: &[OverrideMapping], values: &Values<'_>) -> Option<f64
         let number = value.as_number().or_else(|| value.as_text()?.trim().parse().ok())?;
         (0.0..=100.0).contains(&number).then_some(number)
     };
-    mapped(mappings, values, read, |a, b| a > b)
+    // Kibana takes the number that the first mapping's field has, whatever else a mapping says.
+    let first = mappings.first().map(|first| OverrideMapping {
+        field: first.field.clone(),
+        equals: String::new(),
+        then: Value::Null,
+    });
+    mapped(first.as_slice(), values, read, |a, b| a > b)
 }
 
 fn entities(rule: &Rule, values: &Values<'_>) -> Vec<AlertEntity> {

@@ -30,6 +30,7 @@ pub mod correlation;
 pub mod eval;
 pub mod explain;
 mod graph;
+mod inference;
 mod interner;
 mod literal_scan;
 mod matcher;
@@ -58,6 +59,7 @@ mod witness;
 
 pub use alert::{Alert, AlertEntity, AlertSink, Detail, Enrichment, Match, SuppressionRecord, ThresholdDetail};
 pub use alert_id::of_parts as id_of_parts;
+pub use inference::{Endpoint, Endpoints};
 pub use pipeline::{
     Accumulator, AggregateCall, ColumnOrder, Group, Grouping, Relation, Relational, RelationalError, Windows,
     compare_values,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lurcher_schema::Timestamp;
 
-use crate::{Relational, Tables, schedule::Simulation};
+use crate::{Endpoints, Relational, Tables, schedule::Simulation};
 
 /// The settings of one run, shared by its scanners.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Settings {
     pub relational: Option<Arc<dyn Relational>>,
     /// The tables that rules look things up in. A rule that names one that is not here does not run, and it is said of it.
     pub tables: Tables,
+    /// The language models that rules ask. A rule that names one that is not here does not run, and it is said of it.
+    pub endpoints: Endpoints,
     /// Rules run by their schedules on a virtual clock; `None`: once, over everything.
     pub simulation: Option<Simulation>,
     /// Rules run by their schedules as time goes on, and what needs no schedule is told at once: for [`crate::Live`].
@@ -30,7 +32,7 @@ pub struct Settings {
 
 impl Default for Settings {
     /// Now is 1970; 100 events an alert; 256 MiB for tails; 64 MiB of memory for each scanner; no
-    /// relational engine, no tables, no virtual clock.
+    /// relational engine, no tables, no models to ask, no virtual clock.
     fn default() -> Self {
         Self {
             now: Timestamp(0),
@@ -39,6 +41,7 @@ impl Default for Settings {
             memo_budget: 64 << 20,
             relational: None,
             tables: Tables::default(),
+            endpoints: Endpoints::default(),
             simulation: None,
             live: false,
         }

@@ -1,7 +1,8 @@
 //! Suppression: alerts that are alike are counted, not raised again.
 //!
 //! Alerts are alike if the rule's suppression fields have equal values in them: those of the event, those that all
-//! events of a sequence have in common, or those of the row. The first is raised and tells how many it stands for and
+//! events of a sequence have in common, or those of the row. Of a custom query's event each value of a list counts for
+//! itself: it is in a group for each. The first of a group is raised and tells how many it stands for and
 //! from when to when. Within what time alerts are one, the rule says: one run (a hunt without a virtual clock is one
 //! run), or a period that begins with the run that raised the first (without a clock, with its event).
 //!
@@ -13,7 +14,7 @@ use lurcher_ir::{MissingFields, Rule, Suppression, Tail};
 use lurcher_schema::{Timestamp, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::{Alert, Match, alert::SuppressionRecord, alert_text::Values, sequence::compare_tiebreakers};
+use crate::{Alert, Match, alert::SuppressionRecord, alert_id, alert_text::Values, sequence::compare_tiebreakers};
 
 /// By what an alert is like others; `None` if its rule does not ask.
 pub(crate) fn record(rule: &Rule, values: &Values<'_>, found: &Match) -> Option<SuppressionRecord> {
@@ -32,6 +33,48 @@ pub(crate) fn record(rule: &Rule, values: &Values<'_>, found: &Match) -> Option<
     });
     let times = || found.events.iter().flatten().filter_map(|event| event.time);
     Some(SuppressionRecord { terms: terms.collect(), start: times().min(), end: times().max().max(found.last) })
+}
+
+/// An event with more combinations of values than this is in one group, that of all its values.
+const MOST_GROUPS: usize = 1_000;
+
+/// An alert as its rule makes it: for each combination of the values of its suppression's fields, if each value counts for
+/// itself; else as it is.
+pub(crate) fn each(alert: Alert) -> Vec<Alert> {
+    let (Some(suppression), Some(record)) = (&alert.rule.meta.suppression, &alert.suppression) else {
+        return vec![alert];
+    };
+    let lacks = record.terms.iter().any(|(_, value)| value.is_missing());
+    if !suppression.each || lacks && suppression.missing == MissingFields::Raise {
+        return vec![alert];
+    }
+    let mut groups: Vec<Vec<(String, Value)>> = vec![Vec::new()];
+    for (field, value) in &record.terms {
+        let values = match value {
+            Value::List(values) => values.to_vec(),
+            value => vec![value.clone()],
+        };
+        if groups.len() * values.len() > MOST_GROUPS {
+            return vec![alert];
+        }
+        let with = |group: &Vec<(String, Value)>, value: &Value| {
+            group.iter().cloned().chain([(field.clone(), value.clone())]).collect()
+        };
+        groups = groups.iter().flat_map(|group| values.iter().map(move |value| with(group, value))).collect();
+    }
+    if groups.len() < 2 {
+        return vec![alert];
+    }
+    let of = |terms: Vec<(String, Value)>| {
+        let mut own = alert.clone();
+        let told: Vec<String> = terms.iter().map(|(_, value)| value.to_string()).collect();
+        own.id = alert_id::of_parts(std::iter::once(alert.id.as_str()).chain(told.iter().map(String::as_str)));
+        if let Some(record) = &mut own.suppression {
+            record.terms = terms;
+        }
+        own
+    };
+    groups.into_iter().map(of).collect()
 }
 
 /// What became of an alert.

@@ -82,10 +82,12 @@ fn the_highest_override_that_fits_wins() {
     let map = |equals: &str, then: Value| OverrideMapping { field: "level".into(), equals: equals.into(), then };
     let rule = rule(user_exists(), |meta| {
         meta.severity_mapping = vec![map("9", "critical".into()), map("9", "low".into()), map("8", "high".into())];
-        meta.risk_score_mapping = vec![map("", Value::Null)];
+        // Of scores the first mapping counts, and only the field's own number.
+        let of = |field: &str| OverrideMapping { field: field.into(), ..map("7", Value::Int(99)) };
+        meta.risk_score_mapping = vec![of("level"), of("other")];
         meta.name_override = Some("title".into());
     });
-    let high = alert(&rule, event(&[("user", "eve"), ("level", "9"), ("title", "T")]));
+    let high = alert(&rule, event(&[("user", "eve"), ("level", "9"), ("other", "50"), ("title", "T")]));
     assert_eq!((high.severity, high.risk_score, high.name.as_str()), (Severity::Critical, 9.0, "T"));
     let none = alert(&rule, event(&[("user", "eve"), ("level", "900")]));
     assert_eq!((none.severity, none.risk_score, none.name.as_str()), (Severity::Low, 21.0, "A rule"));

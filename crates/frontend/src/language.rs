@@ -49,6 +49,8 @@ pub struct Options {
     pub finding: spl2::Finding,
     /// The tables of the run: their columns in order, with the types that their headers declare, if any.
     pub tables: esql::Tables,
+    /// The inference endpoints of the run: see [`esql::Endpoints`].
+    pub endpoints: esql::Endpoints,
     /// Macros and lookups that an SPL search may name; `None`: none but those that are taken for granted.
     pub knowledge: Option<Arc<dyn spl::Knowledge>>,
     /// The fields that an alert will ask for: see [`spl::Options::wanted`].
@@ -119,6 +121,7 @@ impl Language {
                     ad_hoc: options.ad_hoc,
                     now: options.now,
                     tables: options.tables.clone(),
+                    endpoints: options.endpoints.clone(),
                     ..esql::Options::default()
                 };
                 esql::lower(file, &own, schemas)

@@ -49,8 +49,8 @@ pub use rule::{
     Rule, RuleMeta, Schedule, Severity, Sources, Support, SupportReason, Suppression, Threat, Verdict,
 };
 pub use stage::{
-    Aggregation, Anomaly, ColumnPattern, Dedup, Expand, ForEachColumn, Join, JoinKind, Lookup, LookupKey, LookupMatch,
-    LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window, WindowSpan,
+    Aggregation, Anomaly, ColumnPattern, Completion, Dedup, Expand, ForEachColumn, Join, JoinKind, Lookup, LookupKey,
+    LookupMatch, LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window, WindowSpan,
 };
 pub use terms::{Distinct, Indicators, NewTerms, Pairing, Threshold};
 pub use words::{LONGEST_WORD, Near, Phrase, Word, words};

@@ -327,6 +327,8 @@ pub enum Overflow {
 pub struct Suppression {
     /// Alerts are alike if these fields have equal values (the values of a list as a set); none: all are alike.
     pub fields: Vec<String>,
+    /// Each value of a list counts for itself: an event with two is in two groups, and an alert in each.
+    pub each: bool,
     /// For how long after the first of them, by the time of the run that raised it; `None`: within one run.
     pub period: Option<Duration>,
     /// What is done with alerts that lack one of the fields.

@@ -108,6 +108,8 @@ pub enum Stage {
     },
     /// Groups rows that belong together in time.
     Transaction(Transaction),
+    /// Asks a language model about each row.
+    Complete(Completion),
 }
 
 /// Columns by name or by pattern.
@@ -476,6 +478,18 @@ pub struct Transaction {
     pub complete: Arc<str>,
 }
 
+/// A question to a language model about each row. An endpoint that answers only so many rows sees the first ones; the
+/// others are dropped, and so it is said.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// The column that is set to the answer: a text; null where nothing was asked or no answer came.
+    pub column: Arc<str>,
+    /// What is asked: a text. Of null and of nothing but blanks nothing is asked.
+    pub prompt: Expr,
+    /// The name of the inference endpoint that is asked.
+    pub endpoint: Arc<str>,
+}
+
 /// How a row is judged by the rows before it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Anomaly {
@@ -558,6 +572,7 @@ impl Stage {
             Self::Join(join) => join.keys.iter().flat_map(|(left, right)| [left, right]).collect(),
             Self::Semi(semi) => second(&semi.columns).collect(),
             Self::Lookup(lookup) => lookup.keys.iter().map(|key| &key.value).collect(),
+            Self::Complete(completion) => vec![&completion.prompt],
             Self::Transaction(transaction) => {
                 let ends = transaction.starts.iter().chain(&transaction.ends);
                 second(&transaction.keys).chain(&transaction.time).chain(ends).collect()

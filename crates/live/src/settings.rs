@@ -43,6 +43,8 @@ pub struct Settings {
     _lookups: IgnoredAny,
     #[serde(rename = "risk")]
     _risk: IgnoredAny,
+    #[serde(rename = "inference")]
+    _inference: IgnoredAny,
 }
 
 /// How rules work on what comes in.

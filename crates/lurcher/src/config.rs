@@ -18,6 +18,9 @@
 //! name = "domain controllers count twice"
 //! multiply = 2.0                          # or: add = 10
 //! when = { dest_category = ["domain_controller"] }
+//! [inference.NAME]                        # what ES|QL's COMPLETION asks: see `inference`
+//! url = "https://models.example.org/v1/chat/completions"
+//! model = "small-and-quick"
 //! ```
 //!
 //! The tables of the live engine (`[server]`, `[ingest]` …) stand in the same file and are passed over here.
@@ -26,7 +29,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::arguments::Site;
+use crate::{arguments::Site, inference::Endpoint};
 
 /// The file that is read where none is named, if it is there.
 pub(crate) const DEFAULT: &str = "lurcher.toml";
@@ -53,6 +56,8 @@ pub(crate) struct Config {
     pub(crate) lookups: BTreeMap<String, PathBuf>,
     /// What alerts add up to.
     pub(crate) risk: Risk,
+    /// Language models that rules ask, by the names that rules use.
+    pub(crate) inference: BTreeMap<String, Endpoint>,
     /// What only the live engine reads.
     #[serde(rename = "server")]
     _server: IgnoredAny,

@@ -20,7 +20,7 @@ use lurcher_schema::{EventBatch, Schemas, Timestamp};
 use crate::{
     arguments::{AlertFormat, Hunt, Route, SplunkMode},
     config::Config,
-    lookups,
+    inference, lookups,
     outcome::{Outcome, count, tell_input},
     risk::{self, RunRisk},
     rules,
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let incidents = arguments.risk.incidents || config.risk.incidents;
     let run_risk = RunRisk::new(&rule_set, Arc::clone(&site), incidents, &schemas);
     let out = Output { written, ..open(arguments, &schemas, site, &run_risk)? };
-    let settings = settings(arguments, &span, rules::tables(&pack.knowledge));
+    let settings = settings(arguments, &span, rules::tables(&pack.knowledge), &config);
     let mut run_log = RunLog::open(arguments.ledger.as_deref(), &rule_set)?;
     let mut indicators = Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings));
     simulate::read_indicators(&arguments.indicators, &mut indicators)?;
@@ -129,13 +129,14 @@ pub(crate) fn engine_route(route: Route) -> lurcher_engine::Route {
     }
 }
 
-fn settings(arguments: &Hunt, span: &Span, tables: lurcher_engine::Tables) -> Arc<Settings> {
+fn settings(arguments: &Hunt, span: &Span, tables: lurcher_engine::Tables, config: &Config) -> Arc<Settings> {
     Arc::new(Settings {
         now: now(),
         max_evidence: arguments.max_evidence,
         relational: Some(lurcher_query::relational()),
         simulation: arguments.simulate.then_some(Simulation { from: span.from, to: span.to }),
         tables,
+        endpoints: inference::endpoints(config),
         ..Settings::default()
     })
 }

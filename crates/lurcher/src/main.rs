@@ -10,6 +10,7 @@ mod doctor;
 mod event;
 mod explain;
 mod hunt;
+mod inference;
 mod inventory;
 mod lookups;
 mod outcome;

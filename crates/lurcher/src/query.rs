@@ -13,7 +13,7 @@ use lurcher_schema::Schemas;
 use crate::{
     arguments::{Query, QueryFormat, Route},
     config::Config,
-    hunt,
+    hunt, inference,
     outcome::{self, Outcome, tell_input},
     rules,
     scan::Plan,
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let (schemas, pack_faults) = rules::schemas(&config);
     let (tables, columns) = tables::load(&arguments.table)?;
     let knowledge = knowledge(arguments, &config)?;
-    let Some(rule) = rule(arguments, &knowledge, &schemas, columns)? else { return Ok(Outcome::NothingRan) };
+    let Some(rule) = rule(arguments, (&config, &knowledge), &schemas, columns)? else { return Ok(Outcome::NothingRan) };
     // A query that reads no events needs no input; one of a language without tables reads them as events.
     let reads_events = rule.body.as_ref().is_none_or(|body| !body.filters.is_empty());
     let has_tables = [Language::Esql, Language::Spl].iter().any(|language| rule.meta.language == language.name());
@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
         now: hunt::now(),
         relational: Some(lurcher_query::relational()),
         tables: if is_spl(arguments) { rules::tables(&knowledge) } else { tables },
+        endpoints: inference::endpoints(&config),
         ..Settings::default()
     });
     let worker = || (Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings)), Vec::new());
@@ -64,14 +65,20 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     Ok(Outcome::of(pack_faults || input_faults || tail_faults))
 }
 
+/// Whether what stands behind an `@` means a file. A query may begin with `@timestamp`: with a comparison in it, only what
+/// is there is a file.
+fn is_path(text: &str) -> bool {
+    !text.contains([':', '<', '>', '=', ' ']) || std::path::Path::new(text).exists()
+}
+
 /// The query as a rule; `None` if it has errors, which have been shown.
 fn rule(
     arguments: &Query,
-    knowledge: &Arc<Knowledge>,
+    (config, knowledge): (&Config, &Arc<Knowledge>),
     schemas: &Arc<Schemas>,
     tables: tables::Columns,
 ) -> Result<Option<Arc<Rule>>, String> {
-    let (name, text) = match arguments.text.strip_prefix('@') {
+    let (name, text) = match arguments.text.strip_prefix('@').filter(|path| is_path(path)) {
         Some(path) => (path.to_owned(), std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?),
         None => ("query".to_owned(), arguments.text.clone()),
     };
@@ -86,6 +93,7 @@ fn rule(
         now: Some(hunt::now()),
         ad_hoc: true,
         tables,
+        endpoints: inference::names(config),
         knowledge: Some(Arc::clone(knowledge) as Arc<dyn spl::Knowledge>),
         ..Options::default()
     };

@@ -16,7 +16,7 @@ use lurcher_schema::{Schemas, Value};
 use crate::{
     arguments::Selection,
     config::Config,
-    hunt,
+    hunt, inference,
     outcome::{count, few},
 };
 
@@ -57,6 +57,7 @@ pub(crate) fn options(config: &Config) -> LoadOptions {
         placeholders: config.placeholders.clone(),
         sigma_pipelines: config.sigma_pipelines.clone(),
         now: Some(hunt::now()),
+        endpoints: inference::names(config),
         ..LoadOptions::default()
     }
 }

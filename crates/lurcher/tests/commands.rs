@@ -91,6 +91,17 @@ fn a_pipeline_that_chooses_no_columns_yields_its_events_and_needs_no_sink() {
 }
 
 #[test]
+fn a_query_may_begin_with_the_field_of_the_time() {
+    let (code, text, errors) =
+        run(&["query", "kql", "@timestamp < \"2026-03-02T08:30:00Z\"", &example("events"), "--format", "jsonl"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(!text.is_empty());
+    let (code, _, errors) = run(&["query", "kql", "@no-such-file", &example("events")]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("no-such-file"), "{errors}");
+}
+
+#[test]
 fn a_query_with_a_mistake_shows_it_and_runs_nothing() {
     let (code, out, said) = run(&["query", "eql", "process where process.name :: \"x\"", &example("events")]);
     assert_eq!((code, out.as_str()), (1, ""));

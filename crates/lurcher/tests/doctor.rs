@@ -48,6 +48,46 @@ fn a_rule_that_needs_one_of_several_sources_is_told_of_the_one_that_is_near() {
     assert!(text.contains("would do as well: ") && text.contains("crowdstrike_fdr for 1"), "{text}");
 }
 
+/// A rule of Elastic's over these indices.
+fn rule(folder: &tempfile::TempDir, index: &str, query: &str) -> String {
+    let path = folder.path().join("rule.toml");
+    let text = format!(
+        "[metadata]\nmaturity = \"production\"\n[rule]\nname = \"R\"\nrule_id = \"r\"\ntype = \"query\"\nlanguage = \"kuery\"\n\
+         risk_score = 1\nseverity = \"low\"\nindex = [\"{index}\"]\nquery = '''{query}'''\n"
+    );
+    fs::write(&path, text).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn a_rule_that_is_shown_everything_still_asks_for_its_own_source() {
+    let folder = without_sysmon();
+    let rule = rule(
+        &folder,
+        "filebeat-*\", \"logs-aws.cloudtrail-*",
+        "event.dataset: aws.cloudtrail and event.action: ConsoleLogin",
+    );
+    let events = folder.path().join("monday.xml").to_string_lossy().into_owned();
+    let first = |route: &str| {
+        let (_, text) = doctor(&[&events, "-r", &rule, "--route", route]);
+        text.lines().next().unwrap().to_owned()
+    };
+    assert_eq!(first("any"), first("strict"));
+    assert!(first("any").starts_with("No logs-aws.*"), "{}", first("any"));
+}
+
+#[test]
+fn of_several_channels_of_which_one_is_here_none_is_lacking() {
+    // Events of no number that is known may come from any channel of Windows.
+    let folder = without_sysmon();
+    let rule = rule(&folder, "winlogbeat-*", "container.id: x");
+    let events = folder.path().join("monday.xml").to_string_lossy().into_owned();
+    for route in ["any", "strict"] {
+        let (_, text) = doctor(&[&events, "-r", &rule, "--route", route]);
+        assert!(text.starts_with("No event here can have container.id: 1 of 1 rule needs it"), "{route}: {text}");
+    }
+}
+
 #[test]
 fn a_field_that_is_not_logged_is_named_with_its_raw_field() {
     let folder = tempfile::tempdir().unwrap();

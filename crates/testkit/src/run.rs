@@ -3,7 +3,7 @@
 use std::{io::Write as _, sync::Arc};
 
 use lurcher_diagnostics::{SourceFile, render};
-use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
+use lurcher_engine::{Alert, Compiler, Endpoint, Route, Scanner, Settings};
 use lurcher_frontend::{Language, Lowered, Options, sigma};
 use lurcher_ir::{Rule, RuleMeta, Support};
 use lurcher_readers::{Input, ReadOptions, Report, read};
@@ -45,7 +45,9 @@ pub fn run(case: &Case, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
     let Case { language, query, events, .. } = case;
     let file = SourceFile::new("query", query.as_str());
     let language = Language::from_name(language).ok_or_else(|| format!("no such language: {language}"))?;
-    let options = Options { sigma: site(case)?, ..Options::default() };
+    let model = case.model.as_ref();
+    let endpoints = model.map(|(name, _)| (name.as_str().into(), None)).into_iter().collect();
+    let options = Options { sigma: site(case)?, endpoints, ..Options::default() };
     let Lowered { body, reasons, diagnostics, .. } = language.lower(&file, &options, schemas);
     let diagnostics: Vec<String> =
         diagnostics.into_iter().map(|d| render::text(&d.in_file(&file), false).trim_end().to_owned()).collect();
@@ -58,6 +60,9 @@ pub fn run(case: &Case, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
     let rule = Arc::new(Rule { meta, body, support: Support { reasons } });
     let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).add(rule).build();
     let mut settings = Settings { relational: Some(lurcher_query::relational()), ..Settings::default() };
+    if let Some((name, most_rows)) = model {
+        settings.endpoints.insert(name.as_str(), Arc::new(Capitals { most_rows: *most_rows }));
+    }
     settings.tail_budget = case.budget.unwrap_or(settings.tail_budget);
     let mut scanner = Scanner::new(rules, Arc::new(settings));
     let mut input = tempfile::Builder::new().suffix(".jsonl").tempfile().map_err(|error| error.to_string())?;
@@ -75,6 +80,22 @@ pub fn run(case: &Case, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
     }
     Scanner::finish(vec![scanner], &mut outcome.alerts);
     Ok(outcome)
+}
+
+/// A model that answers in capitals.
+#[derive(Debug)]
+struct Capitals {
+    most_rows: u64,
+}
+
+impl Endpoint for Capitals {
+    fn complete(&self, prompt: &str) -> Result<String, String> {
+        if prompt == "silence" { Err("it says nothing".to_owned()) } else { Ok(prompt.to_uppercase()) }
+    }
+
+    fn most_rows(&self) -> u64 {
+        self.most_rows
+    }
 }
 
 /// What a site says about Sigma rules, as the case has it.

@@ -11,6 +11,7 @@
 //! | `rows in order` | the same, and the rows must come in this order |
 //! | `placeholders` | Sigma: `NAME=VALUE`, a line each |
 //! | `pipeline` | Sigma: a processing pipeline |
+//! | `model` | ES|QL: an inference endpoint by name, and at most so many rows; it answers in capitals, but nothing to `silence` |
 //! | `budget` | how many bytes of waiting events may be kept in memory; the rest goes to a file |
 //! | `reasons` | why the rule runs less than exactly: `VERDICT CODE`, a line each; beside what must come out |
 //! | `diagnostics` | the diagnostics as rendered for a terminal without colour |
@@ -34,6 +35,8 @@ pub struct Case {
     pub placeholders: Vec<(String, String)>,
     /// A processing pipeline of Sigma; may be empty.
     pub pipeline: String,
+    /// The name of an inference endpoint, and how many rows it is asked about at most.
+    pub model: Option<(String, u64)>,
     /// How many bytes of waiting events may be kept in memory.
     pub budget: Option<u64>,
     /// Why the rule runs less than exactly, if that is said.
@@ -81,6 +84,11 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
                 case.placeholders = filled(&body).into_iter().filter_map(pair).collect();
             }
             "pipeline" => case.pipeline = body.join("\n"),
+            "model" => {
+                let lines = filled(&body);
+                let most = lines.get(1).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
+                case.model = lines.into_iter().next().map(|name| (name, most));
+            }
             "budget" => case.budget = body.join("").trim().parse().ok(),
             "reasons" => case.reasons = Some(filled(&body)),
             "matches" => case.expected = Some(Expected::Matches(filled(&body))),

@@ -217,7 +217,10 @@ fn suppression(draft: &mut Draft, kind: &str, rule: &Node) -> Option<Suppression
         "doNotSuppress" => MissingFields::Raise,
         _ => MissingFields::Suppress,
     };
-    Some(Suppression { fields, period, missing })
+    // Kibana groups the events of a query by its buckets, in which each value of a list stands; other types' alerts are
+    // compared when they are made.
+    let each = matches!(kind, "query" | "saved_query");
+    Some(Suppression { fields, each, period, missing })
 }
 
 /// The window of a run, both ends included.

@@ -190,6 +190,7 @@ fn throttling(node: &Node) -> Option<Suppression> {
     let fields = node.texts("fields");
     (!fields.is_empty()).then(|| Suppression {
         fields,
+        each: false,
         period: Some(duration(&node.text("period")).unwrap_or(Duration::from_hours(24))),
         missing: MissingFields::Suppress,
     })

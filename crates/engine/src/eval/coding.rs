@@ -235,7 +235,10 @@ fn digest(algorithm: DigestAlgorithm, text: &str) -> String {
     }
 }
 
+/// The part of a document that a path leads to. Of a text every dot is a step; an event may have its fields under dotted
+/// names.
 fn json_member(document: &Value, path: &str) -> Option<Value> {
+    let is_text = matches!(document, Value::Text(_));
     let parsed;
     let document = match document {
         Value::Text(text) => {
@@ -245,7 +248,7 @@ fn json_member(document: &Value, path: &str) -> Option<Value> {
         other => other,
     };
     let path = path.strip_prefix('$').unwrap_or(path);
-    let found = member(document, path.trim_start_matches('.'), 0)?;
+    let found = member(document, path.trim_start_matches('.'), is_text, 0)?;
     match found {
         Value::Null => None,
         Value::List(_) | Value::Object(_) => Some(Value::text(found.to_json().to_string())),
@@ -253,8 +256,8 @@ fn json_member(document: &Value, path: &str) -> Option<Value> {
     }
 }
 
-/// Follows a path: the longest name that the document has at each step.
-fn member(document: &Value, path: &str, depth: usize) -> Option<Value> {
+/// Follows a path: step by step, or by the longest name that the document has.
+fn member(document: &Value, path: &str, by_steps: bool, depth: usize) -> Option<Value> {
     if path.is_empty() {
         return Some(document.clone());
     }
@@ -266,18 +269,18 @@ fn member(document: &Value, path: &str, depth: usize) -> Option<Value> {
         let rest = rest.strip_prefix('.').unwrap_or(rest);
         if let Some(name) = index.strip_prefix(['"', '\'']).and_then(|name| name.strip_suffix(['"', '\''])) {
             let Value::Object(object) = document else { return None };
-            return member(object.get(name)?, rest, depth + 1);
+            return member(object.get(name)?, rest, by_steps, depth + 1);
         }
         let Value::List(items) = document else { return None };
-        return member(items.get(index.parse::<usize>().ok()?)?, rest, depth + 1);
+        return member(items.get(index.parse::<usize>().ok()?)?, rest, by_steps, depth + 1);
     }
     let Value::Object(object) = document else { return None };
     let ends = path.char_indices().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| at).chain([path.len()]);
-    let mut ends: Vec<usize> = ends.collect();
+    let mut ends: Vec<usize> = ends.take(if by_steps { 1 } else { usize::MAX }).collect();
     while let Some(end) = ends.pop() {
         if let Some(inner) = object.get(&path[..end]) {
             let rest = &path[end..];
-            if let Some(found) = member(inner, rest.strip_prefix('.').unwrap_or(rest), depth + 1) {
+            if let Some(found) = member(inner, rest.strip_prefix('.').unwrap_or(rest), by_steps, depth + 1) {
                 return Some(found);
             }
         }

@@ -141,8 +141,10 @@ fn truncated(time: i64, span: Interval) -> Option<i64> {
             start(i16::try_from(year).ok()?, 1)
         }
         Interval { months, days: 0, millis: 0 } if months > 0 => {
-            let month = (i64::from(now.month()) - 1) / months * months + 1;
-            start(now.year(), i8::try_from(month).ok()?)
+            // Counted from the first month of the first year, so that lengths that do not make up a year run on over its end.
+            let all = (i64::from(now.year()) - 1) * 12 + i64::from(now.month()) - 1;
+            let first = all.div_euclid(months) * months;
+            start(i16::try_from(first.div_euclid(12) + 1).ok()?, i8::try_from(first.rem_euclid(12) + 1).ok()?)
         }
         _ => None,
     }

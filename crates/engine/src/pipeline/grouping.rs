@@ -269,6 +269,7 @@ impl AggregationPlan {
                     capped: 0,
                     room,
                     dropped: 0,
+                    said: Vec::new(),
                 };
                 let values: Vec<Value> = self.by.keys.iter().map(|(_, key)| own.value(&row, key)).collect();
                 if self.by.tuples(&values, &mut own.capped).iter().any(|keys| part_of(keys) == part) {

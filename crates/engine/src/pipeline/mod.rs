@@ -9,6 +9,7 @@
 //! Grouping, sorting and finding duplicates are done by a [`Relational`] engine that the run is given.
 
 mod accumulate;
+mod completion;
 mod demand;
 mod expression;
 mod grouping;

@@ -9,13 +9,14 @@ use lurcher_ir::{
 use lurcher_schema::{Taxonomy, Value};
 
 use super::{
+    completion::CompletionPlan,
     expression::{Captures, StageExpr},
     grouping::{AggregationPlan, GroupPlan, aggregates},
     joining::SemiPlan,
     lookup::LookupPlan,
     running::RunningPlan,
 };
-use crate::{Tables, eval::millis};
+use crate::{Settings, eval::millis};
 
 /// A pipeline made ready to run.
 #[derive(Debug)]
@@ -96,6 +97,7 @@ pub(crate) enum StagePlan {
     },
     Pivot(Pivot),
     Transaction(Box<TransactionPlan>),
+    Complete(Box<CompletionPlan>),
     /// Not in the IR: the end of a branch whose rows a stage of another takes.
     Gather,
 }
@@ -137,7 +139,8 @@ pub(crate) struct TransactionPlan {
 }
 
 impl PipelinePlan {
-    pub(crate) fn new(pipeline: &Pipeline, tables: &Tables) -> Self {
+    pub(crate) fn new(pipeline: &Pipeline, settings: &Settings) -> Self {
+        let tables = &settings.tables;
         let mut fault = None;
         let mut branches = Vec::new();
         for (number, branch) in pipeline.branches.iter().enumerate() {
@@ -147,7 +150,7 @@ impl PipelinePlan {
             });
             let mut stages = Vec::new();
             for (at, stage) in branch.stages.iter().enumerate() {
-                match StagePlan::new(stage, branch.stages.get(at + 1..).unwrap_or_default(), tables) {
+                match StagePlan::new(stage, branch.stages.get(at + 1..).unwrap_or_default(), settings) {
                     Ok(stage) => stages.push(stage),
                     Err(why) => fault = fault.or(Some(why)),
                 }
@@ -200,7 +203,7 @@ pub(super) fn no_table(name: &str) -> String {
 
 impl StagePlan {
     /// `behind` are the stages that follow it.
-    fn new(stage: &Stage, behind: &[Stage], tables: &Tables) -> Result<Self, String> {
+    fn new(stage: &Stage, behind: &[Stage], settings: &Settings) -> Result<Self, String> {
         Ok(match stage {
             Stage::Where(condition) => Self::Where(StageExpr::new(condition)),
             Stage::Eval(columns) => Self::Eval(named(columns)),
@@ -252,12 +255,13 @@ impl StagePlan {
             Stage::AppendColumns { branch, overwrite } => {
                 Self::AppendColumns { branch: *branch, overwrite: *overwrite }
             }
-            Stage::Lookup(lookup) => Self::Lookup(Box::new(LookupPlan::new(lookup, tables)?)),
+            Stage::Lookup(lookup) => Self::Lookup(Box::new(LookupPlan::new(lookup, &settings.tables)?)),
             Stage::Pivot(pivot) => Self::Pivot(pivot.clone()),
             Stage::Unpivot { keep, name, value } => {
                 Self::Unpivot { keep: keep.clone(), name: Arc::clone(name), value: Arc::clone(value) }
             }
             Stage::Transaction(transaction) => Self::Transaction(Box::new(TransactionPlan::new(transaction))),
+            Stage::Complete(words) => Self::Complete(Box::new(CompletionPlan::new(words, &settings.endpoints)?)),
         })
     }
 

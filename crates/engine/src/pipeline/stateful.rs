@@ -34,6 +34,8 @@ pub(crate) struct Seat<'a> {
     pub(crate) room: u64,
     /// Rows that were dropped because there was no room for them.
     pub(crate) dropped: u64,
+    /// What stages could not do as they should, though their rows go on.
+    pub(crate) said: Vec<String>,
 }
 
 impl Seat<'_> {
@@ -194,6 +196,7 @@ impl Finisher<'_, '_> {
                 rows = plan.apply(rows, seat);
                 rank(&mut rows);
             }
+            StagePlan::Complete(plan) => rows = plan.apply(rows, seat),
             StagePlan::Gather => seat.gathered.put(self.branch, &rows),
             // Stages of one row at a time never come here.
             _ => {}

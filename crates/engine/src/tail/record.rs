@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Alert, AlertSink, LedgerEntry, RuleSet, RunSummary,
-    suppression::{Fate, Suppressor},
+    suppression::{self, Fate, Suppressor},
 };
 
 /// Where alerts are told at once, and when that is.
@@ -95,27 +95,36 @@ impl Record {
                 continue;
             }
             alert.detected = Some(told.as_ref().map_or(entry.time, |telling| telling.now));
-            if self.ids.contains_key(&alert.id) {
-                self.seen.insert(key, entry.time);
-                entry.known += 1;
-                continue;
+            let (mut capped, mut taken) = (false, false);
+            for alert in suppression::each(alert) {
+                if self.ids.contains_key(&alert.id) {
+                    entry.known += 1;
+                    continue;
+                }
+                if entry.created >= most && self.suppressor.would_raise(&alert, Some(entry.time)) {
+                    entry.capped += 1;
+                    capped = true;
+                    continue;
+                }
+                taken = true;
+                self.ids.insert(alert.id.clone(), entry.time);
+                let fate = self.suppressor.offer(alert, Some(entry.time));
+                match fate {
+                    Fate::Raised(_) => entry.created += 1,
+                    Fate::Counted(_) => entry.suppressed += 1,
+                }
+                if let Some(telling) = &mut told {
+                    self.tell(fate, telling.sink);
+                }
             }
-            if full && self.suppressor.would_raise(&alert, Some(entry.time)) {
-                entry.capped += 1;
+            if capped {
                 self.over.insert(key, entry.time);
-                continue;
+            } else {
+                self.over.remove(&key);
+                self.seen.insert(key, entry.time);
             }
-            self.over.remove(&key);
-            self.seen.insert(key, entry.time);
-            self.ids.insert(alert.id.clone(), entry.time);
-            tail.remember(raised);
-            let fate = self.suppressor.offer(alert, Some(entry.time));
-            match fate {
-                Fate::Raised(_) => entry.created += 1,
-                Fate::Counted(_) => entry.suppressed += 1,
-            }
-            if let Some(telling) = &mut told {
-                self.tell(fate, telling.sink);
+            if taken {
+                tail.remember(raised);
             }
         }
         self.summary.created += entry.created - before.created;

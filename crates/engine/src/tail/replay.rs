@@ -13,7 +13,11 @@ use super::{
     record::Record,
     rule_tail::{RuleTail, Share},
 };
-use crate::{Alert, AlertSink, LedgerEntry, RuleSet, RunSummary, schedule::Runs, suppression::Suppressor};
+use crate::{
+    Alert, AlertSink, LedgerEntry, RuleSet, RunSummary,
+    schedule::Runs,
+    suppression::{self, Suppressor},
+};
 
 /// One rule on the virtual clock.
 pub(super) struct Replay<'a> {
@@ -157,7 +161,7 @@ pub(super) fn at_once(
     alerts.retain(|alert| !alert.is_of_nothing());
     // Rows may come in the order of their keys; which of two has fired before the other is a matter of time.
     alerts.sort_by_key(|alert| alert.time);
-    for alert in alerts {
+    for alert in alerts.into_iter().flat_map(suppression::each) {
         let now = alert.time;
         suppressor.offer(alert, now);
     }

@@ -138,7 +138,7 @@ impl RuleTail {
                 Kind::Correlation { correlation: correlation.clone(), hits: Vec::new(), keys: FxHashSet::default() }
             }
             Some(Tail::Pipeline(pipeline)) => {
-                let plan = Arc::new(PipelinePlan::new(pipeline, &settings.tables));
+                let plan = Arc::new(PipelinePlan::new(pipeline, settings));
                 let flow = Flow::new(&plan);
                 Kind::Pipeline { plan, flow }
             }
@@ -377,10 +377,12 @@ pub(super) fn rows(
         capped: 0,
         room: share.settings.tail_budget,
         dropped: 0,
+        said: Vec::new(),
     };
     let errors = plan.finish(&mut flow, &mut seat);
+    let errors = errors.into_iter().map(|error| error.message).chain(std::mem::take(&mut seat.said));
     let (capped, dropped) = (seat.capped, seat.dropped);
-    let errors = errors.into_iter().map(|error| format!("{}: {error}", rule.meta.name)).collect();
+    let errors = errors.map(|error| format!("{}: {error}", rule.meta.name)).collect();
     let matches = flow.matches.into_iter().map(|row| RawMatch {
         events: row.events().iter().copied().map(Some).collect(),
         time: row.place.time,

@@ -40,6 +40,8 @@ impl NamePattern {
 /// A whole query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Query {
+    /// What `SET name = value` says in front of it: of two of one name the last counts.
+    pub(super) settings: Vec<(Name, Expr)>,
     /// The commands in order; the first is a source.
     pub(super) commands: Vec<Command>,
 }
@@ -86,6 +88,10 @@ pub(super) enum CommandKind {
     Enrich { policy: Name, on: Option<Name>, with: Option<Vec<(Name, Name)>> },
     /// `LOOKUP JOIN table ON fields`.
     LookupJoin { table: Name, on: Vec<Expr> },
+    /// `COMPLETION column = prompt WITH { options }`.
+    Completion { column: Option<Name>, prompt: Expr, options: Vec<(Name, Expr)> },
+    /// `DEDUP`.
+    Dedup,
     /// A command that is known but not run; the reason stands with the lowering.
     Other(Name),
 }

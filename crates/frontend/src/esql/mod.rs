@@ -20,6 +20,9 @@ use crate::Lowered;
 /// The columns of tables in order, with the types that are declared of them, by the table's name.
 pub type Tables = BTreeMap<Arc<str>, Vec<(Arc<str>, Option<String>)>>;
 
+/// The inference endpoints of a run by name; of one that cannot be asked, why not and the way out.
+pub type Endpoints = BTreeMap<Arc<str>, Option<Arc<str>>>;
+
 /// What stands around a query.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -30,6 +33,8 @@ pub struct Options {
     /// The tables of the run: their columns in order, with the types that their headers declare. `FROM` reads one of that
     /// name instead of events.
     pub tables: Tables,
+    /// The language models that `COMPLETION` may ask.
+    pub endpoints: Endpoints,
     /// The values of `?name`, by name or number.
     pub parameters: BTreeMap<String, Value>,
 }

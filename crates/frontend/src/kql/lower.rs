@@ -183,10 +183,16 @@ impl Lowering<'_> {
 
     fn range(&mut self, field: &Literal, comparison: Comparison, value: &Literal) -> Predicate {
         let name = self.name(field);
-        let Some(text) = value.text() else {
-            let error = Diagnostic::error("kql-range", "a wildcard cannot be compared");
-            self.report(error.at(value.span, "has a `*`"), "write a number, a date or a text, or `:` for a pattern");
-            return Predicate::Constant(false);
+        let starred;
+        let text = match value.text() {
+            Some(text) => text,
+            None => {
+                let warning = Diagnostic::warning("kql-range", "a `*` in what is compared is the character");
+                let help = "write `:` for a pattern, or the value in quotes if the character is meant";
+                self.report(warning.at(value.span, "no wildcard here"), help);
+                starred = with_stars(&value.pattern);
+                starred.as_str()
+            }
         };
         let inclusive = matches!(comparison, Comparison::LessOrEqual | Comparison::GreaterOrEqual);
         let above = matches!(comparison, Comparison::Greater | Comparison::GreaterOrEqual);
@@ -272,6 +278,16 @@ impl Lowering<'_> {
         }
         Predicate::Constant(false)
     }
+}
+
+/// A pattern as it is written.
+fn with_stars(pattern: &Wildcard) -> String {
+    let piece = |piece: &WildcardPiece| match piece {
+        WildcardPiece::Literal(text) => text.to_string(),
+        WildcardPiece::Any => "*".to_owned(),
+        WildcardPiece::One => "?".to_owned(),
+    };
+    pattern.pieces.iter().map(piece).collect()
 }
 
 /// A pattern cut at its blanks.

@@ -79,6 +79,9 @@ pub struct Field {
 pub enum Leaf {
     /// A bare word, with or without wildcards.
     Term(Wildcard),
+    /// Bare words side by side without wildcards, two or more, with no sign or operator about them: one text. Each with
+    /// its place.
+    Words(Arc<[(Arc<str>, Span)]>),
     /// Text in quotes.
     Phrase {
         /// The text.

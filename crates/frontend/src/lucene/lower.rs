@@ -7,6 +7,8 @@
 //! * On whole values case counts; of analysed text a word with several parts is any of its parts, a phrase stands one
 //!   behind the other, patterns and expressions look at one word.
 //! * `field:*` and `_exists_:field` ask whether there is a value.
+//! * Bare words side by side are one text, which the field cuts as it cuts its values: into words if it is analysed, not at
+//!   all if it is compared whole. So `field:(a b)` is any of two words of a text, and one keyword with a blank.
 //! * `or` and `and` in lower case are words that are sought.
 //!
 //! Source: Elasticsearch's page on the query string syntax, and that of Lucene's classic query parser.
@@ -171,6 +173,12 @@ impl Lowering<'_> {
                 }
                 None => self.in_fields(field, span, &|typed, now| typed.pattern(pattern, Case::Sensitive, now)),
             },
+            Leaf::Words(words) => {
+                words.iter().for_each(|(word, place)| self.lower_case_operator(word, *place));
+                let text = words.iter().map(|(word, _)| word.as_ref()).collect::<Vec<_>>().join(" ");
+                self.one_value(field, &text, span);
+                self.text(field, &text, span, &|typed, text, now| typed.matching(text, self.options.all, now))
+            }
             Leaf::Phrase { text, slop } => {
                 self.text(field, text, span, &|typed, text, now| typed.phrase(text, *slop, false, now))
             }
@@ -309,6 +317,16 @@ impl Lowering<'_> {
             }
         }
         Predicate::Constant(false)
+    }
+
+    /// Words side by side go to the field's analyser as one text, and whole values have none that would part them.
+    fn one_value(&mut self, field: Option<&Field>, text: &str, span: Span) {
+        let Some(path) = field.and_then(|field| field.name.as_literal()) else { return };
+        if self.fields.named(path).kind == FieldType::Keyword {
+            let message = format!("`{path}` is compared whole, so these words are one value: `{text}`");
+            let warning = Diagnostic::warning("lucene-words", message).at(span, "one value");
+            self.report(warning, "write `OR` between them to find any of them");
+        }
     }
 
     fn lower_case_operator(&mut self, text: &str, span: Span) {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
+use lurcher_ir::WildcardPiece;
 
 use super::{
     ast::{Clause, Conjunction, Field, Leaf, Modifier, Node, Query},
@@ -66,6 +67,10 @@ impl Parser<'_> {
             return Query { clauses, span: start };
         }
         while !matches!(self.peek(), Lexeme::End | Lexeme::Close) {
+            if let Some(node) = self.words(field) {
+                clauses.push(Clause { conjunction: Conjunction::None, modifier: Modifier::None, node });
+                continue;
+            }
             let word = self.tokens.peek().span;
             let conjunction = if self.eat(&Lexeme::And) {
                 Conjunction::And
@@ -93,6 +98,41 @@ impl Parser<'_> {
         }
         self.depth.leave();
         Query { clauses, span: start.to(self.tokens.last_span()) }
+    }
+
+    /// Two or more bare words side by side. The last of them has no operator, colon or `~` behind it; one that has is a
+    /// clause of its own.
+    fn words(&mut self, field: Option<&Field>) -> Option<Node> {
+        let start = self.tokens.peek().span;
+        let mut words = vec![self.bare(0)?];
+        while let Some(word) = self.bare(words.len()) {
+            let ends = match &self.tokens.peek_nth(words.len() + 1).kind {
+                Lexeme::Colon | Lexeme::Tilde(_) | Lexeme::Caret | Lexeme::And | Lexeme::Or => true,
+                Lexeme::Word(next) => matches!(next.pieces.as_ref(), [WildcardPiece::Any]),
+                _ => false,
+            };
+            if ends {
+                break;
+            }
+            words.push(word);
+        }
+        if words.len() < 2 {
+            return None;
+        }
+        for _ in &words {
+            self.tokens.bump();
+        }
+        let span = start.to(self.tokens.last_span());
+        Some(Node::Leaf { field: field.cloned(), leaf: Leaf::Words(words.into()), span })
+    }
+
+    /// The bare word that stands so many tokens ahead.
+    fn bare(&self, ahead: usize) -> Option<(Arc<str>, Span)> {
+        let token = self.tokens.peek_nth(ahead);
+        match &token.kind {
+            Lexeme::Word(word) => Some((word.as_literal()?.into(), token.span)),
+            _ => None,
+        }
     }
 
     fn clause(&mut self, field: Option<&Field>) -> Node {

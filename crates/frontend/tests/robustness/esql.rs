@@ -22,6 +22,10 @@ pub(crate) const PIECES: &[&str] = &[
     "| ENRICH",
     "| LOOKUP JOIN",
     "| COMPLETION",
+    "| COMPLETION x = a WITH { \"inference_id\": \"m\" }",
+    "| DEDUP",
+    "SET unmapped_fields = \"nullify\";",
+    "SET time_zone = \"+18:00\";",
     "|",
     "METADATA _id",
     "_source",
@@ -89,6 +93,10 @@ fn deep_nesting_is_refused() {
         for depth in [10, 100, 10_000] {
             survives(Language::Esql, &format!("FROM x | WHERE {}a{}", open.repeat(depth), close.repeat(depth)));
         }
+    }
+    for depth in [10, 100, 10_000] {
+        let (open, close) = ("{\"a\": ".repeat(depth), "}".repeat(depth));
+        survives(Language::Esql, &format!("SET a = {open}1{close}; FROM x | WHERE KQL(\"a\", {open}1{close})"));
     }
 }
 

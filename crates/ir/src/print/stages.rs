@@ -126,6 +126,13 @@ impl Display for Stage {
                 line(f, &format!("unpivot to ${name}, ${value} keeping"), keep.iter().map(dollar))
             }
             Self::Transaction(transaction) => write!(f, "{transaction}"),
+            Self::Complete(completion) => writeln!(
+                f,
+                "  complete {} = {} by \"{}\"",
+                dollar(&completion.column),
+                completion.prompt,
+                completion.endpoint
+            ),
         }
     }
 }

@@ -247,9 +247,10 @@ fn lacks(
     route: Route,
 ) -> Vec<Lack> {
     let (mut wanted, dialects) = wanted_kinds(rules, barren, schemas, route);
-    for (number, _) in barren.iter().filter(|(_, blames)| blames.is_empty()) {
+    let at_home = at_home(rules, barren, survey, schemas);
+    for (number, _) in barren {
         let kinds = wanted.entry(*number).or_default();
-        if kinds.is_empty() {
+        if kinds.is_empty() && !at_home.contains(number) {
             kinds.extend(families(&rules[*number].meta.sources));
         }
     }
@@ -316,11 +317,17 @@ impl<'s> Remedies<'s> {
     /// What would do for a rule that could fire on these kinds: what is near, if anything is. A rule that would fire on
     /// events of almost any source does not ask for one of them, so nothing is said to help.
     fn of(&self, kinds: &BTreeSet<Kind>) -> BTreeSet<What> {
+        let is_here = |kind: &&Kind| self.sources.contains(kind.source.as_str());
         let missing = kinds
             .iter()
-            .filter(|kind| self.sources.contains(kind.source.as_str()) && !self.kinds.contains(kind))
+            .filter(|kind| is_here(kind) && !kind.event.is_empty() && !self.kinds.contains(kind))
             .map(|kind| What::Kind(kind.clone()));
-        let absent = self.absent(kinds);
+        // Events without a number that is known may come from any of several channels. If one of these is here, the others
+        // are not what is lacking.
+        let one_is_here = kinds.iter().any(|kind| kind.event.is_empty() && is_here(&kind));
+        let asked: BTreeSet<Kind> =
+            kinds.iter().filter(|kind| !one_is_here || !kind.event.is_empty()).cloned().collect();
+        let absent = self.absent(&asked);
         let source = |source: &&str| What::Source((*source).to_owned());
         let near: BTreeSet<What> =
             absent.iter().filter(|own| self.near.contains(**own)).map(source).chain(missing).collect();
@@ -369,25 +376,61 @@ fn cover(mut open: Vec<(usize, BTreeSet<What>)>) -> Vec<(What, Vec<usize>)> {
     }
 }
 
+/// The rules of whose own sources there are events, whatever else they are shown.
+fn at_home(
+    rules: &[Arc<Rule>],
+    barren: &[(usize, BTreeSet<Blame>)],
+    survey: &Survey,
+    schemas: &Arc<Schemas>,
+) -> HashSet<usize> {
+    let asked = barren.iter().map(|(number, _)| Arc::clone(&rules[*number]));
+    let set = Compiler::new(Arc::clone(schemas)).route(Route::Strict).add_all(asked).build();
+    let routed = survey.shapes.iter().flat_map(|shape| set.routed(&shape.shape));
+    let places: HashSet<u32> = routed.map(|(place, _)| place).collect();
+    places.into_iter().filter_map(|place| barren.get(place as usize)).map(|(number, _)| *number).collect()
+}
+
 /// For each rule the kinds of events, of all that the packs know, that it could fire on; and in which dialects the sources
-/// of events come.
+/// of events come. A rule that names its sources asks for events of these, whatever else it is shown.
 fn wanted_kinds(
     rules: &[Arc<Rule>],
     barren: &[(usize, BTreeSet<Blame>)],
     schemas: &Arc<Schemas>,
     route: Route,
 ) -> (HashMap<usize, BTreeSet<Kind>>, HashMap<String, BTreeSet<String>>) {
+    let shapes = schemas.known_shapes();
     let mut dialects: HashMap<String, BTreeSet<String>> = HashMap::new();
-    let mut wanted: HashMap<usize, BTreeSet<Kind>> =
-        barren.iter().map(|(number, _)| (*number, BTreeSet::new())).collect();
-    let asked = barren.iter().map(|(number, _)| Arc::clone(&rules[*number]));
-    let set = Compiler::new(Arc::clone(schemas)).route(route).add_all(asked).build();
-    for shape in schemas.known_shapes() {
-        let kind = Kind::of(&shape);
+    let mut numbered: HashSet<String> = HashSet::new();
+    for shape in &shapes {
+        let kind = Kind::of(shape);
         dialects.entry(kind.source.clone()).or_default().insert(shape.dialect().to_owned());
-        for (place, _) in set.live(&shape) {
-            if let Some(kinds) = barren.get(place as usize).and_then(|(number, _)| wanted.get_mut(number)) {
-                kinds.insert(kind.clone());
+        if !kind.event.is_empty() {
+            numbered.insert(kind.source);
+        }
+    }
+    let live = |route: Route, wanted: &mut HashMap<usize, BTreeSet<Kind>>| {
+        let asked = barren.iter().map(|(number, _)| with_exact_sources(&rules[*number]));
+        let set = Compiler::new(Arc::clone(schemas)).route(route).add_all(asked).build();
+        for shape in &shapes {
+            let kind = Kind::of(shape);
+            for (place, _) in set.live(shape) {
+                if let Some(kinds) = barren.get(place as usize).and_then(|(number, _)| wanted.get_mut(number)) {
+                    kinds.insert(kind.clone());
+                }
+            }
+        }
+    };
+    let nothing = || barren.iter().map(|(number, _)| (*number, BTreeSet::new())).collect();
+    let mut wanted: HashMap<usize, BTreeSet<Kind>> = nothing();
+    live(Route::Strict, &mut wanted);
+    if route == Route::Any {
+        let mut shown: HashMap<usize, BTreeSet<Kind>> = nothing();
+        live(Route::Any, &mut shown);
+        for (number, kinds) in &mut wanted {
+            if kinds.is_empty() && rules[*number].meta.sources == Sources::Any {
+                // What is common to a channel says nothing for it: nearly every rule could fire on events of no known number.
+                let own = shown.remove(number).unwrap_or_default().into_iter();
+                kinds.extend(own.filter(|kind| !kind.event.is_empty() || !numbered.contains(&kind.source)));
             }
         }
     }
@@ -398,6 +441,20 @@ fn wanted_kinds(
         kinds.retain(|kind| !kind.event.is_empty() || !numbered.contains(&kind.source));
     }
     (wanted, dialects)
+}
+
+/// A rule without the pattern that means all that Filebeat sends, if it names its streams as well: what any other of
+/// Filebeat's events could be is no news of what the rule needs.
+fn with_exact_sources(rule: &Arc<Rule>) -> Arc<Rule> {
+    let Sources::Indices(patterns) = &rule.meta.sources else { return Arc::clone(rule) };
+    let exact: Vec<String> = patterns.iter().filter(|pattern| !pattern.starts_with("filebeat-")).cloned().collect();
+    let names_streams = exact.iter().any(|pattern| pattern.starts_with("logs-") && pattern != "logs-*");
+    if exact.len() == patterns.len() || !names_streams {
+        return Arc::clone(rule);
+    }
+    let mut narrowed = Rule::clone(rule);
+    narrowed.meta.sources = Sources::Indices(exact);
+    Arc::new(narrowed)
 }
 
 /// Sources that no pack knows, by what rules call them: `logs-aws.cloudtrail-*` and `logs-aws.ec2_logs-*` are both

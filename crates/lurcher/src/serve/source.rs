@@ -18,7 +18,7 @@ use lurcher_server::{
     detection::Finding,
 };
 
-use crate::{arguments::Serve, config::Config, hunt, lookups, risk, rules};
+use crate::{arguments::Serve, config::Config, hunt, inference, lookups, risk, rules};
 
 /// Folders are looked into so deep for changes.
 const DEPTH: usize = 32;
@@ -84,6 +84,7 @@ impl Source {
                 now: hunt::now(),
                 relational: Some(lurcher_query::relational()),
                 tables: rules::tables(&pack.knowledge),
+                endpoints: inference::endpoints(config),
                 ..Settings::default()
             },
             route: hunt::engine_route(self.arguments.route),

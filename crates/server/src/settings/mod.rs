@@ -48,6 +48,8 @@ pub struct Settings {
     _lookups: IgnoredAny,
     #[serde(rename = "risk")]
     _risk: IgnoredAny,
+    #[serde(rename = "inference")]
+    _inference: IgnoredAny,
 }
 
 /// A setting that cannot be.

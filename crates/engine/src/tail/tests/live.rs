@@ -168,6 +168,7 @@ fn what_a_group_counts_is_told_as_it_comes() {
     let mut rule = scheduled(Tail::Events { limits: Vec::new() }, 5, 9);
     rule.meta.suppression = Some(Suppression {
         fields: vec!["u".into()],
+        each: false,
         period: Some(Duration::from_hours(1)),
         missing: lurcher_ir::MissingFields::Suppress,
     });

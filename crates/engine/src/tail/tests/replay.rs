@@ -162,6 +162,7 @@ fn a_threshold_counts_distinct_values_and_suppression_counts_alerts() {
     assert_eq!(alerts.len(), 2);
     rule.meta.suppression = Some(Suppression {
         fields: vec!["u".into()],
+        each: false,
         period: Some(Duration::from_hours(1)),
         missing: lurcher_ir::MissingFields::Suppress,
     });

@@ -13,6 +13,7 @@ use super::{
     },
     Inputs, Lowerer, Result,
     columns::{Column, Item},
+    functions::no_span,
     value::{Node, Typed},
 };
 
@@ -21,7 +22,6 @@ const IGNORED_ABOVE: i64 = 1024;
 
 /// Commands that are not run, and why.
 const NOT_RUN: &[(&str, &str)] = &[
-    ("completion", "it asks a language model, and there is no endpoint to ask"),
     ("rerank", "it asks a model"),
     ("change_point", "it finds changes of a series by a statistical model of its own"),
     ("sample", "its result is random"),
@@ -32,17 +32,33 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("ts", "time series indices are not handled"),
     ("promql", "time series indices are not handled"),
     ("metrics_info", "time series indices are not handled"),
+    ("ts_info", "time series indices are not handled"),
     ("insist", "it is not documented"),
+    ("fillnull", "it is not documented"),
+    ("eql", "rules in EQL are rules of their own"),
+    ("highlight", "it marks what a ranked search found"),
+    ("mmr", "it ranks by vectors"),
+    ("dense_vector", "vectors are not handled"),
+    ("ip_location", "it asks a database of places that does not come with Lurcher"),
+    ("user_agent", "it takes browsers' names apart by a list that does not come with Lurcher"),
+    ("uri_parts", "addresses are taken apart by DISSECT and GROK only"),
+    ("registered_domain", "it asks the list of public suffixes, which does not come with Lurcher"),
 ];
 
 impl Lowerer<'_> {
     /// One command.
     pub(super) fn command(&mut self, command: &Command) -> Result<()> {
         match &command.kind {
-            CommandKind::From { patterns, metadata } => self.from(patterns, metadata),
+            CommandKind::From { patterns, metadata } => {
+                self.from(patterns, metadata)?;
+                self.begin();
+                Ok(())
+            }
             CommandKind::Row(fields) => {
                 self.inputs = Inputs::Row;
-                self.eval(fields)
+                self.row(fields)?;
+                self.begin();
+                Ok(())
             }
             CommandKind::Where(condition) => self.filter_rows(condition),
             CommandKind::Eval(fields) => self.eval(fields),
@@ -57,6 +73,10 @@ impl Lowerer<'_> {
             CommandKind::Expand(name) => self.expand(name),
             CommandKind::Enrich { policy, on, with } => self.enrich(policy, on.as_ref(), with.as_deref()),
             CommandKind::LookupJoin { table, on } => self.lookup_join(table, on),
+            CommandKind::Completion { column, prompt, options } => {
+                self.completion(column.as_ref(), prompt, options, command.span)
+            }
+            CommandKind::Dedup => self.dedup(command.span),
             CommandKind::Other(name) => {
                 let why = NOT_RUN.iter().find(|(known, _)| *known == name.text.as_ref()).map_or("", |(_, why)| *why);
                 let why = if why.is_empty() { String::new() } else { format!(": {why}") };
@@ -153,9 +173,51 @@ impl Lowerer<'_> {
         Ok(())
     }
 
+    /// Says of a metadata field that is computed with, not merely shown, what is not as in an index.
+    pub(super) fn read_metadata(&mut self, name: &str, span: Span) {
+        if !self.columns.find(name).is_some_and(|column| column.field.is_some()) {
+            return;
+        }
+        match name {
+            "_score" => self.approximate("score", "events are not ranked: `_score` is null", span),
+            "_id" | "_version" | "_index_mode" | "_tier" | "_size" => {
+                let message = format!("`{name}` is that of documents that carry one, and null of other events");
+                self.approximate("metadata", message, span);
+            }
+            _ => {}
+        }
+    }
+
+    /// The one row of `ROW`. A length of time is no value of it.
+    fn row(&mut self, fields: &[Field]) -> Result<()> {
+        for field in fields {
+            let value = self.expression(&field.value)?;
+            if value.kind.is_span() {
+                return Err(self.report(no_span("row", field.value.span)));
+            }
+            self.set(&field.name.text, value, None);
+        }
+        Ok(())
+    }
+
+    /// Rows that are equal in all columns become one.
+    fn dedup(&mut self, span: Span) -> Result<()> {
+        if self.columns.open() || self.columns.unknown {
+            let message = "DEDUP over columns that are not known beforehand; say which with KEEP";
+            return Err(self.unsupported("command", message, span));
+        }
+        let keys = self.columns.columns().map(|column| column.value().all()).collect();
+        self.stages.push(Stage::Dedup(Dedup { keys, keep: 1, consecutive: false }));
+        self.movable = false;
+        Ok(())
+    }
+
     fn eval(&mut self, fields: &[Field]) -> Result<()> {
         for field in fields {
             let (value, meaning) = self.value_and_meaning(&field.value)?;
+            if value.kind.is_span() {
+                return Err(self.report(no_span("eval", field.value.span)));
+            }
             self.set(&field.name.text, value, meaning);
         }
         Ok(())
@@ -213,6 +275,7 @@ impl Lowerer<'_> {
                 }
             }
         }
+        self.chosen |= patterns.iter().all(|pattern| pattern.text() != "*");
         kept.sort_by_key(|(at, place, _)| (*at, *place));
         self.columns.items = kept.into_iter().map(|(_, _, item)| item).collect();
         if self.columns.unknown {
@@ -234,7 +297,7 @@ impl Lowerer<'_> {
                 self.columns.hidden.push(shape);
             } else if self.columns.unknown {
                 self.stages.push(Stage::Drop(vec![shape]));
-            } else if !found {
+            } else if !found && !(pattern.plain().is_some() && self.takes_unmapped()) {
                 let message = format!("unknown column `{}`", pattern.text());
                 return Err(self.report(
                     Diagnostic::error("esql-unknown-column", message).at(pattern.span, "there is nothing to drop"),

@@ -121,7 +121,10 @@ impl Lowerer<'_> {
             ExprKind::Span(count, unit) => self.time_span(*count, unit, span),
             ExprKind::List(items) => self.list(items, span),
             ExprKind::Parameter(name) => self.parameter(name, span),
-            ExprKind::Column(name) => self.column(name, span),
+            ExprKind::Column(name) => {
+                self.read_metadata(name, span);
+                self.column(name, span)
+            }
             ExprKind::Call { name, arguments } => self.call(name, arguments, span),
             ExprKind::Unary(operator, operand) => self.unary(*operator, operand, span),
             ExprKind::Junction(all, parts) => {
@@ -258,7 +261,11 @@ impl Lowerer<'_> {
         }
         let value = self.expression(operand)?;
         if let Some(own) = value.span() {
-            let turned = Interval { months: -own.months, days: -own.days, millis: -own.millis };
+            let turned = Interval {
+                months: own.months.saturating_neg(),
+                days: own.days.saturating_neg(),
+                millis: own.millis.saturating_neg(),
+            };
             let node = Node::Span(if operator == UnaryOperator::Minus { turned } else { own });
             return Ok(Typed { node, ..value });
         }

@@ -19,17 +19,19 @@
 
 mod columns;
 mod commands;
+mod completion;
 mod convert;
 mod expressions;
 mod functions;
 mod operators;
 mod patterns;
 mod search;
+mod settings;
 mod stats;
 mod tables;
 mod value;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use lurcher_diagnostics::{Diagnostic, Level, Span};
 use lurcher_ir::{
@@ -40,6 +42,7 @@ use lurcher_schema::{Schemas, Taxonomy, Value};
 pub(super) use self::functions::names as function_names;
 use self::{
     columns::{Column, Columns, Item},
+    settings::Settings,
     value::Typed,
 };
 use super::{
@@ -81,7 +84,12 @@ pub(super) fn lower(query: &Query, options: &Options, schemas: &Schemas, diagnos
         sources: None,
         symbolic: false,
         elements: false,
+        settings: Settings::default(),
+        chosen: false,
+        source_columns: BTreeSet::new(),
     };
+    // What cannot be set has been said, and the query is read for its own faults.
+    let _ = lowerer.settings(&query.settings);
     for command in &query.commands {
         if lowerer.command(command).is_err() && !lowerer.faulty() {
             // The reason has been said; what follows would only repeat it.
@@ -123,6 +131,12 @@ struct Lowerer<'a> {
     symbolic: bool,
     /// Whether, besides, a column that is one of a field's values is read as the field.
     elements: bool,
+    /// What is set in front of the query.
+    settings: Settings,
+    /// Whether a command has chosen which columns there are, so that no more come from the source.
+    chosen: bool,
+    /// The columns that the source has, or that are taken for its.
+    source_columns: BTreeSet<Arc<str>>,
 }
 
 impl Lowerer<'_> {
@@ -168,6 +182,9 @@ impl Lowerer<'_> {
         }
         if self.columns.unknown {
             return if self.symbolic { Err(Said) } else { Ok(Typed::several(Type::Any, Expr::Column(name.into()))) };
+        }
+        if let Some(null) = self.unmapped(name) {
+            return Ok(null);
         }
         let known: Vec<&str> = self.columns.columns().map(|column| column.name.as_ref()).collect();
         let mut diagnostic =
@@ -289,13 +306,8 @@ impl Lowerer<'_> {
         });
         let mut column = Column::computed(Arc::clone(name), value.kind, value.many);
         column.constant = value.constant().is_some().then(|| value.clone());
-        if matches!(value.node, value::Node::Span(_)) {
-            // A length of time is no column; what is made of it is.
-            column.meaning = Some(value);
-        } else {
-            self.stages.push(Stage::Eval(vec![(Arc::clone(name), value.all())]));
-            column.meaning = meaning;
-        }
+        self.stages.push(Stage::Eval(vec![(Arc::clone(name), value.all())]));
+        column.meaning = meaning;
         self.columns.push(column);
     }
 

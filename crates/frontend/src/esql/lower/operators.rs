@@ -41,7 +41,7 @@ impl Lowerer<'_> {
             let kind = if a.kind == Type::Null || a.kind.is_span() && b.kind != Type::Null { b.kind } else { a.kind };
             return Ok(Typed::literal(kind, Value::Null));
         }
-        if let Some(result) = Self::time_arithmetic(operator, a, b) {
+        if let Some(result) = self.time_arithmetic(operator, (a, left), (b, right))? {
             return Ok(result);
         }
         for (side, span) in [(a, left), (b, right)] {
@@ -79,32 +79,77 @@ impl Lowerer<'_> {
         Ok(Typed::single(kind, bounded(kind, Expr::call(function, sides))))
     }
 
-    /// Dates and lengths of time.
-    fn time_arithmetic(operator: BinaryOperator, a: &Typed, b: &Typed) -> Option<Typed> {
+    /// Dates and lengths of time; `None` if neither side is a length of time that can be so reckoned with.
+    fn time_arithmetic(
+        &mut self,
+        operator: BinaryOperator,
+        (a, left): (&Typed, Span),
+        (b, right): (&Typed, Span),
+    ) -> Result<Option<Typed>> {
         let minus = match operator {
             BinaryOperator::Add => false,
             BinaryOperator::Subtract => true,
-            _ => return None,
+            _ => return Ok(None),
         };
         if let (Some(x), Some(y)) = (a.span(), b.span()) {
+            if a.kind != b.kind {
+                let message = format!("`{}` takes a date or lengths of one kind", operator.text());
+                return Err(self.report(
+                    Diagnostic::error("esql-type", message)
+                        .at(left, format!("this is {}", a.kind.name()))
+                        .at(right, format!("this is {}", b.kind.name()))
+                        .with_help(
+                            "days and longer go by the calendar, hours and shorter by the clock: add each to the date",
+                        ),
+                ));
+            }
             let sign = if minus { -1 } else { 1 };
-            let sum = Interval {
-                months: x.months.checked_add(sign * y.months)?,
-                days: x.days.checked_add(sign * y.days)?,
-                millis: x.millis.checked_add(sign * y.millis)?,
+            let sum = |x: i64, y: i64| y.checked_mul(sign).and_then(|y| x.checked_add(y));
+            let parts = (sum(x.months, y.months), sum(x.days, y.days), sum(x.millis, y.millis));
+            let (Some(months), Some(days), Some(millis)) = parts else {
+                let error = Diagnostic::error("esql-time-span", "the length of time is too long");
+                return Err(self.report(error.at(left.to(right), "beyond 64 bits")));
             };
-            return Some(Typed { kind: a.kind, many: false, loose: false, node: Node::Span(sum) });
+            let node = Node::Span(Interval { months, days, millis });
+            return Ok(Some(Typed { kind: a.kind, many: false, loose: false, node }));
         }
         let (date, span) = match (a.span(), b.span()) {
             (None, Some(span)) => (a, span),
             (Some(span), None) if !minus => (b, span),
-            _ => return None,
+            (Some(_), None) => {
+                let message = "a date cannot be subtracted from a length of time";
+                return Err(self.report(
+                    Diagnostic::error("esql-type", message)
+                        .at(left.to(right), "the other way round")
+                        .with_help("write the date first"),
+                ));
+            }
+            _ => return Ok(None),
         };
+        Ok(self.moved(date, span, minus))
+    }
+
+    /// A date that is a length of time later, or earlier; `None` if it is no date.
+    fn moved(&self, date: &Typed, span: Interval, minus: bool) -> Option<Typed> {
         let function = if minus { TimeFunction::Earlier(span) } else { TimeFunction::Later(span) };
+        let moved = |time: Expr| {
+            // Months are those of the query's zone; of days there, too, each is as long as any other.
+            let time = if span.months == 0 { time } else { self.local(time) };
+            let moved = Expr::call(Function::Time(function), [time]);
+            if span.months == 0 { moved } else { self.from_local(moved) }
+        };
         let time = match date.kind {
-            Type::Date => date.one(),
+            Type::Date => match date.constant() {
+                Some(Value::Int(millis)) => {
+                    let local = millis.checked_add(self.zone());
+                    let moved = local.and_then(|local| moved_constant(local, span, minus));
+                    let folded = moved.and_then(|moved| moved.checked_sub(self.zone()));
+                    return Some(Typed::literal(Type::Date, folded.map_or(Value::Null, Value::Int)));
+                }
+                _ => date.one(),
+            },
             Type::DateNanos => {
-                let moved = in_nanos(Expr::call(Function::Time(function), [millis(date)]));
+                let moved = in_nanos(moved(millis(date)));
                 let rest = Expr::call(Function::Modulo, [date.one(), Expr::Literal(Value::Int(1_000_000))]);
                 let sum = bounded(Type::Long, Expr::call(Function::Add, [moved, rest]));
                 return Some(Typed::single(Type::DateNanos, sum));
@@ -112,11 +157,11 @@ impl Lowerer<'_> {
             Type::Any => Expr::call(Function::Time(TimeFunction::Read), [date.one()]),
             Type::Keyword => {
                 let read = Expr::call(Function::Time(TimeFunction::Read), [date.one()]);
-                return Some(Typed::single(Type::Date, Expr::call(Function::Time(function), [read])));
+                return Some(Typed::single(Type::Date, moved(read)));
             }
             _ => return None,
         };
-        Some(Typed::single(Type::Date, Expr::call(Function::Time(function), [time])))
+        Some(Typed::single(Type::Date, moved(time)))
     }
 
     /// `== != < <= > >=`.
@@ -200,7 +245,7 @@ impl Lowerer<'_> {
     }
 
     /// A constant text as a value of the type that it is compared with.
-    fn constant_as(&mut self, constant: &Typed, other: &Typed, span: Span) -> Result<Typed> {
+    pub(super) fn constant_as(&mut self, constant: &Typed, other: &Typed, span: Span) -> Result<Typed> {
         let text = constant.text().cloned().unwrap_or_default();
         let as_it_is = || Ok(Typed { kind: Type::Any, ..constant.clone() });
         let value = match other.kind {
@@ -228,6 +273,16 @@ impl Lowerer<'_> {
         };
         match value {
             Some(value) => Ok(Typed::literal(other.kind, value)),
+            None if other.loose && other.kind.is_date() => {
+                let message = format!("{} is no date, and the field is mapped as one", shown(&Value::Text(text)));
+                let warning = Diagnostic::warning("esql-constant", message).at(span, "cannot be read as a date");
+                self.report(
+                    warning.with_help(
+                        "write it as `\"2026-01-31T12:00:00Z\"`; times that count from now as `NOW() - 1 day`",
+                    ),
+                );
+                as_it_is()
+            }
             None if other.loose => as_it_is(),
             None => Err(self.report(
                 Diagnostic::error(
@@ -268,7 +323,7 @@ impl Lowerer<'_> {
         Ok(if found.len() == 1 { found.remove(0) } else { Expr::Call(Function::Or, found) })
     }
 
-    fn lucene(&mut self, text: &str, span: Span) -> Result<Function, Said> {
+    pub(super) fn lucene(&mut self, text: &str, span: Span) -> Result<Function, Said> {
         match lucene_regex::translate(text, Case::Sensitive) {
             Ok(regex) => Ok(Function::Matches(regex)),
             Err(RegexpError::Malformed(why)) => Err(self.report(
@@ -297,6 +352,16 @@ pub(super) fn millis(date: &Typed) -> Expr {
 /// Milliseconds as nanoseconds; null beyond what 64 bits hold.
 pub(super) fn in_nanos(millis: Expr) -> Expr {
     bounded(Type::Long, Expr::call(Function::Multiply, [millis, Expr::Literal(Value::Int(1_000_000))]))
+}
+
+/// A constant point in time, moved; null beyond what the calendar holds.
+pub(super) fn moved_constant(millis: i64, span: Interval, minus: bool) -> Option<i64> {
+    let sign = if minus { -1 } else { 1 };
+    let time = jiff::Timestamp::from_millisecond(millis).ok()?.to_zoned(jiff::tz::TimeZone::UTC).datetime();
+    let months = jiff::Span::new().try_months(span.months.checked_mul(sign)?).ok()?;
+    let time = time.checked_add(months).ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond();
+    let rest = span.days.checked_mul(86_400_000)?.checked_add(span.millis)?.checked_mul(sign)?;
+    time.checked_add(rest)
 }
 
 fn nanos(date: &Typed) -> Expr {

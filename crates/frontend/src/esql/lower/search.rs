@@ -24,17 +24,57 @@ use crate::{
 /// The functions that search.
 pub(super) const SEARCHES: &[&str] = &["kql", "qstr", "query_string", "match", "match_phrase", "multi_match"];
 
+/// Options that change how a search is scored, or how far it goes before it gives up, and nothing of what it finds.
+const WITHOUT_EFFECT: &[&str] = &[
+    "allow_leading_wildcard",
+    "auto_generate_synonyms_phrase_query",
+    "boost",
+    "fuzzy_rewrite",
+    "lenient",
+    "max_determinized_states",
+    "rewrite",
+    "tie_breaker",
+];
+
 impl Lowerer<'_> {
+    /// Says of options that they are not looked at, those aside that are.
+    fn other_options(&mut self, function: &str, options: &[ast::Expr], read: &[&str]) {
+        for option in options {
+            let ExprKind::Map(entries) = &option.kind else { continue };
+            for (name, _) in entries {
+                if !read.contains(&name.text.as_ref()) && !WITHOUT_EFFECT.contains(&name.text.as_ref()) {
+                    let message = format!("the option `{}` of {function} is not looked at", name.text);
+                    self.approximate("full-text", message, name.span);
+                }
+            }
+        }
+    }
+
     /// The predicate of a search; `None` if the expression is none.
     pub(super) fn search(&mut self, expr: &ast::Expr) -> Option<Result<Predicate>> {
         match &expr.kind {
             ExprKind::Match { value, query } => Some(self.match_field(value, query, false)),
             ExprKind::Call { name, arguments } => match (name.text.as_ref(), arguments.as_slice()) {
-                ("kql", [query, ..]) => Some(self.kql(query)),
-                ("qstr" | "query_string", [query, rest @ ..]) => Some(self.query_string(query, rest)),
-                ("match", [field, query, rest @ ..]) => Some(self.match_field(field, query, wants_all(rest))),
-                ("match_phrase", [field, query, ..]) => Some(self.match_phrase(field, query)),
-                ("multi_match", [query, fields @ ..]) => Some(self.multi_match(query, fields)),
+                ("kql", [query, rest @ ..]) => {
+                    self.other_options("KQL", rest, &[]);
+                    Some(self.kql(query))
+                }
+                ("qstr" | "query_string", [query, rest @ ..]) => {
+                    self.other_options("QSTR", rest, &["default_operator", "default_field"]);
+                    Some(self.query_string(query, rest))
+                }
+                ("match", [field, query, rest @ ..]) => {
+                    self.other_options("MATCH", rest, &["operator"]);
+                    Some(self.match_field(field, query, wants_all(rest)))
+                }
+                ("match_phrase", [field, query, rest @ ..]) => {
+                    self.other_options("MATCH_PHRASE", rest, &["slop"]);
+                    Some(self.match_phrase(field, query, slop(rest)))
+                }
+                ("multi_match", [query, fields @ ..]) => {
+                    self.other_options("MULTI_MATCH", fields, &["operator"]);
+                    Some(self.multi_match(query, fields))
+                }
                 _ => None,
             },
             _ => None,
@@ -118,6 +158,7 @@ impl Lowerer<'_> {
 
     fn kql(&mut self, query: &ast::Expr) -> Result<Predicate> {
         let text = self.embedded_text(query)?;
+        self.zoned_search(query.span);
         let file = SourceFile::new("KQL", text);
         let columns = self.searched_columns().map(Into::into);
         let options = kql::Options { taxonomy: Taxonomy::Ecs, now: self.options.now, columns };
@@ -127,6 +168,7 @@ impl Lowerer<'_> {
 
     fn query_string(&mut self, query: &ast::Expr, rest: &[ast::Expr]) -> Result<Predicate> {
         let text = self.embedded_text(query)?;
+        self.zoned_search(query.span);
         let file = SourceFile::new("QSTR", text);
         let options = lucene::Options {
             now: self.options.now,
@@ -137,6 +179,13 @@ impl Lowerer<'_> {
         };
         let found = lucene::condition(&file, &options, self.schemas);
         self.searched(query, found)
+    }
+
+    /// Dates without a zone in an embedded query are of the query's; here they are read as of UTC.
+    fn zoned_search(&mut self, span: Span) {
+        if self.zone() != 0 {
+            self.approximate("time-zone", "dates without a zone in a search are read as of UTC", span);
+        }
     }
 
     /// Takes over what was said of an embedded query. Its places lie in a text of its own, so it is said of the whole.
@@ -197,10 +246,10 @@ impl Lowerer<'_> {
         self.fitting(found, field, query)
     }
 
-    fn match_phrase(&mut self, field: &ast::Expr, query: &ast::Expr) -> Result<Predicate> {
+    fn match_phrase(&mut self, field: &ast::Expr, query: &ast::Expr, slop: u32) -> Result<Predicate> {
         let typed = self.event_field_of(field)?;
         let text = self.query_text(query)?;
-        let found = typed.phrase(&text, 0, false, self.options.now);
+        let found = typed.phrase(&text, slop, false, self.options.now);
         self.fitting(found, field, query)
     }
 
@@ -241,6 +290,19 @@ fn option<'o>(options: &'o [ast::Expr], name: &str) -> Option<&'o str> {
         }),
         _ => None,
     })
+}
+
+/// By how many places the options of a search let the words of a phrase be moved.
+fn slop(options: &[ast::Expr]) -> u32 {
+    let entries = options.iter().filter_map(|option| match &option.kind {
+        ExprKind::Map(entries) => Some(entries),
+        _ => None,
+    });
+    let found = entries.flatten().find(|(name, _)| name.text.as_ref() == "slop").map(|(_, value)| &value.kind);
+    match found {
+        Some(ExprKind::Integer(slop)) => u32::try_from(*slop).unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// Whether the options of a search say that all of its words are wanted.

@@ -54,6 +54,7 @@ pub(super) const AGGREGATES: &[(&str, usize, usize)] = &[
 
 /// Aggregates that exist and are not run.
 const NOT_RUN: &[&str] = &[
+    "sparkline",
     "st_centroid_agg",
     "st_extent_agg",
     "rate",
@@ -134,11 +135,13 @@ impl Lowerer<'_> {
         self.stages.push(if inline { Stage::Inline(aggregation) } else { Stage::Aggregate(aggregation) });
         let before = std::mem::replace(&mut self.columns, after);
         self.movable = false;
+        let chosen = std::mem::replace(&mut self.chosen, true);
         let mut computed = Vec::new();
         for (name, tree) in &outputs {
             let value = self.expression(tree)?;
             computed.push((Arc::clone(name), value));
         }
+        self.chosen = !inline || chosen;
         if inline {
             self.columns = before;
             self.inlined(computed, &keys, temporary);

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Every command that begins with a word of its own, for misspelt ones.
-const COMMANDS: [&str; 32] = [
+const COMMANDS: [&str; 40] = [
     "from",
     "row",
     "show",
@@ -45,6 +45,14 @@ const COMMANDS: [&str; 32] = [
     "registered_domain",
     "user_agent",
     "metrics_info",
+    "ts_info",
+    "dedup",
+    "eql",
+    "fillnull",
+    "highlight",
+    "ip_location",
+    "mmr",
+    "dense_vector",
 ];
 
 impl Parser<'_> {
@@ -112,6 +120,8 @@ impl Parser<'_> {
             "mv_expand" => CommandKind::Expand(self.name()?),
             "enrich" => self.enrich()?,
             "lookup" => self.lookup()?,
+            "completion" => self.completion()?,
+            "dedup" => CommandKind::Dedup,
             known if COMMANDS.contains(&known) => {
                 self.skip_command();
                 CommandKind::Other(name)
@@ -290,6 +300,26 @@ impl Parser<'_> {
             return Err(self.expected("`ON`"));
         }
         Ok(CommandKind::LookupJoin { table, on: self.list(Self::expression)? })
+    }
+
+    /// `COMPLETION column = prompt WITH { "inference_id": "…" }`; before 9.2 the endpoint's bare name stood behind `WITH`.
+    fn completion(&mut self) -> Parsed<CommandKind> {
+        let column = self.assignment();
+        let prompt = self.primary()?;
+        let mut options = Vec::new();
+        if self.eat_word("with") {
+            if self.at("{") {
+                let map = self.argument()?;
+                if let ExprKind::Map(entries) = map.kind {
+                    options = entries;
+                }
+            } else {
+                let name = self.name()?;
+                let endpoint = Expr { kind: ExprKind::Text(std::sync::Arc::clone(&name.text)), span: name.span };
+                options.push((Name { text: "inference_id".into(), span: name.span }, endpoint));
+            }
+        }
+        Ok(CommandKind::Completion { column, prompt, options })
     }
 
     /// Reads an expression after which nothing of it may be left: used where a name alone is wanted.

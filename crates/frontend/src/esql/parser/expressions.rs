@@ -328,11 +328,22 @@ impl Parser<'_> {
         Ok(ExprKind::Call { name, arguments })
     }
 
-    fn argument(&mut self) -> Parsed<Expr> {
-        let start = self.peek_span();
-        if !self.eat("{") {
+    /// An expression, or options in braces.
+    pub(super) fn argument(&mut self) -> Parsed<Expr> {
+        if !self.at("{") {
             return self.expression();
         }
+        if !self.depth.enter() {
+            return Err(self.too_deep());
+        }
+        let result = self.options();
+        self.depth.leave();
+        result
+    }
+
+    fn options(&mut self) -> Parsed<Expr> {
+        let start = self.peek_span();
+        self.eat("{");
         let mut entries = Vec::new();
         if !self.at("}") {
             entries = self.list(|parser| {

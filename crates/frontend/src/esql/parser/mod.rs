@@ -11,7 +11,7 @@ use std::sync::Arc;
 use lurcher_diagnostics::{Diagnostic, Span};
 
 use super::{
-    ast::{Command, Name, NamePattern, Query},
+    ast::{Command, Expr, Name, NamePattern, Query},
     lexer::{Kind, tokens},
 };
 use crate::syntax::{Depth, Token, Tokens};
@@ -43,7 +43,7 @@ struct Parser<'a> {
 impl Parser<'_> {
     fn query(&mut self) -> Query {
         let mut commands = Vec::new();
-        self.settings();
+        let settings = self.settings();
         loop {
             let start = self.peek_span();
             match self.command(commands.is_empty()) {
@@ -60,24 +60,29 @@ impl Parser<'_> {
                 break;
             }
         }
-        Query { commands }
+        Query { settings, commands }
     }
 
-    /// `SET name = value;` in front of a query: settings of the run, which change nothing here.
-    fn settings(&mut self) {
-        while self.at_word("set") {
-            let start = self.peek_span();
+    /// `SET name = value, name = value;` in front of a query, any number of times.
+    fn settings(&mut self) -> Vec<(Name, Expr)> {
+        let mut settings = Vec::new();
+        while self.eat_word("set") {
+            let read = self.list(|parser| {
+                let name = parser.name()?;
+                parser.expect("=")?;
+                Ok((name, parser.argument()?))
+            });
+            settings.extend(read.unwrap_or_default());
             while !self.at_end() && !self.at(";") {
+                // What could not be read has been said.
                 self.tokens.bump();
             }
-            let span = start.to(self.tokens.last_span());
+            if self.at_end() {
+                self.expected("`;` and a query");
+            }
             self.eat(";");
-            self.diagnostics.push(
-                Diagnostic::warning("esql-setting", "settings of a query have no effect")
-                    .at(span, "passed over")
-                    .with_help("leave `SET` out"),
-            );
         }
+        settings
     }
 
     fn kind(&self) -> &Kind {

@@ -9,7 +9,7 @@ use crate::{
     esql::{
         lower::{
             Lowerer, Result,
-            operators::{in_nanos, read_date},
+            operators::{in_nanos, moved_constant, read_date},
             value::{Node, Typed},
         },
         types::Type,
@@ -149,6 +149,10 @@ impl Lowerer<'_> {
             "date_extract" => self.date_extract(call),
             "date_format" => self.date_format(call),
             "date_parse" => self.date_parse(call),
+            "year" => self.part(call, 0, TimePart::Year),
+            "month" => self.part(call, 0, TimePart::MonthOfYear),
+            "day" => self.part(call, 0, TimePart::DayOfMonth),
+            "hour" => self.part(call, 0, TimePart::HourOfDay),
             "day_name" => self.named(call, T::DayName),
             "month_name" => self.named(call, T::MonthName),
             "bucket" | "bin" => self.bucket(call),
@@ -160,7 +164,7 @@ impl Lowerer<'_> {
 
     fn named(&mut self, call: &Call<'_>, function: T) -> Result<Typed> {
         let time = self.date_at(call, 0)?;
-        Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(function), [time])))
+        Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(function), [self.local(time)])))
     }
 
     /// A constant length of time.
@@ -193,7 +197,8 @@ impl Lowerer<'_> {
     /// A date at the beginning of its length of time, as fine as it came.
     fn truncated(&mut self, call: &Call<'_>, place: usize, span: Interval) -> Result<Typed> {
         let fine = call.at(place).kind == Type::DateNanos;
-        let time = Expr::call(Function::Time(T::Truncated(span)), [self.date_at(call, place)?]);
+        let time = self.date_at(call, place)?;
+        let time = self.from_local(Expr::call(Function::Time(T::Truncated(span)), [self.local(time)]));
         Ok(if fine { Typed::single(Type::DateNanos, in_nanos(time)) } else { Typed::single(Type::Date, time) })
     }
 
@@ -209,7 +214,10 @@ impl Lowerer<'_> {
             };
             return Err(self.report(diagnostic));
         };
-        let (start, end) = (self.date_at(call, 1)?, self.date_at(call, 2)?);
+        let (mut start, mut end) = (self.date_at(call, 1)?, self.date_at(call, 2)?);
+        if matches!(unit, TimeUnit::Year | TimeUnit::Quarter | TimeUnit::Month) {
+            (start, end) = (self.local(start), self.local(end));
+        }
         let difference = Expr::call(Function::Time(T::Difference(*unit)), [start, end]);
         let fitting = Expr::call(Function::Number(NumberFunction::Fits(32)), [difference]);
         Ok(Typed::single(Type::Integer, fitting))
@@ -226,16 +234,30 @@ impl Lowerer<'_> {
             };
             return Err(self.report(diagnostic));
         };
-        let time = self.date_at(call, 1)?;
-        Ok(Typed::single(Type::Long, Expr::call(Function::Time(T::Part(*part)), [time])))
+        self.part(call, 1, *part)
+    }
+
+    fn part(&mut self, call: &Call<'_>, place: usize, part: TimePart) -> Result<Typed> {
+        let time = self.date_at(call, place)?;
+        if part == TimePart::OffsetSeconds {
+            let offset = Expr::Literal(Value::Int(self.zone() / 1000));
+            let known = Expr::call(Function::IsNull, [time]);
+            let value = Expr::call(Function::Case, [known, Expr::Literal(Value::Null), offset]);
+            return Ok(Typed::single(Type::Long, value));
+        }
+        let time = if part == TimePart::EpochSecond { time } else { self.local(time) };
+        Ok(Typed::single(Type::Long, Expr::call(Function::Time(T::Part(part)), [time])))
     }
 
     fn date_format(&mut self, call: &Call<'_>) -> Result<Typed> {
         if call.count() == 1 {
-            return self.named(call, T::Written);
+            let time = self.date_at(call, 0)?;
+            return Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(T::Written), [time])));
         }
         let format = self.text_at(call, 0)?;
+        self.zone_in_format(call)?;
         let time = self.date_at(call, 1)?;
+        let time = self.local(time);
         Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(T::Formatted), [time, format])))
     }
 
@@ -245,8 +267,24 @@ impl Lowerer<'_> {
             return Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Read), [text])));
         }
         let format = self.text_at(call, 0)?;
+        self.zone_in_format(call)?;
         let text = self.text_at(call, 1)?;
-        Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Parsed), [text, format])))
+        let time = Expr::call(Function::Time(T::Parsed), [text, format]);
+        Ok(Typed::single(Type::Date, self.from_local(time)))
+    }
+
+    /// Of a form that has the zone in it, or that is computed, it is not known whether the query's zone counts.
+    fn zone_in_format(&mut self, call: &Call<'_>) -> Result<()> {
+        if self.zone() == 0 {
+            return Ok(());
+        }
+        let format = call.at(0).text().map(|text| unquoted(text));
+        if format.is_some_and(|format| !format.contains(['z', 'Z', 'x', 'X', 'O', 'V'])) {
+            return Ok(());
+        }
+        let message =
+            format!("`{}` of a form that has a time zone, under another zone than UTC", call.name.to_uppercase());
+        Err(self.unsupported("time-zone", message, call.span(0)))
     }
 
     /// `BUCKET(value, size)` or `BUCKET(value, how many, from, to)`.
@@ -266,7 +304,7 @@ impl Lowerer<'_> {
                     Some(Value::Int(count)) if *count > 0 => *count,
                     _ => return Err(self.not_constant(call, 1)),
                 };
-                self.truncated(call, 0, human_bucket(from, to, count))
+                self.truncated(call, 0, human_bucket(from + self.zone(), to + self.zone(), count))
             }
             (false, 2) => {
                 let number = self.want(call, 0, Class::Number)?;
@@ -300,7 +338,13 @@ impl Lowerer<'_> {
             0 => own.clone(),
             _ => constant(own).unwrap_or_else(|| own.clone()),
         });
-        Call { name: call.name, span: call.span, arguments: arguments.collect(), spans: call.spans.clone() }
+        Call {
+            name: call.name,
+            span: call.span,
+            arguments: arguments.collect(),
+            spans: call.spans.clone(),
+            options: call.options.clone(),
+        }
     }
 
     fn not_constant(&mut self, call: &Call<'_>, place: usize) -> crate::esql::lower::Said {
@@ -313,6 +357,16 @@ impl Lowerer<'_> {
         let found = match &typed.node {
             Node::Literal(Value::Text(text)) => read_date(text),
             Node::Literal(Value::Int(millis)) => Some(*millis),
+            Node::Expr(expr) => match (moved_now(expr), self.options.now) {
+                (Some(steps), Some(now)) => steps
+                    .iter()
+                    .try_fold(now.0.div_euclid(1000), |time, (span, minus)| moved_constant(time, *span, *minus)),
+                (Some(_), None) => {
+                    let message = "a bucket whose ends count from `NOW()`, which a rule has no clock for";
+                    return Err(self.unsupported("now", message, call.span(place)));
+                }
+                _ => None,
+            },
             _ => None,
         };
         match found {
@@ -326,7 +380,8 @@ impl Lowerer<'_> {
         let time = self.column("@timestamp", call.span)?;
         let span = self.span_at(call, 0)?;
         let time = crate::esql::lower::operators::millis(&time);
-        Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Truncated(span)), [time])))
+        let time = Expr::call(Function::Time(T::Truncated(span)), [self.local(time)]);
+        Ok(Typed::single(Type::Date, self.from_local(time)))
     }
 
     /// `TRANGE(span)` or `TRANGE(start, end)`: a condition on `@timestamp`.
@@ -344,6 +399,29 @@ impl Lowerer<'_> {
             [Expr::call(Function::Less, [start, time.clone()]), Expr::call(Function::LessOrEqual, [time, end])];
         Ok(Typed::single(Type::Boolean, Expr::Call(Function::And, within.into())))
     }
+}
+
+/// By which lengths of time an expression moves `NOW()`, the first first, and whether back; `None` if it is something else.
+fn moved_now(expr: &Expr) -> Option<Vec<(Interval, bool)>> {
+    match expr {
+        Expr::Call(Function::Now, _) => Some(Vec::new()),
+        Expr::Call(Function::Time(T::Earlier(span)), time) => {
+            let mut steps = moved_now(time.first()?)?;
+            steps.push((*span, true));
+            Some(steps)
+        }
+        Expr::Call(Function::Time(T::Later(span)), time) => {
+            let mut steps = moved_now(time.first()?)?;
+            steps.push((*span, false));
+            Some(steps)
+        }
+        _ => None,
+    }
+}
+
+/// The letters of a form of dates that stand for something: all but what is in single quotes.
+fn unquoted(format: &str) -> String {
+    format.split('\'').step_by(2).collect()
 }
 
 fn number_bucket(number: &Typed, width: Expr) -> Typed {

@@ -1,12 +1,17 @@
 //! Functions of several values.
 
 use lurcher_diagnostics::Diagnostic;
-use lurcher_ir::{AddressFunction, Expr, Function, ListFunction as L, NumberFunction};
+use lurcher_ir::{AddressFunction, Case, Expr, Function, ListFunction as L, NumberFunction};
 use lurcher_schema::Value;
 
 use super::{Call, Class, list};
 use crate::esql::{
-    lower::{Lowerer, Result, operators::bounded, value::Typed},
+    ast::ExprKind,
+    lower::{
+        Lowerer, Result,
+        operators::{bounded, wildcard},
+        value::Typed,
+    },
     types::Type,
 };
 
@@ -37,6 +42,9 @@ impl Lowerer<'_> {
             "mv_slice" => self.slice(call),
             "mv_sort" => self.sorted(call),
             "mv_zip" => self.zipped(call),
+            "mv_like" | "mv_rlike" => self.any_like(call),
+            "mv_greater" | "mv_less" => self.any_beyond(call),
+            "mv_in_range" => self.any_between(call),
             _ => return None,
         })
     }
@@ -129,11 +137,88 @@ impl Lowerer<'_> {
         Ok(Typed::several(own.kind, each(of_key, sorted)))
     }
 
+    /// Whether any of several texts is like a pattern; never null.
+    fn any_like(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let texts = self.want(call, 0, Class::Text)?.all();
+        let pattern = self.constant_text(call, 1)?;
+        let function = match call.name {
+            "mv_like" => Function::Like(wildcard(&pattern), Case::Sensitive),
+            _ => self.lucene(&pattern, call.span(1))?,
+        };
+        Ok(any(list(L::Each(Box::new(function)), [texts]), true))
+    }
+
+    /// Whether any of several values is beyond a bound; never null.
+    fn any_beyond(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let (values, bounds) = self.with_bounds(call)?;
+        let within = match call.option("include_bound").map(|value| &value.kind) {
+            Some(ExprKind::Boolean(within)) => *within,
+            _ => false,
+        };
+        let greater = call.name == "mv_greater";
+        // What is not less or equal is greater, and the other way round.
+        let function = if within == greater { Function::Less } else { Function::LessOrEqual };
+        let compared = list(L::Each(Box::new(function)), std::iter::once(values).chain(bounds));
+        Ok(any(compared, !greater))
+    }
+
+    /// Whether any of several values lies between two bounds, or is one of them; never null.
+    fn any_between(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let (values, bounds) = self.with_bounds(call)?;
+        let variable: std::sync::Arc<str> = "value of mv_in_range".into();
+        let value = || Expr::Column(std::sync::Arc::clone(&variable));
+        let [low, high] = bounds.as_slice() else { return Ok(Typed::literal(Type::Boolean, Value::Bool(false))) };
+        let between = [
+            Expr::call(Function::LessOrEqual, [low.clone(), value()]),
+            Expr::call(Function::LessOrEqual, [value(), high.clone()]),
+        ];
+        let body = Box::new(Expr::call(Function::And, between));
+        Ok(any(Expr::ForEach { list: Box::new(values), variable, body }, true))
+    }
+
+    /// Several values and the bounds that they are compared with, of one type, in a form that is ordered as the type is.
+    fn with_bounds(&mut self, call: &Call<'_>) -> Result<(Expr, Vec<Expr>)> {
+        let own = call.at(0);
+        let key = keys(own.kind).map(|(key, _)| Function::Address(key));
+        let mut bounds = Vec::new();
+        for place in 1..call.count() {
+            let mut bound = call.at(place);
+            if bound.text().is_some() && !own.kind.is_text() && !own.kind.is_open() {
+                bound = self.constant_as(&bound, &own, call.span(place))?;
+            }
+            let same = own.kind.common(bound.kind).is_some_and(|common| common != Type::Boolean);
+            if !same && !own.loose && !bound.loose {
+                let message = format!(
+                    "`{}` compares values of one type, found {} and {}",
+                    call.name.to_uppercase(),
+                    own.kind.name(),
+                    bound.kind.name()
+                );
+                let error = Diagnostic::error("esql-type", message);
+                return Err(self.report(error.at(call.span(place), format!("this is {}", bound.kind.name()))));
+            }
+            bounds.push(match &key {
+                Some(key) => Expr::call(key.clone(), [bound.one()]),
+                None => bound.one(),
+            });
+        }
+        let values = match key {
+            Some(key) => list(L::Each(Box::new(key)), [own.all()]),
+            None => own.all(),
+        };
+        Ok((values, bounds))
+    }
+
     fn zipped(&mut self, call: &Call<'_>) -> Result<Typed> {
         let mut arguments = vec![self.want(call, 0, Class::Text)?.all(), self.want(call, 1, Class::Text)?.all()];
         arguments.push(if call.count() == 3 { self.text_at(call, 2)? } else { Expr::Literal(Value::text(",")) });
         Ok(Typed::several(Type::Keyword, list(L::Zipped, arguments)))
     }
+}
+
+/// Whether any of several truths is this one; never null.
+fn any(truths: Expr, wanted: bool) -> Typed {
+    Typed::single(Type::Boolean, list(L::ContainsAny, [truths, Expr::Literal(Value::Bool(wanted))]))
 }
 
 /// A text by whose bytes values of a type are ordered, and the value of that text, where they are not by their own.

@@ -104,6 +104,10 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
     ("date_extract", 2, 2),
     ("date_format", 1, 2),
     ("date_parse", 1, 3),
+    ("year", 1, 1),
+    ("month", 1, 1),
+    ("day", 1, 1),
+    ("hour", 1, 1),
     ("day_name", 1, 1),
     ("month_name", 1, 1),
     ("bucket", 2, 4),
@@ -132,6 +136,11 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
     ("mv_sort", 1, 2),
     ("mv_sum", 1, 1),
     ("mv_zip", 2, 3),
+    ("mv_like", 2, 2),
+    ("mv_rlike", 2, 2),
+    ("mv_greater", 2, 2),
+    ("mv_less", 2, 2),
+    ("mv_in_range", 3, 3),
     ("cidr_match", 2, MANY),
     ("ip_prefix", 3, 3),
     ("network_direction", 3, 3),
@@ -176,6 +185,26 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 const NOT_RUN: &[(&str, &str)] = &[
     ("categorize", "it groups texts by a model of its own"),
     ("chunk", "it cuts texts for language models"),
+    ("field_extract", "it reads flattened fields, and events have none"),
+    ("fmt_bytes", "it writes numbers for people to read"),
+    ("fmt_bytes_si", "it writes numbers for people to read"),
+    ("fmt_duration", "it writes numbers for people to read"),
+    ("fmt_percent", "it writes numbers for people to read"),
+    ("json_string", "it writes values as JSON"),
+    ("range_contains", "ranges of dates are not handled"),
+    ("range_intersects", "ranges of dates are not handled"),
+    ("range_max", "ranges of dates are not handled"),
+    ("range_min", "ranges of dates are not handled"),
+    ("range_within", "ranges of dates are not handled"),
+    ("to_ascii", "it writes other letters as escapes"),
+    ("to_counter", "metrics are not handled"),
+    ("to_date_range", "ranges of dates are not handled"),
+    ("to_double_range", "ranges are not handled"),
+    ("to_exponential_histogram", "histograms are not handled"),
+    ("to_gauge", "metrics are not handled"),
+    ("to_range", "ranges are not handled"),
+    ("to_tdigest", "histograms are not handled"),
+    ("without", "time series are not handled"),
     ("decay", "it scores documents"),
     ("embed", "it needs a model"),
     ("embedding", "it needs a model"),
@@ -276,9 +305,16 @@ struct Call<'c> {
     span: Span,
     arguments: Vec<Typed>,
     spans: Vec<Span>,
+    /// What stands in braces behind the arguments.
+    options: Vec<(Name, ast::Expr)>,
 }
 
 impl Call<'_> {
+    /// An option, as it is written.
+    fn option(&self, name: &str) -> Option<&ast::Expr> {
+        self.options.iter().find(|(own, _)| own.text.as_ref() == name).map(|(_, value)| value)
+    }
+
     /// An argument; null if it is absent.
     fn at(&self, place: usize) -> Typed {
         self.arguments.get(place).cloned().unwrap_or_else(Typed::null)
@@ -319,6 +355,11 @@ impl Lowerer<'_> {
         let Some((_, least, most)) = FUNCTIONS.iter().find(|(known, ..)| *known == own) else {
             return Err(self.unknown_function(name));
         };
+        let options = arguments.iter().filter_map(|argument| match &argument.kind {
+            ExprKind::Map(entries) => Some(entries.clone()),
+            _ => None,
+        });
+        let options = options.flatten().collect();
         let arguments: Vec<&ast::Expr> =
             arguments.iter().filter(|argument| !matches!(argument.kind, ExprKind::Map(_))).collect();
         if arguments.len() < *least || arguments.len() > *most {
@@ -331,7 +372,7 @@ impl Lowerer<'_> {
             let message = format!("`{}` takes {wanted} {plural}, found {}", own.to_uppercase(), arguments.len());
             return Err(self.report(Diagnostic::error("esql-arguments", message).at(span, "in this call")));
         }
-        let mut call = Call { name: own, span, arguments: Vec::new(), spans: Vec::new() };
+        let mut call = Call { name: own, span, arguments: Vec::new(), spans: Vec::new(), options };
         for argument in arguments {
             call.arguments.push(self.expression(argument)?);
             call.spans.push(argument.span);
