@@ -11,7 +11,6 @@ mod event;
 mod explain;
 mod hunt;
 mod inventory;
-mod lookups;
 mod outcome;
 mod progress;
 mod query;
