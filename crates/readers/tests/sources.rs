@@ -5,7 +5,7 @@
 
 mod support;
 
-use lurcher_schema::Schemas;
+use lurcher_schema::{LogSource, Schemas};
 use support::{Seen, one, read, see};
 
 const CLOUDTRAIL: &str = r#"{"eventVersion":"1.08","userIdentity":{"type":"AssumedRole","principalId":"AROAX:ada","arn":"arn:aws:sts::111122223333:assumed-role/ops/ada","accountId":"111122223333","accessKeyId":"ASIAX","sessionContext":{"sessionIssuer":{"type":"Role","userName":"ops","arn":"arn:aws:iam::111122223333:role/ops"}}},"eventTime":"2026-03-01T10:00:00Z","eventSource":"iam.amazonaws.com","eventName":"CreateUser","awsRegion":"us-east-1","sourceIPAddress":"198.51.100.7","userAgent":"aws-cli/2.0","requestParameters":{"userName":"eve","tags":[{"key":"a","value":"b"}]},"responseElements":null,"eventID":"e-1","eventType":"AwsApiCall","recipientAccountId":"111122223333"}"#;
