@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lurcher-readers", &["diagnostics", "schema"]),
     ("lurcher-engine", &["schema", "ir"]),
     ("lurcher-query", &["schema", "ir", "engine"]),
+    ("lurcher-onnx", &["schema", "ir"]),
     ("lurcher-outputs", &["diagnostics", "schema", "ir", "engine", "content"]),
     (
         "lurcher-testkit",
@@ -43,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "readers",
             "engine",
             "query",
+            "onnx",
             "outputs",
             "server",
             "live",
@@ -55,6 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("datafusion", &["lurcher-query"]),
     ("deltalake", &["lurcher-store"]),
+    ("tract-onnx", &["lurcher-onnx"]),
     ("object_store", &["lurcher-store"]),
     ("sqlx", &["lurcher-triage"]),
     ("tonic", &["lurcher-ingest"]),

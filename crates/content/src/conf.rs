@@ -184,9 +184,9 @@ impl Stanza {
 
     fn lookup(&self) -> Node {
         let mut members = vec![("name".to_owned(), self.words(self.name.as_str()))];
-        for key in
-            ["filename", "collection", "match_type", "min_matches", "max_matches", "default_match", "fields_list"]
-        {
+        let keys =
+            ["filename", "collection", "match_type", "min_matches", "max_matches", "default_match", "fields_list"];
+        for key in keys.into_iter().chain(["time_field", "filter"]) {
             members.extend(self.get(key).map(|node| (key.to_owned(), node.clone())));
         }
         let sensitive = self.get("case_sensitive_match").is_none() || self.flag("case_sensitive_match");

@@ -1,18 +1,21 @@
-//! Splunk's knowledge objects, as searches name them: macros, lookups, event types and tags.
+//! Splunk's knowledge objects, as searches name them: macros, lookups, models, event types and tags.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use lurcher_frontend::spl;
+use lurcher_ir::Model;
 
-use crate::{lookups::Lookups, macros::Macros};
+use crate::{lookups::Lookups, macros::Macros, models::Models};
 
-/// Macros, lookups, event types and tags.
+/// Macros, lookups, models, event types and tags.
 #[derive(Debug, Default)]
 pub struct Knowledge {
     /// Search macros.
     pub macros: Macros,
     /// Lookups.
     pub lookups: Lookups,
+    /// Models of the machine-learning toolkit.
+    pub models: Models,
     /// The searches of event types, by name.
     eventtypes: BTreeMap<String, String>,
     /// Whether what has this tag, field and value is tagged: a later file may turn a tag off.
@@ -56,6 +59,10 @@ impl spl::Knowledge for Knowledge {
         let tag = tag.to_ascii_lowercase();
         let of_tag = self.tags.iter().filter(|((known, ..), enabled)| **enabled && *known == tag);
         of_tag.map(|((_, field, value), _)| (field.clone(), value.clone())).collect()
+    }
+
+    fn find_model(&self, name: &str) -> Result<Arc<dyn Model>, String> {
+        self.models.find(name)
     }
 
     fn find_lookup(&self, name: &str) -> Option<spl::Lookup> {

@@ -118,13 +118,19 @@ pub(crate) fn finish(draft: Draft, around: &Around<'_>) -> Loaded {
     Loaded { rule, check, diagnostics }
 }
 
-/// Notes the lookup that a rule's rows are meant for.
-fn note_written(meta: &mut RuleMeta, written: Option<&WrittenLookup>) {
+/// Notes the lookup that a rule's rows are meant for, and how they are written there, in the rule's `extra`.
+pub fn note_written(meta: &mut RuleMeta, written: Option<&WrittenLookup>) {
     let Some(written) = written else { return };
     meta.extra.insert(WRITES, Value::text(written.name.as_str()));
     meta.extra.insert(format!("{WRITES}.append"), Value::Bool(written.append));
     if let Some(key) = &written.key {
         meta.extra.insert(format!("{WRITES}.key_field"), Value::text(key.as_str()));
+    }
+    if let Some(most) = written.most {
+        meta.extra.insert(format!("{WRITES}.max"), Value::Int(i64::try_from(most).unwrap_or(i64::MAX)));
+    }
+    for (name, on) in [("override_if_empty", !written.keep_if_empty), ("create_empty", written.create_empty)] {
+        meta.extra.insert(format!("{WRITES}.{name}"), Value::Bool(on));
     }
 }
 

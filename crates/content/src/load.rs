@@ -23,6 +23,7 @@ use crate::{
     knowledge::Knowledge,
     languages::{self, Around, Loaded},
     macros::Macro,
+    models::{ModelFile, ReadModel},
     recognise::{Kind, recognise},
     syntax,
     test_files::{self, TestCase},
@@ -46,6 +47,10 @@ pub struct LoadOptions {
     pub sigma_pipelines: Vec<PathBuf>,
     /// Lookups of the user, as `NAME=FILE` (CSV); they win over those in folders.
     pub lookups: Vec<String>,
+    /// Models of the user; they win over those in folders.
+    pub models: Vec<ModelFile>,
+    /// What reads models; `None`: nothing does, and searches that judge by one do not run.
+    pub model_reader: Option<ReadModel>,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
     /// Files and folders of exception lists, as Kibana exports them. Those that stand among the rules count too.
@@ -121,6 +126,8 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
             pack.problems.push(Problem { path: text, message });
         }
     }
+    knowledge.models.read_by(options.model_reader);
+    options.models.iter().for_each(|file| knowledge.models.insert(file.clone()));
     pack.knowledge = Arc::new(knowledge);
     let site = sigma::Options { placeholders: options.placeholders.clone(), pipelines: pipelines(options, &mut pack) };
     let (sigma, said, filters) = sigma::resolve(&mut drafts, site);
@@ -174,6 +181,7 @@ impl Pack {
         read.macros.into_iter().for_each(|found| knowledge.macros.insert(found));
         read.lookups.iter().for_each(|tree| knowledge.lookups.define(tree));
         read.tables.into_iter().for_each(|path| knowledge.lookups.add_file(path));
+        read.models.into_iter().for_each(|path| knowledge.models.add_file(path));
         read.eventtypes.into_iter().for_each(|(name, search)| knowledge.insert_eventtype(name, search));
         for (field, value, tag, on) in &read.tags {
             knowledge.insert_tag(field, value, tag, *on);
@@ -238,6 +246,7 @@ struct Read {
     exceptions: Exceptions,
     lookups: Vec<crate::node::Node>,
     tables: Vec<PathBuf>,
+    models: Vec<PathBuf>,
     eventtypes: Vec<(String, String)>,
     /// Field, value, tag, and whether the tag is on.
     tags: Vec<(String, String, String, bool)>,
@@ -285,9 +294,12 @@ fn read(found: &Found, tests: bool) -> Read {
         }
         _ => {}
     }
-    // Tables are read once a search names them.
+    // Tables and models are read once a search names them.
     if !found.named && found.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
         return Read { tables: vec![found.path.clone()], skipped: vec!["table"], ..Read::default() };
+    }
+    if !found.named && found.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
+        return Read { models: vec![found.path.clone()], skipped: vec!["model"], ..Read::default() };
     }
     let bytes = match fs::read(&found.path) {
         Ok(bytes) => bytes,

@@ -15,6 +15,11 @@ use lurcher_frontend::spl;
 
 use crate::node::Node;
 
+/// How many rows fit at most where a definition does not say (`max_matches` of `transforms.conf`).
+const MOST_MATCHES: usize = 100;
+/// Settings of `transforms.conf` that narrow down what a lookup finds, and that are not looked at: a table bounded by time,
+/// and a search over its rows.
+const IGNORED: [&str; 2] = ["time_field", "filter"];
 /// Larger files are no tables for lookups.
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -40,7 +45,8 @@ pub(crate) struct Definition {
     case_sensitive: bool,
     min_matches: usize,
     max_matches: Option<usize>,
-    default: Option<Arc<str>>,
+    default: Arc<str>,
+    ignored: Vec<&'static str>,
 }
 
 /// A file that holds a table, and the table once somebody has asked for it.
@@ -80,7 +86,6 @@ impl Lookups {
         };
         let mut wildcard = columns_of("WILDCARD");
         wildcard.extend(listed("wildcard_fields"));
-        let default = text("default_match");
         let definition = Definition {
             file: text("filename"),
             columns: listed("fields_list").into_iter().chain(listed("fields")).collect(),
@@ -89,7 +94,8 @@ impl Lookups {
             case_sensitive: !text("case_sensitive_match").eq_ignore_ascii_case("false"),
             min_matches: text("min_matches").parse().unwrap_or(0),
             max_matches: text("max_matches").parse().ok(),
-            default: (!default.is_empty()).then(|| default.into()),
+            default: text("default_match").into(),
+            ignored: IGNORED.into_iter().filter(|name| !text(name).is_empty()).collect(),
             name: text("name"),
         };
         if definition.file.is_empty() {
@@ -139,8 +145,9 @@ impl Lookups {
             return Some(spl::Lookup {
                 table: table.name,
                 columns: table.columns,
+                rows: table.rows.len() as u64,
                 case_sensitive: true,
-                max_matches: 1000,
+                max_matches: MOST_MATCHES,
                 ..spl::Lookup::default()
             });
         };
@@ -162,18 +169,17 @@ impl Lookups {
                 })
                 .clone(),
         };
-        let patterned = !definition.wildcard.is_empty() || !definition.cidr.is_empty();
-        // Of patterns one match is taken unless more are asked for, of exact values as many as there are.
-        let most = definition.max_matches.unwrap_or(if patterned { 1 } else { 1000 });
         Some(spl::Lookup {
             table: table.name,
             columns: table.columns,
+            rows: table.rows.len() as u64,
             wildcard: definition.wildcard.clone(),
             cidr: definition.cidr.clone(),
             case_sensitive: definition.case_sensitive,
             min_matches: definition.min_matches,
-            max_matches: most,
-            default: definition.default.clone(),
+            max_matches: definition.max_matches.unwrap_or(MOST_MATCHES),
+            default: Arc::clone(&definition.default),
+            ignored: definition.ignored.clone(),
         })
     }
 }

@@ -20,7 +20,8 @@ pub struct Settings {
     pub memo_budget: usize,
     /// Groups, sorts and finds duplicates for pipelines. Without one, rules that need it fail, and it is said of each.
     pub relational: Option<Arc<dyn Relational>>,
-    /// The tables that rules look things up in. A rule that names one that is not here does not run, and it is said of it.
+    /// The tables that rules look things up in, and the models that they judge by. A rule that names one that is not here
+    /// does not run, and it is said of it.
     pub tables: Tables,
     /// The language models that rules ask. A rule that names one that is not here does not run, and it is said of it.
     pub endpoints: Endpoints,

@@ -1,7 +1,8 @@
-//! Tables that a run is given beside its events: what look-ups look up.
+//! What a run is given beside its events: tables that look-ups look up, models that rows are judged by.
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use lurcher_ir::Model;
 use lurcher_schema::{Object, Value};
 
 /// A table: columns by name, rows in order.
@@ -54,23 +55,36 @@ impl Table {
     }
 }
 
-/// The tables of a run, by name.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tables(BTreeMap<Arc<str>, Arc<Table>>);
+/// The tables of a run, and its models, by name.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    tables: BTreeMap<Arc<str>, Arc<Table>>,
+    models: BTreeMap<Arc<str>, Arc<dyn Model>>,
+}
 
 impl Tables {
     /// Adds a table, replacing one of the same name.
     pub fn insert(&mut self, name: impl Into<Arc<str>>, table: Table) {
-        self.0.insert(name.into(), Arc::new(table));
+        self.tables.insert(name.into(), Arc::new(table));
     }
 
     /// The table of exactly this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Table>> {
-        self.0.get(name)
+        self.tables.get(name)
+    }
+
+    /// Adds a model, replacing one of the same name.
+    pub fn insert_model(&mut self, name: impl Into<Arc<str>>, model: Arc<dyn Model>) {
+        self.models.insert(name.into(), model);
+    }
+
+    /// The model of exactly this name.
+    pub fn model(&self, name: &str) -> Option<&Arc<dyn Model>> {
+        self.models.get(name)
     }
 
     /// The names of all tables, sorted.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.0.keys()
+        self.tables.keys()
     }
 }

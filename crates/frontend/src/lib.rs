@@ -48,4 +48,10 @@ pub struct WrittenLookup {
     pub append: bool,
     /// The column that tells rows apart: a row replaces the one of the same key.
     pub key: Option<String>,
+    /// At most so many rows are written.
+    pub most: Option<u64>,
+    /// Without rows the file stays as it is; else it is made empty.
+    pub keep_if_empty: bool,
+    /// Without rows there is an empty file; else there is none.
+    pub create_empty: bool,
 }

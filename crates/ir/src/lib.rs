@@ -19,6 +19,7 @@ mod correlation;
 mod expr;
 mod functions;
 mod loose;
+mod model;
 mod pattern;
 mod pipeline;
 mod predicate;
@@ -41,6 +42,7 @@ pub use functions::{
     TimeFunction, TimePart, TimeUnit,
 };
 pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, Sides};
+pub use model::Model;
 pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
@@ -49,7 +51,7 @@ pub use rule::{
     Rule, RuleMeta, Schedule, Severity, Sources, Support, SupportReason, Suppression, Threat, Verdict,
 };
 pub use stage::{
-    Aggregation, Anomaly, ColumnPattern, Completion, Dedup, Expand, ForEachColumn, Join, JoinKind, Lookup, LookupKey,
+    Aggregation, Anomaly, ColumnPattern, Completion, Dedup, Expand, ForEachColumn, Join, JoinKind, Judge, Lookup, LookupKey,
     LookupMatch, LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window, WindowSpan,
 };
 pub use terms::{Distinct, Indicators, NewTerms, Pairing, Threshold};

@@ -94,6 +94,8 @@ pub enum Stage {
     },
     /// Adds columns from the rows of a table that fit.
     Lookup(Lookup),
+    /// Adds what a model says.
+    Judge(Judge),
     /// Makes columns of the values of one.
     Pivot(Pivot),
     /// Makes rows of columns: one for each column that is not kept and not null, with the kept ones, `name` set to its name
@@ -376,7 +378,9 @@ pub struct Lookup {
     pub rows: LookupRows,
     /// Outputs replace columns of the same name (with null if nothing fits) rather than only filling in what is null.
     pub overwrite: bool,
-    /// What every output is if nothing fits.
+    /// Where fewer rows fit, `default` stands for each that lacks.
+    pub least: u64,
+    /// What an output is in the place of a row that lacks; `None`: nothing.
     pub default: Option<Value>,
 }
 
@@ -418,6 +422,18 @@ pub enum LookupRows {
     List,
     /// A row for each.
     Each,
+}
+
+/// Adds columns that a model makes of others ([`crate::Model`]). Where an input is no number (a text that reads as one is), or
+/// where the model cannot be computed, they are null.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judge {
+    /// The name of the model. A run without it says so, and the pipeline yields nothing.
+    pub model: Arc<str>,
+    /// What it judges by, in its order.
+    pub inputs: Vec<Expr>,
+    /// The columns for what it says, in its order.
+    pub outputs: Vec<Arc<str>>,
 }
 
 /// Makes columns of the values of one: rows with the same keys become one row, in the order of their first.
@@ -573,6 +589,7 @@ impl Stage {
             Self::Semi(semi) => second(&semi.columns).collect(),
             Self::Lookup(lookup) => lookup.keys.iter().map(|key| &key.value).collect(),
             Self::Complete(completion) => vec![&completion.prompt],
+            Self::Judge(judge) => judge.inputs.iter().collect(),
             Self::Transaction(transaction) => {
                 let ends = transaction.starts.iter().chain(&transaction.ends);
                 second(&transaction.keys).chain(&transaction.time).chain(ends).collect()

@@ -494,6 +494,9 @@ pub(crate) struct Site {
     /// A lookup of this site, a CSV file; as often as needed.
     #[arg(long = "lookup", value_name = "NAME=FILE", help_heading = "This site")]
     pub(crate) lookups: Vec<String>,
+    /// A model of this site for `apply` of Splunk's searches, in the ONNX format; as often as needed.
+    #[arg(long = "model", value_name = "NAME=FILE", help_heading = "This site")]
+    pub(crate) models: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -54,6 +54,8 @@ pub(crate) struct Config {
     pub(crate) macros: BTreeMap<String, String>,
     /// Lookups by name: CSV files.
     pub(crate) lookups: BTreeMap<String, PathBuf>,
+    /// Models by name: ONNX files.
+    pub(crate) models: BTreeMap<String, Model>,
     /// What alerts add up to.
     pub(crate) risk: Risk,
     /// Language models that rules ask, by the names that rules use.
@@ -74,6 +76,24 @@ pub(crate) struct Config {
     /// The names of the macros that were typed, not set in the file: of these it is said if no rule uses them.
     #[serde(skip)]
     pub(crate) typed_macros: Vec<String>,
+}
+
+/// A model: its file, or that and the fields that it judges by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Model {
+    File(PathBuf),
+    Named { file: PathBuf, features: Vec<String> },
+}
+
+impl Model {
+    /// Its file and its fields.
+    pub(crate) fn parts(&self) -> (&PathBuf, &[String]) {
+        match self {
+            Self::File(file) => (file, &[]),
+            Self::Named { file, features } => (file, features),
+        }
+    }
 }
 
 /// What alerts add up to.
@@ -131,6 +151,11 @@ impl Config {
             let (name, file) =
                 lookup.split_once('=').ok_or_else(|| format!("--lookup {lookup}: write it as NAME=FILE"))?;
             config.lookups.insert(name.trim().to_owned(), file.into());
+        }
+        for model in &site.models {
+            let (name, file) =
+                model.split_once('=').ok_or_else(|| format!("--model {model}: write it as NAME=FILE"))?;
+            config.models.insert(name.trim().to_owned(), Model::File(file.into()));
         }
         Ok(config)
     }

@@ -13,14 +13,14 @@ use lurcher_engine::{
     Alert, AlertSink, Compiler, LedgerEntry, RuleSet, ScanStats, Scanner, Settings, Simulation, risk::Site,
 };
 use lurcher_ir::Rule;
-use lurcher_outputs::{Format, SplunkEdition, Writer};
+use lurcher_outputs::{Format, SplunkEdition, Writer, lookups};
 use lurcher_readers::Report;
 use lurcher_schema::{EventBatch, Schemas, Timestamp};
 
 use crate::{
     arguments::{AlertFormat, Hunt, Route, SplunkMode},
     config::Config,
-    inference, lookups,
+    inference,
     outcome::{Outcome, count, tell_input},
     risk::{self, RunRisk},
     rules,

@@ -12,7 +12,6 @@ mod explain;
 mod hunt;
 mod inference;
 mod inventory;
-mod lookups;
 mod outcome;
 mod progress;
 mod query;

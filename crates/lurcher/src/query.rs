@@ -129,6 +129,8 @@ fn knowledge(arguments: &Query, config: &Config) -> Result<Arc<Knowledge>, Strin
     for lookup in lookups.chain(tables) {
         knowledge.lookups.insert(&lookup).map_err(|text| format!("{text}: NAME=FILE, and the file must be there"))?;
     }
+    knowledge.models.read_by(Some(rules::MODEL_READER));
+    rules::model_files(config).into_iter().for_each(|file| knowledge.models.insert(file));
     Ok(Arc::new(knowledge))
 }
 

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use lurcher_content::{Knowledge, LoadOptions, Pack, load};
+use lurcher_content::{Knowledge, LoadOptions, ModelFile, Pack, ReadModel, load};
 use lurcher_diagnostics::{Diagnostic, Level, render};
 use lurcher_engine::{Table, Tables};
 use lurcher_ir::{Rule, Severity, Verdict};
@@ -52,6 +52,8 @@ pub(crate) fn options(config: &Config) -> LoadOptions {
     LoadOptions {
         macros: config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect(),
         lookups: config.lookups.iter().map(|(name, file)| format!("{name}={}", file.display())).collect(),
+        models: model_files(config),
+        model_reader: Some(MODEL_READER),
         exceptions: config.exceptions.clone(),
         value_lists: config.value_lists.clone(),
         placeholders: config.placeholders.clone(),
@@ -62,13 +64,29 @@ pub(crate) fn options(config: &Config) -> LoadOptions {
     }
 }
 
-/// The tables that the rules look things up in, as a run takes them. An empty cell is no value.
+/// What reads models.
+pub(crate) const MODEL_READER: ReadModel = lurcher_onnx::load;
+
+/// The site's models.
+pub(crate) fn model_files(config: &Config) -> Vec<ModelFile> {
+    let file = |(name, model): (&String, &crate::config::Model)| {
+        let (path, features) = model.parts();
+        ModelFile { name: name.clone(), path: path.clone(), features: features.to_vec() }
+    };
+    config.models.iter().map(file).collect()
+}
+
+/// The tables that the rules look things up in, and the models that they judge by, as a run takes them. An empty cell is
+/// no value.
 pub(crate) fn tables(knowledge: &Knowledge) -> Tables {
     let mut tables = Tables::default();
     for table in knowledge.lookups.used() {
         let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
         let rows = table.rows.iter().map(|row| row.iter().map(cell).collect());
         tables.insert(Arc::clone(&table.name), Table::new(table.columns.iter().cloned(), rows));
+    }
+    for (name, model) in knowledge.models.used() {
+        tables.insert_model(name, model);
     }
     tables
 }

@@ -183,3 +183,151 @@ fn alerts_whose_fields_have_fired_within_the_period_are_counted() {
         assert_eq!(came, expected, "{arguments:?}");
     }
 }
+
+/// What four rules find on one host in a day: name, program, technique, type of rule.
+const DAY: [(&str, &str, &str, &str); 4] = [
+    ("Download by BITS", "bitsadmin.exe", "T1197", "TTP"),
+    ("Who Am I", "whoami.exe", "T1033", "Anomaly"),
+    ("Hive Saved", "reg.exe", "T1003.002", "TTP"),
+    ("Task Made", "schtasks.exe", "T1053.005", "Anomaly"),
+];
+
+/// A day on which each of the four rules finds something on one host, and one of them something on another. The lines of
+/// a hunt over it, and its standard output.
+fn day(folder: &Path, arguments: &[&str]) -> String {
+    let rules = folder.join("rules");
+    fs::create_dir_all(&rules).unwrap();
+    let mut events = Vec::new();
+    for (number, (name, program, technique, kind)) in DAY.iter().enumerate() {
+        let rule = DOWNLOAD
+            .replace("Download by BITS", name)
+            .replace("0c01", &format!("0d0{number}"))
+            .replace("TYPE", kind)
+            .replace("bitsadmin.exe", program)
+            .replace("T1197", technique)
+            .replace("role: [Victim]}", "role: [Victim]}\n  - {name: user, type: User, role: [Victim]}");
+        fs::write(rules.join(format!("{number}.yml")), rule).unwrap();
+        for (host, minute) in [("FIN-01", 0), ("fin-02", 30)].into_iter().take(if number == 0 { 2 } else { 1 }) {
+            events.push(
+                json!({
+                    "@timestamp": format!("2026-03-02T{:02}:{minute:02}:00.000Z", 2 + 6 * number),
+                    "SourceName": "Microsoft-Windows-Sysmon",
+                    "Channel": "Microsoft-Windows-Sysmon/Operational",
+                    "EventID": 1,
+                    "RecordNumber": 10 * number + minute,
+                    "Hostname": host,
+                    "Image": format!("C:\\Windows\\System32\\{program}"),
+                    "CommandLine": format!("{program} {number}"),
+                    "User": if host == "FIN-01" { "CORP\\ann" } else { "CORP\\bob" },
+                })
+                .to_string(),
+            );
+        }
+    }
+    let path = folder.join("day.jsonl");
+    fs::write(&path, events.join("\n")).unwrap();
+    let (path, rules) = (path.to_string_lossy(), rules.to_string_lossy());
+    let output = lurcher(&[&["hunt", &path, "-r", &rules, "--incidents"], arguments].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn four_rules_on_one_host_in_a_day_are_an_incident_of_score_and_one_of_tactics() {
+    let folder = tempfile::tempdir().unwrap();
+    let alerts = lines(&day(folder.path(), &["--format", "jsonl"]));
+    let is_incident = |alert: &&Value| alert["rule"]["name"].as_str().unwrap().contains("Exceeded for Object");
+    let (incidents, detections): (Vec<&Value>, Vec<&Value>) = alerts.iter().partition(is_incident);
+    assert_eq!(detections.len(), 5);
+    let told: Vec<(&str, &str)> = incidents
+        .iter()
+        .map(|i| (i["rule"]["name"].as_str().unwrap(), i["values"]["normalized_risk_object"].as_str().unwrap()))
+        .map(|(name, object)| (name.split(' ').next().unwrap(), object))
+        .collect();
+    for expected in [("Risk", "fin-01"), ("Risk", "corp\\ann"), ("ATT&CK", "fin-01"), ("ATT&CK", "corp\\ann")] {
+        assert!(told.contains(&expected), "{expected:?} in {told:?}");
+    }
+    assert_eq!(told.len(), 4, "nothing of the other host: {told:?}");
+    let of_host = |i: &&Value| i["values"]["normalized_risk_object"] == "fin-01";
+    let mut contributing: Vec<&Value> =
+        detections.iter().filter(|d| d["message"].as_str().unwrap().contains("FIN-01")).map(|d| &d["id"]).collect();
+    contributing.sort_by_key(|id| id.as_str());
+    for incident in incidents.iter().filter(|i| of_host(i)) {
+        let values = &incident["values"];
+        assert_eq!((&values["risk_event_count"], &values["source_count"]), (&json!(4), &json!(4)), "{values}");
+        assert_eq!(values["risk_score"], 196, "4 × 49");
+        assert_eq!(values["contributing_alerts"].as_array().unwrap().iter().collect::<Vec<_>>(), contributing);
+        assert_eq!(incident["events"].as_array().unwrap().len(), 4, "the events that contributed");
+        assert_eq!(values["mitre_technique_id"], json!(["T1003.002", "T1033", "T1053.005", "T1197"]));
+    }
+}
+
+#[test]
+fn in_splunk_s_eighth_edition_findings_and_intermediate_findings_add_up_to_a_finding() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = |documents: &[Value], name: &str| -> Vec<Value> {
+        documents.iter().filter(|d| d["index"] == name).cloned().collect()
+    };
+    let names = |documents: &[Value]| -> Vec<String> {
+        let mut names: Vec<String> = documents.iter().map(|d| d["source"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names.dedup();
+        names
+    };
+    let threshold = "Risk - Risk Threshold Exceeded for Object Over 24 Hour Period - Rule";
+    let tactics = "Risk - ATT&CK Tactic Threshold Exceeded for Object Over Previous 7 Days - Rule";
+    let (bits, hive) = ("ESCU - Download by BITS - Rule", "ESCU - Hive Saved - Rule");
+    let (who, task) = ("ESCU - Who Am I - Rule", "ESCU - Task Made - Rule");
+    let eight = lines(&day(folder.path(), &["--format", "splunk", "--splunk-mode", "es8"]));
+    assert_eq!(names(&index(&eight, "notable")), [bits, hive, tactics, threshold]);
+    assert_eq!(names(&index(&eight, "risk")), [task, who]);
+    let seven = lines(&day(folder.path(), &["--format", "splunk", "--splunk-mode", "es7"]));
+    assert_eq!(names(&index(&seven, "notable")), [bits, hive, tactics, threshold]);
+    assert_eq!(names(&index(&seven, "risk")), [bits, hive, task, who], "a finding adds its risk as well");
+    for documents in [&eight, &seven] {
+        let incident = documents.iter().find(|d| d["source"] == threshold && d["risk_object"] == "FIN-01").unwrap();
+        assert_eq!(incident["rule_title"], "RBA: Risk Threshold Exceeded for Object Over 24 Hour Period");
+        assert_eq!(incident["contributing_alerts"].as_array().unwrap().len(), 4);
+        assert_eq!((&incident["risk_object_type"], &incident["severity"]), (&json!("system"), &json!("medium")));
+    }
+}
+
+#[test]
+fn what_the_site_knows_of_users_changes_their_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let identities = folder.path().join("identities.csv");
+    fs::write(&identities, "identity,email,priority,category\nann,ann@corp.example,high,privileged|finance\n").unwrap();
+    let config = folder.path().join("site.toml");
+    let factors = "[[risk.factor]]\nname = \"privileged\"\nmultiply = 2.0\nwhen = { user_category = [\"priv*\"] }\n\
+                   [[risk.factor]]\nname = \"discovery\"\nadd = 10\n\
+                   when = { \"annotations.mitre_attack\" = [\"T1033\"], risk_object_type = [\"user\"] }\n";
+    fs::write(&config, factors).unwrap();
+    let (identities, config) = (identities.to_string_lossy(), config.to_string_lossy());
+    let site = ["--identities", &identities, "--config", &config, "--format", "splunk", "--splunk-mode", "es7"];
+    let documents = lines(&day(folder.path(), &site));
+    let mut scores: Vec<(String, i64)> = documents
+        .iter()
+        .filter(|d| d["index"] == "risk" && d["normalized_risk_object"] == "ann")
+        .map(|d| (d["source"].as_str().unwrap().to_owned(), d["calculated_risk_score"].as_i64().unwrap()))
+        .collect();
+    scores.sort();
+    let expected = [("Download by BITS", 98), ("Hive Saved", 98), ("Task Made", 98), ("Who Am I", 108)];
+    assert_eq!(scores, expected.map(|(name, score)| (format!("ESCU - {name} - Rule"), score)), "2 × 49, then + 10");
+    let incident = documents.iter().find(|d| d["index"] == "notable" && d["normalized_risk_object"] == "ann").unwrap();
+    assert_eq!(
+        (&incident["severity"], &incident["urgency"]),
+        (&json!("high"), &json!("high")),
+        "402, of a high priority"
+    );
+    let unchanged = documents.iter().filter(|d| d["index"] == "risk" && d["risk_object_type"] == "system");
+    assert!(unchanged.into_iter().all(|d| d["calculated_risk_score"] == 49));
+}
+
+#[test]
+fn the_table_tells_both_incidents_of_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = day(folder.path(), &[]);
+    for line in ["system FIN-01: risk score 196 from 4 risk events of 4 rules", "ATT&CK tactics from 4 rules"] {
+        assert!(table.contains(line), "{line}\n{table}");
+    }
+}

@@ -10,6 +10,7 @@ pub mod delimited;
 pub mod elastic;
 mod elastic_detail;
 mod html;
+pub mod lookups;
 pub mod native;
 pub mod ocsf;
 pub mod splunk;

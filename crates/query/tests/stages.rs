@@ -9,9 +9,9 @@ use std::{
 use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings, Table, Tables};
 use lurcher_ir::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, Branch, Case, Collect, CollectOrder, ColumnPattern, Dedup,
-    Expand, Expr, FieldRef, ForEachColumn, Function, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupKey,
-    LookupMatch, LookupOutput, LookupRows, NullKeys, Pipeline, Pivot, Predicate, Rule, RuleBody, RuleMeta, Running,
-    Semi, Sink, SortKey, Stage, Support, Tail, Test, Transaction,
+    Expand, Expr, FieldRef, ForEachColumn, Function, GroupBy, Input, Join, JoinKind, Judge, ListKeys, Lookup,
+    LookupKey, LookupMatch, LookupOutput, LookupRows, Model, NullKeys, Pipeline, Pivot, Predicate, Rule, RuleBody,
+    RuleMeta, Running, Semi, Sink, SortKey, Stage, Support, Tail, Test, Transaction,
 };
 use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
 use serde_json::{Value as Json, json};
@@ -48,8 +48,28 @@ fn branch(inputs: Vec<Input>, stages: Vec<Stage>) -> Branch {
 }
 
 /// The tables of every run.
+/// A model that says which of two numbers is greater, and by how much.
+#[derive(Debug)]
+struct Greater([Arc<str>; 2]);
+
+impl Model for Greater {
+    fn inputs(&self) -> &[Arc<str>] {
+        &self.0
+    }
+
+    fn outputs(&self) -> &[Arc<str>] {
+        &self.0
+    }
+
+    fn judge(&self, inputs: &[f64]) -> Result<Vec<Value>, String> {
+        let [a, b] = inputs else { return Err("two".to_owned()) };
+        Ok(vec![Value::text(if a > b { "first" } else { "second" }), Value::Float((a - b).abs())])
+    }
+}
+
 fn tables() -> Tables {
     let mut tables = Tables::default();
+    tables.insert_model("greater", Arc::new(Greater(["a".into(), "b".into()])));
     let text = |cells: &[&str]| cells.iter().map(|cell| Value::text(*cell)).collect::<Vec<_>>();
     let columns = |names: &[&str]| names.iter().map(|name| Arc::from(*name)).collect::<Vec<Arc<str>>>();
     let tools =
@@ -350,6 +370,7 @@ fn lookup(table: &str, key: (&str, &str), matching: LookupMatch) -> Lookup {
         most: 100,
         rows: LookupRows::List,
         overwrite: true,
+        least: 0,
         default: None,
     }
 }
@@ -369,8 +390,10 @@ fn a_look_up_finds_by_equality_pattern_or_network() {
         &[r#"[0] {"kind":["lateral","tool"],"level":["high","mid"]}"#, r#"[1] {"kind":"odd","level":"low"}"#, &two],
     );
     let output = vec![LookupOutput { column: "kind".into(), name: "is".into() }];
-    let first = Lookup { outputs: Some(output), most: 1, default: Some("no".into()), ..wildcard };
-    found(first, &[r#"[0] {"is":"lateral"}"#, r#"[1] {"is":"odd"}"#, r#"[2] {"is":"no"}"#]);
+    let first = Lookup { outputs: Some(output), most: 1, least: 1, default: Some("no".into()), ..wildcard };
+    found(first.clone(), &[r#"[0] {"is":"lateral"}"#, r#"[1] {"is":"odd"}"#, r#"[2] {"is":"no"}"#]);
+    let two = Lookup { most: 9, least: 2, ..first };
+    found(two, &[r#"[0] {"is":["lateral","tool"]}"#, r#"[1] {"is":["odd","no"]}"#, r#"[2] {"is":["no","no"]}"#]);
     let networks = Lookup { rows: LookupRows::Each, ..lookup("nets", ("net", "ip"), LookupMatch::Network) };
     let outside = [r#"[1] {"zone":null}"#, r#"[2] {"zone":null}"#];
     found(networks, &[&[r#"[0] {"zone":"inside"}"#, r#"[0] {"zone":"lab"}"#][..], &outside].concat());
@@ -585,4 +608,26 @@ fn a_transaction_groups_rows_from_the_last_to_the_first() {
             r#"[6] {"user":"ann","what":"in","duration":0,"eventcount":1,"closed_txn":1}"#,
         ],
     );
+}
+
+#[test]
+fn a_model_judges_by_numbers_and_is_silent_where_one_is_missing() {
+    let events = json!([{"a": 3, "b": "1.5"}, {"a": 1, "b": true}, {"a": 1}, {"a": "x", "b": 1}]);
+    let judge = |model: &str, outputs: &[&str]| {
+        let outputs = outputs.iter().map(|name| (*name).into()).collect();
+        Stage::Judge(Judge { model: model.into(), inputs: vec![field("a"), field("b")], outputs })
+    };
+    let nothing = r#"{"which":null,"by":null}"#;
+    check(
+        &[judge("greater", &["which", "by"])],
+        &events,
+        &[
+            r#"[0] {"which":"first","by":1.5}"#,
+            r#"[1] {"which":"second","by":0.0}"#,
+            &format!("[2] {nothing}"),
+            &format!("[3] {nothing}"),
+        ],
+    );
+    check(&[judge("other", &["x", "y"])], &json!([]), &["R: there is no model `other` in this run"]);
+    check(&[judge("greater", &["x"])], &json!([]), &["R: the model `greater` takes 2 fields and says 2 things"]);
 }

@@ -3,71 +3,10 @@
 
 #![allow(clippy::unwrap_used)] // A fixture that cannot be read fails the test.
 
-use lurcher_readers::{ReadOptions, Report, read_stream};
-use lurcher_schema::{Event, LogSource, Schemas, Taxonomy};
+mod support;
 
-fn read(text: &str) -> (Vec<Event>, Report) {
-    let mut events = Vec::new();
-    let options = ReadOptions {
-        now: lurcher_schema::Timestamp::parse("2026-06-01T00:00:00Z").unwrap(),
-        ..ReadOptions::default()
-    };
-    let report = read_stream("x", &mut text.as_bytes(), &options, &mut |batch| {
-        events.extend((0..batch.rows()).map(|row| batch.event(row)));
-    });
-    events.sort_by(|a, b| a.reference.cmp(&b.reference));
-    (events, report)
-}
-
-/// What is to be seen of an event: `ecs:`, `cim:`, `sigma:` or `raw:` and a field, and the field's value (`null`: it has
-/// none); `shape:` and an attribute; `index`; `logsource` as category, product and service divided by slashes.
-type Seen<'a> = &'a [(&'a str, &'a str)];
-
-#[track_caller]
-fn see(event: &Event, seen: Seen<'_>) {
-    let schemas = Schemas::builtin().unwrap();
-    let mut wrong = Vec::new();
-    for (what, wanted) in seen {
-        let (kind, name) = what.split_once(':').unwrap_or((what, ""));
-        let found = match kind {
-            "shape" => event.shape.attribute(name).unwrap_or("null").to_owned(),
-            "index" => {
-                let indices = schemas.indices(&event.shape);
-                if indices.iter().any(|index| **index == **wanted) {
-                    (*wanted).to_owned()
-                } else {
-                    format!("{indices:?}")
-                }
-            }
-            "logsource" => {
-                let words: Vec<&str> = wanted.split('/').collect();
-                let rule = LogSource::new(words[0], words[1], words[2]);
-                let sources = schemas.log_sources(&event.shape);
-                if sources.iter().any(|source| rule.covers(source)) {
-                    (*wanted).to_owned()
-                } else {
-                    format!("{sources:?}")
-                }
-            }
-            taxonomy => {
-                let taxonomy = Taxonomy::from_name(taxonomy).unwrap();
-                let value = schemas.value(event, taxonomy, name);
-                if value.is_missing() { "null".to_owned() } else { value.to_string() }
-            }
-        };
-        if found != *wanted {
-            wrong.push(format!("{what}: {found}, not {wanted}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{:?}\n{}", event.shape.attributes().collect::<Vec<_>>(), wrong.join("\n"));
-}
-
-#[track_caller]
-fn one(text: &str, seen: Seen<'_>) {
-    let (events, report) = read(text);
-    assert_eq!((events.len(), report.errors()), (1, 0), "{:?}", report.problems);
-    see(&events[0], seen);
-}
+use lurcher_schema::{LogSource, Schemas};
+use support::{Seen, one, read, see};
 
 const CLOUDTRAIL: &str = r#"{"eventVersion":"1.08","userIdentity":{"type":"AssumedRole","principalId":"AROAX:ada","arn":"arn:aws:sts::111122223333:assumed-role/ops/ada","accountId":"111122223333","accessKeyId":"ASIAX","sessionContext":{"sessionIssuer":{"type":"Role","userName":"ops","arn":"arn:aws:iam::111122223333:role/ops"}}},"eventTime":"2026-03-01T10:00:00Z","eventSource":"iam.amazonaws.com","eventName":"CreateUser","awsRegion":"us-east-1","sourceIPAddress":"198.51.100.7","userAgent":"aws-cli/2.0","requestParameters":{"userName":"eve","tags":[{"key":"a","value":"b"}]},"responseElements":null,"eventID":"e-1","eventType":"AwsApiCall","recipientAccountId":"111122223333"}"#;
 

@@ -1,13 +1,15 @@
 //! Runs one case: query and events in, matches out, by the same crates that the product is made of.
 
-use std::{io::Write as _, sync::Arc};
+use std::{fs, io::Write as _, path::Path, sync::Arc};
 
+use lurcher_content::{Knowledge, LoadOptions, load, note_written};
 use lurcher_diagnostics::{SourceFile, render};
-use lurcher_engine::{Alert, Compiler, Endpoint, Route, Scanner, Settings};
-use lurcher_frontend::{Language, Lowered, Options, sigma};
+use lurcher_engine::{Alert, Compiler, Endpoint, Route, Scanner, Settings, Table, Tables};
+use lurcher_frontend::{Language, Lowered, Options, sigma, spl};
 use lurcher_ir::{Rule, RuleMeta, Support};
+use lurcher_outputs::lookups::Written;
 use lurcher_readers::{Input, ReadOptions, Report, read};
-use lurcher_schema::Schemas;
+use lurcher_schema::{Schemas, Value};
 
 use crate::{Case, Expected};
 
@@ -20,6 +22,8 @@ pub struct Outcome {
     pub diagnostics: String,
     /// Why the rule runs less than exactly: `VERDICT CODE`.
     pub reasons: Vec<String>,
+    /// What became of the files that the case says something of.
+    pub files: Vec<(String, Option<String>)>,
 }
 
 /// Runs a case; the error says how what came out differs from what must.
@@ -27,6 +31,12 @@ pub fn check(case: &Case, schemas: &Arc<Schemas>) -> Result<(), String> {
     let outcome = run(case, schemas)?;
     if let Some(wanted) = case.reasons.as_ref().filter(|wanted| **wanted != outcome.reasons) {
         return Err(format!("expected the reasons {wanted:?}, got {:?}\n{}", outcome.reasons, outcome.diagnostics));
+    }
+    for (name, wanted) in &case.written {
+        let got = outcome.files.iter().find(|(own, _)| own == name).and_then(|(_, text)| text.as_deref());
+        if wanted.as_deref().map(str::trim_end) != got.map(str::trim_end) {
+            return Err(format!("expected {name} to hold\n{wanted:?}\ngot\n{got:?}\n{}", outcome.diagnostics));
+        }
     }
     match &case.expected {
         Some(Expected::Matches(lines)) => compare(lines, &outcome, outcome.alerts.iter().map(numbers).collect()),
@@ -45,21 +55,26 @@ pub fn run(case: &Case, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
     let Case { language, query, events, .. } = case;
     let file = SourceFile::new("query", query.as_str());
     let language = Language::from_name(language).ok_or_else(|| format!("no such language: {language}"))?;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let knowledge = knowledge(case, folder.path(), schemas)?;
+    let known = Arc::clone(&knowledge) as Arc<dyn spl::Knowledge>;
     let model = case.model.as_ref();
     let endpoints = model.map(|(name, _)| (name.as_str().into(), None)).into_iter().collect();
-    let options = Options { sigma: site(case)?, endpoints, ..Options::default() };
-    let Lowered { body, reasons, diagnostics, .. } = language.lower(&file, &options, schemas);
+    let options = Options { sigma: site(case)?, knowledge: Some(known), endpoints, ..Options::default() };
+    let Lowered { body, reasons, diagnostics, writes, .. } = language.lower(&file, &options, schemas);
     let diagnostics: Vec<String> =
         diagnostics.into_iter().map(|d| render::text(&d.in_file(&file), false).trim_end().to_owned()).collect();
     let said = reasons.iter().map(|reason| format!("{} {}", reason.verdict.name(), reason.code)).collect();
-    let mut outcome = Outcome { alerts: Vec::new(), diagnostics: diagnostics.join("\n\n"), reasons: said };
+    let mut outcome = Outcome { diagnostics: diagnostics.join("\n\n"), reasons: said, ..Outcome::default() };
     if body.is_none() {
         return Ok(outcome);
     }
-    let meta = RuleMeta { id: "spec".into(), name: "spec".into(), ..RuleMeta::default() };
+    let mut meta = RuleMeta { id: "spec".into(), name: "spec".into(), ..RuleMeta::default() };
+    note_written(&mut meta, writes.as_ref());
     let rule = Arc::new(Rule { meta, body, support: Support { reasons } });
-    let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).add(rule).build();
-    let mut settings = Settings { relational: Some(lurcher_query::relational()), ..Settings::default() };
+    let rules = Compiler::new(Arc::clone(schemas)).route(Route::Any).add(Arc::clone(&rule)).build();
+    let relational = Some(lurcher_query::relational());
+    let mut settings = Settings { relational, tables: tables(&knowledge), ..Settings::default() };
     if let Some((name, most_rows)) = model {
         settings.endpoints.insert(name.as_str(), Arc::new(Capitals { most_rows: *most_rows }));
     }
@@ -78,7 +93,16 @@ pub fn run(case: &Case, schemas: &Arc<Schemas>) -> Result<Outcome, String> {
     if let Some(problem) = report.problems.iter().find(|problem| problem.gravity == lurcher_readers::Gravity::Error) {
         return Err(format!("the events: {problem}"));
     }
-    Scanner::finish(vec![scanner], &mut outcome.alerts);
+    let stats = Scanner::finish(vec![scanner], &mut outcome.alerts);
+    if let Some((_, why)) = stats.tails.failed.first() {
+        return Err(why.clone());
+    }
+    let written = Written::new(folder.path())?;
+    written.expect([rule.as_ref()]);
+    written.take(&mut outcome.alerts);
+    written.close()?;
+    let text = |name: &str| fs::read_to_string(folder.path().join(name)).ok();
+    outcome.files = case.written.iter().map(|(name, _)| (name.clone(), text(name))).collect();
     Ok(outcome)
 }
 
@@ -96,6 +120,33 @@ impl Endpoint for Capitals {
     fn most_rows(&self) -> u64 {
         self.most_rows
     }
+}
+
+/// The lookups of a case, whose files are put into the folder.
+fn knowledge(case: &Case, folder: &Path, schemas: &Arc<Schemas>) -> Result<Arc<Knowledge>, String> {
+    if case.tables.is_empty() && case.transforms.is_empty() {
+        return Ok(Arc::default());
+    }
+    let transforms = (!case.transforms.is_empty()).then(|| ("transforms.conf".to_owned(), case.transforms.clone()));
+    for (name, text) in transforms.iter().chain(&case.tables) {
+        fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
+    }
+    let pack = load(&[folder.to_owned()], &LoadOptions::default(), schemas);
+    match pack.problems.first() {
+        Some(problem) => Err(format!("{}: {}", problem.path, problem.message)),
+        None => Ok(pack.knowledge),
+    }
+}
+
+/// The tables that a query looks things up in. An empty cell is no value.
+fn tables(knowledge: &Knowledge) -> Tables {
+    let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
+    let rows = |rows: &[Vec<Arc<str>>]| rows.iter().map(|row| row.iter().map(cell).collect()).collect::<Vec<_>>();
+    let mut tables = Tables::default();
+    for table in knowledge.lookups.used() {
+        tables.insert(Arc::clone(&table.name), Table::new(table.columns.iter().cloned(), rows(&table.rows)));
+    }
+    tables
 }
 
 /// What a site says about Sigma rules, as the case has it.

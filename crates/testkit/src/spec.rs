@@ -13,6 +13,10 @@
 //! | `pipeline` | Sigma: a processing pipeline |
 //! | `model` | ES|QL: an inference endpoint by name, and at most so many rows; it answers in capitals, but nothing to `silence` |
 //! | `budget` | how many bytes of waiting events may be kept in memory; the rest goes to a file |
+//! | `transforms` | SPL: stanzas of `transforms.conf`, the lookups that the query may name |
+//! | `table NAME.csv` | SPL: a file that lookups are made of |
+//! | `written NAME.csv` | SPL: what that file holds afterwards, where the query writes it; beside what must come out |
+//! | `unwritten` | SPL: files that are not there afterwards, a name a line |
 //! | `reasons` | why the rule runs less than exactly: `VERDICT CODE`, a line each; beside what must come out |
 //! | `diagnostics` | the diagnostics as rendered for a terminal without colour |
 
@@ -39,6 +43,12 @@ pub struct Case {
     pub model: Option<(String, u64)>,
     /// How many bytes of waiting events may be kept in memory.
     pub budget: Option<u64>,
+    /// Stanzas of `transforms.conf`; may be empty.
+    pub transforms: String,
+    /// Files of tables, by name.
+    pub tables: Vec<(String, String)>,
+    /// What files of tables hold afterwards, by name; `None`: there is no such file.
+    pub written: Vec<(String, Option<String>)>,
     /// Why the rule runs less than exactly, if that is said.
     pub reasons: Option<Vec<String>>,
     /// What must come out.
@@ -83,6 +93,8 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
                 let pair = |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
                 case.placeholders = filled(&body).into_iter().filter_map(pair).collect();
             }
+            "transforms" => case.transforms = body.join("\n"),
+            "unwritten" => case.written.extend(filled(&body).into_iter().map(|name| (name, None))),
             "pipeline" => case.pipeline = body.join("\n"),
             "model" => {
                 let lines = filled(&body);
@@ -96,7 +108,11 @@ pub fn parse(text: &str) -> Result<Vec<Case>, String> {
             "rows in order" => case.expected = Some(Expected::RowsInOrder(filled(&body))),
             "diagnostics" => case.expected = Some(Expected::Diagnostics(body.join("\n"))),
             "" | "text" => {}
-            other => return Err(format!("line {}: no fence is called `{other}`", number + 1)),
+            other => match other.split_once(' ') {
+                Some(("table", name)) => case.tables.push((name.to_owned(), body.join("\n"))),
+                Some(("written", name)) => case.written.push((name.to_owned(), Some(body.join("\n")))),
+                _ => return Err(format!("line {}: no fence is called `{other}`", number + 1)),
+            },
         }
     }
     match cases.iter().find(|case| case.query.is_empty() || case.expected.is_none()) {

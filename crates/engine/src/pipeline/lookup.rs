@@ -19,6 +19,8 @@ use super::{
 };
 use crate::{Table, Tables, eval::wildcard_matches};
 
+/// A row that lacks is made up for at most so often.
+const MOST_DEFAULTS: usize = 1000;
 /// How many answers are remembered before they are all forgotten.
 const REMEMBERED: usize = 1 << 16;
 
@@ -34,7 +36,8 @@ pub(crate) struct LookupPlan {
     most: usize,
     rows: LookupRows,
     overwrite: bool,
-    default: Option<Value>,
+    /// How many rows must fit, and what stands for each that lacks.
+    default: Option<(usize, Value)>,
     answers: Mutex<Answers>,
 }
 
@@ -116,7 +119,7 @@ impl LookupPlan {
             most: usize::try_from(lookup.most).unwrap_or(usize::MAX),
             rows: lookup.rows,
             overwrite: lookup.overwrite,
-            default: lookup.default.clone(),
+            default: lookup.default.clone().map(|value| (usize::try_from(lookup.least).unwrap_or(usize::MAX), value)),
             answers: Mutex::default(),
             table,
         })
@@ -144,12 +147,13 @@ impl LookupPlan {
     fn with(&self, mut row: PipelineRow, found: &[usize]) -> PipelineRow {
         for (place, name) in &self.outputs {
             let cell = |row: &usize| self.table.rows().get(*row)?.get(*place).cloned();
-            let values: Vec<Value> =
+            let mut values: Vec<Value> =
                 found.iter().filter_map(cell).flat_map(|v| v.elements().cloned().collect::<Vec<_>>()).collect();
-            let value = match &self.default {
-                Some(default) if found.is_empty() => default.clone(),
-                _ => lone(values),
-            };
+            if let Some((least, default)) = &self.default {
+                let lacking = least.saturating_sub(found.len()).min(MOST_DEFAULTS);
+                values.extend(std::iter::repeat_n(default.clone(), lacking));
+            }
+            let value = lone(values);
             let fills = row.columns.get(name).is_none_or(Value::is_null);
             if self.overwrite || (fills && !value.is_null()) {
                 row.columns.insert(Arc::clone(name), value);

@@ -14,6 +14,7 @@ mod demand;
 mod expression;
 mod grouping;
 mod joining;
+mod judge;
 mod lookup;
 mod pile;
 mod plan;
@@ -221,6 +222,7 @@ impl StagePlan {
             Self::Keep(names) => row.keep(names),
             Self::Drop(names) => row.drop_columns(names),
             Self::Rename(names) => names.iter().for_each(|(from, to)| row.rename(from, to)),
+            Self::Judge(judge) => judge.apply(row, source, now),
             Self::FillNull { columns, value } => reshape::fill_null(std::slice::from_mut(row), columns, value),
             _ => {}
         }

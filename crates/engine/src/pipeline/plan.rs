@@ -13,6 +13,7 @@ use super::{
     expression::{Captures, StageExpr},
     grouping::{AggregationPlan, GroupPlan, aggregates},
     joining::SemiPlan,
+    judge::JudgePlan,
     lookup::LookupPlan,
     running::RunningPlan,
 };
@@ -65,6 +66,7 @@ pub(crate) enum StagePlan {
         value: Arc<str>,
     },
     Lookup(Box<LookupPlan>),
+    Judge(Box<JudgePlan>),
     Aggregate(AggregationPlan),
     Inline(AggregationPlan),
     Running(Box<RunningPlan>),
@@ -256,6 +258,7 @@ impl StagePlan {
                 Self::AppendColumns { branch: *branch, overwrite: *overwrite }
             }
             Stage::Lookup(lookup) => Self::Lookup(Box::new(LookupPlan::new(lookup, &settings.tables)?)),
+            Stage::Judge(judge) => Self::Judge(Box::new(JudgePlan::new(judge, &settings.tables)?)),
             Stage::Pivot(pivot) => Self::Pivot(pivot.clone()),
             Stage::Unpivot { keep, name, value } => {
                 Self::Unpivot { keep: keep.clone(), name: Arc::clone(name), value: Arc::clone(value) }
@@ -278,7 +281,8 @@ impl StagePlan {
             | Self::Rename(_)
             | Self::Expand(_)
             | Self::Unpivot { .. }
-            | Self::Lookup(_) => false,
+            | Self::Lookup(_)
+            | Self::Judge(_) => false,
             Self::FillNull { columns, .. } => columns.iter().any(|column| matches!(column, ColumnPattern::Like(_))),
             _ => true,
         }

@@ -140,6 +140,12 @@ pub(super) enum CommandKind {
         field: Name,
         settings: Settings,
     },
+    /// `apply` of the machine-learning toolkit.
+    Apply {
+        model: Name,
+        alias: Option<Name>,
+        settings: Settings,
+    },
     Transaction {
         fields: Vec<Name>,
         settings: Settings,

@@ -15,6 +15,7 @@ mod parser;
 use std::{fmt::Debug, sync::Arc};
 
 use lurcher_diagnostics::SourceFile;
+use lurcher_ir::Model;
 use lurcher_schema::Schemas;
 
 use crate::Lowered;
@@ -57,11 +58,21 @@ pub trait Knowledge: Debug + Send + Sync {
         Vec::new()
     }
 
+    /// A model, by its name; the error says why there is none, and the way out.
+    fn find_model(&self, name: &str) -> Result<Arc<dyn Model>, String> {
+        Err(no_model(name))
+    }
+
     /// A lookup, by the name of its definition or of its file.
     fn find_lookup(&self, name: &str) -> Option<Lookup> {
         let _ = name;
         None
     }
+}
+
+/// What is said of a model that nobody has given.
+pub fn no_model(name: &str) -> String {
+    format!("it does not come with the search; give it in the ONNX format: `--model {name}=FILE.onnx`")
 }
 
 /// Knows nothing.
@@ -96,6 +107,8 @@ pub struct Lookup {
     pub table: Arc<str>,
     /// The table's columns, in order.
     pub columns: Vec<Arc<str>>,
+    /// How many rows the table has.
+    pub rows: u64,
     /// The columns that hold patterns (`*` is any run of characters).
     pub wildcard: Vec<Arc<str>>,
     /// The columns that hold blocks of addresses.
@@ -107,7 +120,9 @@ pub struct Lookup {
     /// At most so many rows match.
     pub max_matches: usize,
     /// What the outputs hold in a row that is made up.
-    pub default: Option<Arc<str>>,
+    pub default: Arc<str>,
+    /// Settings of the definition that are not looked at though they decide what is found.
+    pub ignored: Vec<&'static str>,
 }
 
 /// Reads a search and brings it to the IR. Never fails as a whole: what is wrong stands in the result.

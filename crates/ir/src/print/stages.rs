@@ -121,6 +121,10 @@ impl Display for Stage {
                 writeln!(f, "  append columns of branch {branch}{}", if *overwrite { " overwriting" } else { "" })
             }
             Self::Lookup(lookup) => write!(f, "{lookup}"),
+            Self::Judge(judge) => {
+                line(f, &format!("judge by {} into", text(&judge.model)), judge.outputs.iter().map(dollar))?;
+                judge.inputs.iter().try_for_each(|input| writeln!(f, "    by {input}"))
+            }
             Self::Pivot(pivot) => write!(f, "{pivot}"),
             Self::Unpivot { keep, name, value } => {
                 line(f, &format!("unpivot to ${name}, ${value} keeping"), keep.iter().map(dollar))
@@ -298,6 +302,9 @@ impl Display for Lookup {
         write!(f, "  lookup {} {rows} at most {}", text(&self.table), self.most)?;
         if let Some(default) = &self.default {
             write!(f, " or {}", Json(default))?;
+            if self.least != 1 {
+                write!(f, " up to {}", self.least)?;
+            }
         }
         writeln!(f, "{}", if self.overwrite { " overwriting" } else { "" })?;
         for key in &self.keys {

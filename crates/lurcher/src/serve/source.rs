@@ -12,13 +12,14 @@ use lurcher_engine::Settings;
 use lurcher_frontend::{Language, Lowered, Options, spl};
 use lurcher_ir::{Rule, RuleMeta, Support, Verdict};
 use lurcher_live::rules::{Loaded, RuleSource, RuleText};
+use lurcher_outputs::lookups;
 use lurcher_schema::Schemas;
 use lurcher_server::{
     content::{Content, ContentKind},
     detection::Finding,
 };
 
-use crate::{arguments::Serve, config::Config, hunt, inference, lookups, risk, rules};
+use crate::{arguments::Serve, config::Config, hunt, inference, risk, rules};
 
 /// Folders are looked into so deep for changes.
 const DEPTH: usize = 32;

@@ -1,4 +1,4 @@
-//! Logs of plain lines: syslog, the Linux audit daemon's, web servers' access logs, and the two formats that carry their
+//! Logs of plain lines: syslog, that of network devices, the Linux audit daemon's, web servers' access logs, and the two formats that carry their
 //! column names in lines of their own (Zeek's, W3C's).
 //!
 //! Which one a file is, is decided once, from its first lines. A line that is not of the file's kind is counted and
@@ -8,6 +8,7 @@
 mod access;
 mod auditd;
 mod columns;
+mod devices;
 mod syscalls;
 mod syslog;
 
@@ -72,6 +73,8 @@ pub(crate) fn detect(head: &[u8]) -> Option<Log> {
             auditd += 1;
         } else if access::parse(&line).is_some() {
             access += 1;
+        } else if devices::of(&line).is_some() {
+            syslog += 1;
         } else if let Some(header) = syslog::header(&line) {
             syslog += 1;
             xml += usize::from(header.message.contains("<Event"));
@@ -96,6 +99,7 @@ pub(crate) fn is_line(text: &str) -> bool {
     ["#Software:", "#Date:", "#Fields:"].iter().any(|head| text.starts_with(head))
         || auditd::header(text).is_some()
         || access::parse(text).is_some()
+        || devices::of(text).is_some()
         || syslog::header(text).is_some()
 }
 
@@ -233,7 +237,9 @@ impl Log {
 
 /// The dialect's name for as long as the program runs.
 fn dialect_name(dialect: &str) -> &'static str {
-    ["zeek", "w3c", "auditd", "syslog", "access"].into_iter().find(|known| *known == dialect).unwrap_or("unknown")
+    const KNOWN: [&str; 9] =
+        ["zeek", "w3c", "auditd", "syslog", "access", "cisco_asa", "cisco_ios", "fortigate", "panos"];
+    KNOWN.into_iter().find(|known| *known == dialect).unwrap_or("unknown")
 }
 
 /// The name of the field that holds the text after a line's header.
@@ -256,6 +262,8 @@ mod tests {
             ("Jan  2 03:04:05 web1 sshd[12]: Accepted\nJan  2 03:04:06 web1 cron: x\n", Some(Log::Syslog)),
             ("<34>1 2026-01-02T03:04:05Z web1 su - ID47 - x\n", Some(Log::Syslog)),
             ("2026-01-02T03:04:05.000001+00:00 web1 sudo: x\n", Some(Log::Syslog)),
+            ("Jan 02 2026 03:04:05: %ASA-6-302014: Teardown\n", Some(Log::Syslog)),
+            ("1,2026/01/02 03:04:05,01,TRAFFIC,end,1,2026/01/02 03:04:05,10.0.0.1\n", Some(Log::Syslog)),
             ("10.0.0.1 - - [02/Jan/2026:03:04:05 +0000] \"GET / HTTP/1.1\" 200 5\n", Some(Log::Access)),
             ("<13>Jan  2 03:04:05 pc agent: <Event xmlns='x'>\n", None),
             ("one\ntwo\n", None),

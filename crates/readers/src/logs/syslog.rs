@@ -1,13 +1,14 @@
 //! Syslog, one line an event: RFC 5424, RFC 3164 as it is really written (with or without a priority, with an ISO time
-//! instead of the BSD one), and what Linux hides in the messages: audit records and Sysmon's events in XML.
+//! instead of the BSD one), and what Linux hides in the messages: audit records and Sysmon's events in XML. What network
+//! devices write is told first, by its message (`devices`).
 //!
 //! Fields: `facility`, `severity`, `host`, `program`, `pid`, `msgid`, `structured_data`, `message`. The BSD time has
 //! neither year nor zone: the zone is taken as UTC, the year as the latest in which the line does not lie in the future.
 
 use lurcher_schema::Timestamp;
 
-use super::{Line, MESSAGE, auditd::Open};
-use crate::{reader::Reader, rows::Place, xml};
+use super::{Line, MESSAGE, auditd::Open, devices};
+use crate::{reader::Reader, rows::Place, windows::Desk, xml};
 
 const FACILITIES: [&str; 24] = [
     "kern",
@@ -60,6 +61,29 @@ pub(super) struct Header<'a> {
     pub(super) msgid: &'a str,
     pub(super) structured_data: &'a str,
     pub(super) message: &'a str,
+}
+
+impl Time<'_> {
+    /// The moment; a date without a year lies before `now`.
+    pub(super) fn at(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Full(time) => Timestamp::parse(time),
+            Self::Bsd(month, day, clock) => in_the_past(month, day, clock, now),
+            Self::None => None,
+        }
+    }
+}
+
+/// The number of a month (from 1) by its short name.
+pub(super) fn month(text: &str) -> Option<usize> {
+    MONTHS.iter().position(|month| *month == text).map(|at| at + 1)
+}
+
+/// The facility and the severity that a priority is made of.
+pub(super) fn say_priority(line: &mut Line<'_>, desk: &mut Desk, priority: Option<u8>) {
+    let Some(priority) = priority else { return };
+    line.text(desk, "facility", FACILITIES.get(usize::from(priority / 8)).copied().unwrap_or_default());
+    line.text(desk, "severity", SEVERITIES.get(usize::from(priority % 8)).copied().unwrap_or_default());
 }
 
 /// Takes a line apart; `None` if it is no syslog.
@@ -192,6 +216,10 @@ fn in_the_past(month: usize, day: u8, clock: &str, now: Timestamp) -> Option<Tim
 impl Reader<'_> {
     /// Reads a line; false if it is no syslog.
     pub(super) fn syslog_line(&mut self, open: &mut Open, text: &str, place: Place) -> bool {
+        if let Some(device) = devices::of(text) {
+            self.device_line(text, device, place);
+            return true;
+        }
         let Some(header) = header(text) else { return false };
         if let xml::Found::Event(start, end) = xml::find(header.message.as_bytes(), 0, 0)
             && let Some(event) = header.message.get(start..end)
@@ -206,17 +234,9 @@ impl Reader<'_> {
         }
         let desk = &mut self.desk;
         let mut line = Line::new("syslog");
-        line.time = match header.time {
-            Time::Full(time) => Timestamp::parse(time),
-            Time::Bsd(month, day, clock) => in_the_past(month, day, clock, self.options.now),
-            Time::None => None,
-        };
+        line.time = header.time.at(self.options.now);
         line.attribute("program", header.program.to_owned());
-        if let Some(priority) = header.priority {
-            let facility = FACILITIES.get(usize::from(priority / 8)).copied().unwrap_or("");
-            line.text(desk, "facility", facility);
-            line.text(desk, "severity", SEVERITIES[usize::from(priority % 8)]);
-        }
+        say_priority(&mut line, desk, header.priority);
         line.text(desk, "host", header.host);
         line.text(desk, "program", header.program);
         line.text(desk, "pid", header.pid);

@@ -84,6 +84,7 @@ impl Lowerer<'_> {
             most: u64::MAX,
             rows: LookupRows::List,
             overwrite: true,
+            least: 0,
             default: None,
         };
         self.stages.push(Stage::Lookup(lookup));
@@ -164,6 +165,7 @@ impl Lowerer<'_> {
             most: u64::MAX,
             rows: LookupRows::Each,
             overwrite: true,
+            least: 0,
             default: None,
         }));
         match outputs {

@@ -8,8 +8,7 @@ use super::{Lowerer, Said, rows::Rows, terms::Condition};
 use crate::spl::ast::{Command, CommandKind, Name, Settings};
 
 /// Commands of the machine-learning toolkit and others that judge by a model.
-const MODELS: [&str; 12] = [
-    "apply",
+const MODELS: [&str; 11] = [
     "fit",
     "score",
     "summary",
@@ -60,7 +59,7 @@ impl Lowerer<'_> {
     fn source(&mut self, command: &Command) -> Result<Rows, Said> {
         match &command.kind {
             CommandKind::Tstats(tstats) => self.tstats(tstats, command.span),
-            CommandKind::Inputlookup { name, filter, .. } => self.inputlookup(name, filter.as_ref()),
+            CommandKind::Inputlookup { name, settings, filter } => self.inputlookup(name, settings, filter.as_ref()),
             CommandKind::From(name) => self.from(name),
             CommandKind::Datamodel { model, object, mode } => {
                 self.datamodel(model.as_ref(), object.as_ref(), mode.as_ref(), command.span)
@@ -74,7 +73,7 @@ impl Lowerer<'_> {
                 "eventcount" => Ok(self.eventcount(settings, command.span)),
                 "gentimes" => self.gentimes(settings, command.span),
                 "inputcsv" => match fields.first() {
-                    Some(name) => self.inputlookup(name, None),
+                    Some(name) => self.inputlookup(name, settings, None),
                     None => Err(self.unsupported("command", "`inputcsv` without the name of a file", command.span)),
                 },
                 _ => self.command(command, Some(Rows::events(Predicate::Constant(true))), true),
@@ -87,7 +86,12 @@ impl Lowerer<'_> {
     fn not_run(&mut self, command: &Command) -> Said {
         let name = command.name.text.to_ascii_lowercase();
         if MODELS.contains(&name.as_str()) {
-            let message = format!("model: `{name}` judges by a model that does not come with the search");
+            let message = match name.as_str() {
+                "fit" => {
+                    "model: `fit` learns a model, which is not done here; `apply` runs one that was learned".to_owned()
+                }
+                _ => format!("model: `{name}` judges by a model that does not come with the search"),
+            };
             return self.unsupported("model", message, command.span);
         }
         self.unsupported("command", format!("the command `{name}` is not run"), command.name.span)
@@ -181,9 +185,9 @@ impl Lowerer<'_> {
             CommandKind::Appendpipe(search) => self.appendpipe(search, rows),
             CommandKind::Union(searches) => self.union(searches, Some(rows)),
             CommandKind::Lookup(lookup) => self.lookup(lookup, rows),
-            CommandKind::Inputlookup { name, filter, .. } => {
-                let own = self.inputlookup(name, filter.as_ref())?;
-                Ok(self.append_rows(rows, own))
+            CommandKind::Inputlookup { name, settings, filter } => {
+                let own = self.inputlookup(name, settings, filter.as_ref())?;
+                Ok(if super::stats::is_on(settings, "append", false) { self.append_rows(rows, own) } else { own })
             }
             CommandKind::Outputlookup { name, settings } => {
                 let message =
@@ -191,14 +195,19 @@ impl Lowerer<'_> {
                 self.approximate("outputlookup", message, command.span);
                 let setting = |option| super::stats::setting(settings, option);
                 if self.nested == 0 {
+                    let on = |option, default| super::stats::is_on(settings, option, default);
                     self.writes = Some(crate::WrittenLookup {
                         name: name.text.to_string(),
-                        append: super::stats::is_on(settings, "append", false),
+                        append: on("append", false),
                         key: setting("key_field").map(|field| field.text.to_string()),
+                        most: setting("max").and_then(|value| value.text.parse().ok()),
+                        keep_if_empty: !on("override_if_empty", true),
+                        create_empty: on("create_empty", false),
                     });
                 }
                 Ok(rows)
             }
+            CommandKind::Apply { model, alias, settings } => self.apply(model, alias.as_ref(), settings, rows),
             CommandKind::Iplocation { field, settings } => Ok(self.iplocation(field, settings, rows)),
             CommandKind::Transaction { fields, settings, starts, ends } => {
                 self.transaction(fields, settings, starts.as_ref(), ends.as_ref(), rows)

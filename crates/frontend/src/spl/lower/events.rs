@@ -222,11 +222,11 @@ impl Lowerer<'_> {
         let text = name.text.trim_matches('"');
         let bare = |text: &str| Name { text: text.trim_matches('"').into(), ..name.clone() };
         match text.split_once(':') {
-            Some(("lookup", lookup)) => self.inputlookup(&bare(lookup), None),
+            Some(("lookup", lookup)) => self.inputlookup(&bare(lookup), &Vec::new(), None),
             Some(("savedsearch", _)) => Err(self.unsupported("command", "saved searches are not known", name.span)),
             Some(("datamodel", model)) => self.data_set(&bare(model)),
             _ => match self.options.knowledge.find_lookup(text) {
-                Some(_) => self.inputlookup(&bare(text), None),
+                Some(_) => self.inputlookup(&bare(text), &Vec::new(), None),
                 None => self.data_set(&bare(text)),
             },
         }

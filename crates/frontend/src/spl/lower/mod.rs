@@ -24,6 +24,7 @@ mod eval;
 mod events;
 mod extract;
 mod functions;
+mod judging;
 mod models;
 mod patterns;
 mod rows;

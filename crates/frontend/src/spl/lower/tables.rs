@@ -28,6 +28,7 @@ impl Lowerer<'_> {
         let Some(known) = self.options.knowledge.find_lookup(&command.name.text) else {
             return Ok(self.unknown_lookup(command, keys, rows));
         };
+        self.tell_ignored(&known, &command.name);
         let outputs: Vec<(Arc<str>, Arc<str>)> = match &command.outputs {
             Some((_, outputs)) => {
                 outputs.iter().map(|(column, field)| (Arc::clone(&column.text), Arc::clone(&field.text))).collect()
@@ -60,7 +61,8 @@ impl Lowerer<'_> {
         if new_only || reads {
             rows.make_columns();
         }
-        let default = known.default.as_ref().filter(|_| known.min_matches > 0);
+        // An empty text is no value, here as in a table's cells.
+        let default = known.min_matches > 0 && !known.default.is_empty();
         rows.stages.push(Stage::Lookup(lurcher_ir::Lookup {
             table: Arc::clone(&known.table),
             keys: lookup_keys,
@@ -73,7 +75,8 @@ impl Lowerer<'_> {
             most: known.max_matches.max(1) as u64,
             rows: LookupRows::List,
             overwrite: !new_only,
-            default: default.map(|text| Value::Text(Arc::clone(text))),
+            least: known.min_matches as u64,
+            default: default.then(|| Value::Text(Arc::clone(&known.default))),
         }));
         for (_, name) in &outputs {
             rows.names.set(name, Expr::Column(Arc::clone(name)));
@@ -105,15 +108,36 @@ impl Lowerer<'_> {
         rows
     }
 
-    pub(super) fn inputlookup(&mut self, name: &Name, filter: Option<&Term>) -> Result<Rows, Said> {
+    /// Says which settings of a lookup's definition are not looked at.
+    fn tell_ignored(&mut self, known: &Lookup, name: &Name) {
+        for setting in &known.ignored {
+            let message = format!("the lookup `{}` is not narrowed by its `{setting}`", name.text);
+            self.approximate("lookup", message, name.span);
+        }
+    }
+
+    /// The rows of a table: those from `start` on (the first is 0), at most `max` of them, that fit a filter.
+    pub(super) fn inputlookup(
+        &mut self,
+        name: &Name,
+        settings: &Settings,
+        filter: Option<&Term>,
+    ) -> Result<Rows, Said> {
+        let number = |option| setting(settings, option).and_then(|value| value.text.parse::<u64>().ok());
         let mut rows = match self.options.knowledge.find_lookup(&name.text) {
             Some(known) => {
+                self.tell_ignored(&known, name);
                 let names = if known.columns.is_empty() {
                     Names::new(Base::Row)
                 } else {
                     Names::of_columns(known.columns.iter().cloned())
                 };
-                Rows::of(Source::Table(known.table), names)
+                let mut rows = Rows::of(Source::Table(known.table), names);
+                if let Some(start) = number("start").filter(|start| *start > 0) {
+                    rows.stages.push(Stage::Tail(known.rows.saturating_sub(start)));
+                }
+                rows.stages.extend(number("max").map(Stage::Head));
+                rows
             }
             None => {
                 let message = format!("the lookup `{}` is not at hand; it is taken to be empty", name.text);

@@ -44,6 +44,7 @@ impl Parser<'_> {
             "accum" | "delta" | "autoregress" => self.series()?,
             "trendline" => self.trendline()?,
             "set" => self.set()?,
+            "apply" => self.apply()?,
             "strcat" => self.strcat()?,
             known if PLAIN.contains(&known) => {
                 let (fields, settings) = self.fields_and_settings()?;
@@ -232,6 +233,16 @@ impl Parser<'_> {
                 Ok(CommandKind::Iplocation { field, settings })
             }
         }
+    }
+
+    /// `apply NAME [as FIELD] [option=value …]`.
+    fn apply(&mut self) -> Parsed<CommandKind> {
+        let mut settings = self.settings()?;
+        let model = self.word("the name of a model")?;
+        settings.extend(self.settings()?);
+        let alias = if self.eat_word("as") { Some(self.word("the new name")?) } else { None };
+        settings.extend(self.settings()?);
+        Ok(CommandKind::Apply { model, alias, settings })
     }
 
     /// Commands that order or choose rows.

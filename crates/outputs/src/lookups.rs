@@ -1,11 +1,11 @@
 //! Lookups that rules write: `outputlookup` of Splunk's searches, where the user has named a folder for them.
 //!
 //! Splunk's baselines fill tables that detections read (`previously_seen_…`). Their rows are no alerts; they go to a CSV
-//! file for each lookup, where a later hunt finds them among its rules.
+//! file for each lookup, where a later hunt finds them among its rules. The options are those of Splunk's Search Reference.
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -15,35 +15,42 @@ use lurcher_ir::Rule;
 use lurcher_schema::Value;
 
 /// Whether a rule fills a table rather than raising alerts.
-pub(crate) fn is_baseline(rule: &Rule) -> bool {
+pub fn is_baseline(rule: &Rule) -> bool {
     rule.meta.vendor == "splunk" && rule.meta.kind.eq_ignore_ascii_case("baseline")
 }
 
-/// The rows of one lookup.
+/// The rows of one lookup, and how they are written.
 #[derive(Debug, Default)]
 struct Table {
     columns: Vec<String>,
     rows: Vec<BTreeMap<String, String>>,
     append: bool,
     key: Option<String>,
+    most: Option<usize>,
+    keep_if_empty: bool,
+    create_empty: bool,
 }
 
-/// The lookups that a hunt writes.
+/// The lookups that a run writes.
 #[derive(Debug)]
-pub(crate) struct Written {
+pub struct Written {
     folder: PathBuf,
     tables: Mutex<BTreeMap<String, Table>>,
 }
 
 impl Written {
     /// Lookups in a folder, which is made if it is not there.
-    pub(crate) fn new(folder: &Path) -> Result<Self, String> {
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made.
+    pub fn new(folder: &Path) -> Result<Self, String> {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         Ok(Self { folder: folder.to_owned(), tables: Mutex::default() })
     }
 
     /// Makes the table of each rule that writes one, so that a rule without rows empties it.
-    pub(crate) fn expect<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) {
+    pub fn expect<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in rules {
             if let Some(name) = table_of(rule) {
@@ -53,7 +60,7 @@ impl Written {
     }
 
     /// Takes the rows that are meant for lookups, and leaves the alerts.
-    pub(crate) fn take(&self, alerts: &mut Vec<Alert>) {
+    pub fn take(&self, alerts: &mut Vec<Alert>) {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         alerts.retain(|alert| {
             let Some(name) = table_of(&alert.rule) else { return !is_baseline(&alert.rule) };
@@ -70,8 +77,12 @@ impl Written {
         });
     }
 
-    /// Writes the files; how many, or what went wrong.
-    pub(crate) fn close(self) -> Result<usize, String> {
+    /// Writes the files; how many lookups there were.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be written; it is named.
+    pub fn close(self) -> Result<usize, String> {
         let tables = self.tables.into_inner().unwrap_or_else(PoisonError::into_inner);
         let count = tables.len();
         for (name, mut table) in tables {
@@ -79,10 +90,7 @@ impl Written {
             // A name is a name: it leads out of the folder by no path.
             let Some(file) = Path::new(&file).file_name() else { continue };
             let path = self.folder.join(file);
-            if table.append || table.key.is_some() {
-                table.merge(&path)?;
-            }
-            fs::write(&path, table.text()).map_err(|error| format!("{}: {error}", path.display()))?;
+            table.write(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         Ok(count)
     }
@@ -94,9 +102,13 @@ fn table_of(rule: &Rule) -> Option<String> {
 
 fn empty(rule: &Rule) -> Table {
     let extra = |name: &str| rule.meta.extra.get(&format!("{}.{name}", lurcher_content::WRITES));
+    let on = |name: &str| extra(name) == Some(&Value::Bool(true));
     Table {
-        append: extra("append") == Some(&Value::Bool(true)),
+        append: on("append"),
         key: extra("key_field").map(ToString::to_string),
+        most: extra("max").and_then(|most| most.to_string().parse().ok()),
+        keep_if_empty: extra("override_if_empty") == Some(&Value::Bool(false)),
+        create_empty: on("create_empty"),
         ..Table::default()
     }
 }
@@ -108,11 +120,30 @@ fn cell(value: &Value) -> String {
 }
 
 impl Table {
-    /// Puts the rows behind those that the file has, or in the place of those with the same key.
-    fn merge(&mut self, path: &Path) -> Result<(), String> {
-        let Ok(text) = fs::read_to_string(path) else { return Ok(()) };
+    /// Writes the file, or takes it away where there are no rows for it.
+    fn write(&mut self, path: &Path) -> io::Result<()> {
+        self.rows.truncate(self.most.unwrap_or(usize::MAX));
+        let merges = self.append || self.key.is_some();
+        if !self.rows.is_empty() {
+            if merges {
+                self.merge(path);
+            }
+            return fs::write(path, self.text());
+        }
+        match path.exists() {
+            true if merges || self.keep_if_empty => Ok(()),
+            _ if self.create_empty => fs::write(path, ""),
+            true => fs::remove_file(path),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts the rows behind those that the file has, or in the place of those with the same key. What is appended to a file
+    /// has the file's columns; rows that are told apart by a key are a collection's, which takes what it is given.
+    fn merge(&mut self, path: &Path) {
+        let Ok(text) = fs::read_to_string(path) else { return };
         let mut records = lurcher_content::csv_records(&text).into_iter();
-        let Some(columns) = records.next() else { return Ok(()) };
+        let Some(columns) = records.next() else { return };
         let key = |row: &BTreeMap<String, String>| self.key.as_ref().and_then(|key| row.get(key)).cloned();
         let known: Vec<String> = self.rows.iter().filter_map(key).collect();
         let mut rows: Vec<BTreeMap<String, String>> = records
@@ -122,9 +153,11 @@ impl Table {
             .collect();
         rows.append(&mut self.rows);
         self.rows = rows;
-        let new: Vec<String> = self.columns.iter().filter(|column| !columns.contains(column)).cloned().collect();
+        let new: Vec<String> = match self.key {
+            Some(_) => self.columns.iter().filter(|column| !columns.contains(column)).cloned().collect(),
+            None => Vec::new(),
+        };
         self.columns = columns.into_iter().chain(new).collect();
-        Ok(())
     }
 
     fn text(&self) -> String {
@@ -162,9 +195,9 @@ mod tests {
             columns: vec!["user".into(), "last".into()],
             rows: vec![row("ben", "9").into_iter().collect(), row("c, d", "3").into_iter().collect()],
             key: Some("user".into()),
-            append: false,
+            ..Table::default()
         };
-        table.merge(&path).expect("merged");
+        table.merge(&path);
         assert_eq!(table.text(), "user,last\n\"c, d\",3\nann,1\nben,9\n");
     }
 }
