@@ -18,11 +18,13 @@ mod body;
 mod correlation;
 mod expr;
 mod functions;
+mod late;
 mod loose;
 mod pattern;
 mod pipeline;
 mod predicate;
 mod print;
+mod record;
 mod rule;
 mod stage;
 mod terms;
@@ -40,10 +42,12 @@ pub use functions::{
     AddressFunction, DigestAlgorithm, Interval, ListFunction, NumberFunction, PlaceFunction, TextFunction,
     TimeFunction, TimePart, TimeUnit,
 };
+pub use late::{Format, MOMENT, Moment, Piece, Quoting, Reader, Repeat, Selected, SharedReader};
 pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, Sides};
 pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
+pub use record::{Locate, PlaceFact, TextTable, Titles};
 pub use rule::{
     AlertKind, Entity, EntityRole, EntityType, LookBack, Message, MissingFields, Overflow, OverrideMapping, RiskSource,
     Rule, RuleMeta, Schedule, Severity, Sources, Support, SupportReason, Suppression, Threat, Verdict,

@@ -13,7 +13,9 @@ mod demand;
 mod expression;
 mod grouping;
 mod joining;
+mod locate;
 mod lookup;
+mod moment;
 mod pile;
 mod plan;
 mod relational;
@@ -21,7 +23,9 @@ mod reshape;
 mod row;
 mod running;
 mod stateful;
+mod text_table;
 mod transaction;
+mod written;
 
 use std::sync::Arc;
 
@@ -35,6 +39,7 @@ pub use self::{
 pub(crate) use self::{
     expression::FieldExpr,
     joining::Gathered,
+    moment::{extent, own_window},
     pile::Pile,
     plan::PipelinePlan,
     row::{PipelineRow, RowPlace, RowSource},
@@ -93,7 +98,7 @@ impl PipelinePlan {
         let Some(plan) = self.branches.get(branch) else { return };
         for (at, stage) in plan.stages.iter().enumerate().skip(from) {
             match stage {
-                StagePlan::Expand(_) | StagePlan::Unpivot { .. } | StagePlan::Lookup(_) => {
+                StagePlan::Expand(_) | StagePlan::Unpivot { .. } | StagePlan::Lookup(_) | StagePlan::TextTable(_) => {
                     for row in stage.spread(row, source, now) {
                         self.run(branch, at + 1, row, source, now, flow);
                     }
@@ -221,6 +226,7 @@ impl StagePlan {
             Self::Drop(names) => row.drop_columns(names),
             Self::Rename(names) => names.iter().for_each(|(from, to)| row.rename(from, to)),
             Self::FillNull { columns, value } => reshape::fill_null(std::slice::from_mut(row), columns, value),
+            Self::Locate(locate) => locate.apply(row, source, now),
             _ => {}
         }
         true
@@ -234,6 +240,10 @@ impl StagePlan {
             Self::Lookup(lookup) => {
                 let now = row.place.time.unwrap_or(now);
                 lookup.apply(row, source, now)
+            }
+            Self::TextTable(table) => {
+                let now = row.place.time.unwrap_or(now);
+                table.apply(row, source, now)
             }
             _ => vec![row],
         }

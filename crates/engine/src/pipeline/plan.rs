@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use lurcher_ir::{
-    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Input, Join, Pipeline, Pivot, Semi, Sink, Stage,
-    Transaction,
+    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Format, Input, Join, Moment, Pipeline, Pivot, Selected,
+    Semi, Sink, Stage, Transaction,
 };
 use lurcher_schema::{Taxonomy, Value};
 
@@ -12,8 +12,11 @@ use super::{
     expression::{Captures, StageExpr},
     grouping::{AggregationPlan, GroupPlan, aggregates},
     joining::SemiPlan,
+    locate::LocatePlan,
     lookup::LookupPlan,
     running::RunningPlan,
+    text_table::TextTablePlan,
+    written::RepeatPlan,
 };
 use crate::{Tables, eval::millis};
 
@@ -96,6 +99,12 @@ pub(crate) enum StagePlan {
     },
     Pivot(Pivot),
     Transaction(Box<TransactionPlan>),
+    Moment(Moment),
+    Format(Box<Format>),
+    Selected(Selected),
+    Repeat(Box<RepeatPlan>),
+    TextTable(Box<TextTablePlan>),
+    Locate(Box<LocatePlan>),
     /// Not in the IR: the end of a branch whose rows a stage of another takes.
     Gather,
 }
@@ -188,7 +197,11 @@ impl PipelinePlan {
 
     /// Whether it may find something without any event having passed a filter.
     pub(crate) fn runs_without_events(&self) -> bool {
-        let makes_rows = |stage: &StagePlan| matches!(stage, StagePlan::Aggregate(plan) if plan.by.keys.is_empty() && !plan.is_window());
+        let makes_rows = |stage: &StagePlan| match stage {
+            StagePlan::Aggregate(plan) => plan.by.keys.is_empty() && !plan.is_window(),
+            StagePlan::Format(_) => true,
+            _ => false,
+        };
         self.fault.is_some()
             || self.branches.iter().any(|branch| !branch.given.is_empty() || branch.stages.iter().any(makes_rows))
     }
@@ -258,6 +271,14 @@ impl StagePlan {
                 Self::Unpivot { keep: keep.clone(), name: Arc::clone(name), value: Arc::clone(value) }
             }
             Stage::Transaction(transaction) => Self::Transaction(Box::new(TransactionPlan::new(transaction))),
+            Stage::Moment(moment) => Self::Moment(moment.clone()),
+            Stage::Format(format) => Self::Format(Box::new(format.clone())),
+            Stage::Selected(selected) => Self::Selected(selected.clone()),
+            Stage::Repeat(repeat) => {
+                Self::Repeat(Box::new(RepeatPlan { words: repeat.clone(), tables: tables.clone() }))
+            }
+            Stage::TextTable(table) => Self::TextTable(Box::new(TextTablePlan::new(table))),
+            Stage::Locate(locate) => Self::Locate(Box::new(LocatePlan::new(locate, tables))),
         })
     }
 
@@ -274,6 +295,8 @@ impl StagePlan {
             | Self::Rename(_)
             | Self::Expand(_)
             | Self::Unpivot { .. }
+            | Self::TextTable(_)
+            | Self::Locate(_)
             | Self::Lookup(_) => false,
             Self::FillNull { columns, .. } => columns.iter().any(|column| matches!(column, ColumnPattern::Like(_))),
             _ => true,
@@ -284,7 +307,7 @@ impl StagePlan {
     pub(super) fn makes_rows(&self) -> bool {
         match self {
             Self::Aggregate(plan) => plan.by.keys.is_empty() && !plan.is_window(),
-            Self::Append(_) => true,
+            Self::Append(_) | Self::Format(_) => true,
             Self::Join { join, .. } => join.kind == lurcher_ir::JoinKind::Full,
             _ => false,
         }

@@ -119,6 +119,8 @@ pub(super) struct Share<'a> {
     pub(super) fields: &'a Fields,
     pub(super) stores: &'a mut Stores,
     pub(super) settings: &'a Settings,
+    /// Where a run over everything ends.
+    pub(super) end: Timestamp,
 }
 
 impl RuleTail {
@@ -289,7 +291,7 @@ impl RuleTail {
             Kind::Correlation { correlation, hits, .. } => {
                 Finished { matches: correlations(&correlation, hits), ..Finished::default() }
             }
-            Kind::Pipeline { plan, flow } => rows(&plan, flow, rule, share.settings.now, share),
+            Kind::Pipeline { plan, flow } => rows(&plan, flow, rule, (share.settings.now, share.end), share),
             Kind::Terms(mut terms) => {
                 terms.prepare();
                 Finished { matches: terms.find_all(), ..Finished::default() }
@@ -357,12 +359,13 @@ pub(super) fn correlations(correlation: &Correlation, hits: Vec<CorrelationHit<E
     correlate(correlation, hits).into_iter().map(row).collect()
 }
 
-/// What a pipeline makes of the rows that were collected.
+/// What a pipeline makes of the rows that were collected. The times: what an event without a time is judged by, and what
+/// times in the rule are counted from.
 pub(super) fn rows(
     plan: &PipelinePlan,
     mut flow: Flow,
     rule: &Rule,
-    now: Timestamp,
+    (now, moment): (Timestamp, Timestamp),
     share: &mut Share<'_>,
 ) -> Finished {
     if let Some(why) = &plan.fault {
@@ -373,6 +376,8 @@ pub(super) fn rows(
         stores: &mut *share.stores,
         relational: share.settings.relational.as_deref(),
         now,
+        moment,
+        told: Vec::new(),
         gathered: Gathered::default(),
         capped: 0,
         room: share.settings.tail_budget,
@@ -380,7 +385,8 @@ pub(super) fn rows(
     };
     let errors = plan.finish(&mut flow, &mut seat);
     let (capped, dropped) = (seat.capped, seat.dropped);
-    let errors = errors.into_iter().map(|error| format!("{}: {error}", rule.meta.name)).collect();
+    let errors = errors.into_iter().map(|error| error.message).chain(std::mem::take(&mut seat.told));
+    let errors = errors.map(|error| format!("{}: {error}", rule.meta.name)).collect();
     let matches = flow.matches.into_iter().map(|row| RawMatch {
         events: row.events().iter().copied().map(Some).collect(),
         time: row.place.time,
