@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lurcher-readers", &["diagnostics", "schema"]),
     ("lurcher-engine", &["schema", "ir"]),
     ("lurcher-query", &["schema", "ir", "engine"]),
+    ("lurcher-enrich", &["engine"]),
     ("lurcher-outputs", &["diagnostics", "schema", "ir", "engine", "content"]),
     (
         "lurcher-testkit",
@@ -43,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "readers",
             "engine",
             "query",
+            "enrich",
             "outputs",
             "server",
             "live",
@@ -54,6 +56,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Heavy or telling dependencies, and the only crates that may name them.
 const OWNERS: &[(&str, &[&str])] = &[
     ("datafusion", &["lurcher-query"]),
+    ("maxminddb", &["lurcher-enrich"]),
     ("deltalake", &["lurcher-store"]),
     ("object_store", &["lurcher-store"]),
     ("sqlx", &["lurcher-triage"]),

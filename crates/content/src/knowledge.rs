@@ -1,6 +1,6 @@
 //! Splunk's knowledge objects, as searches name them: macros, lookups, event types and tags.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use lurcher_frontend::spl;
 
@@ -13,6 +13,8 @@ pub struct Knowledge {
     pub macros: Macros,
     /// Lookups.
     pub lookups: Lookups,
+    /// The file of the site's database of the places of addresses.
+    pub places: Option<PathBuf>,
     /// The searches of event types, by name.
     eventtypes: BTreeMap<String, String>,
     /// Whether what has this tag, field and value is tagged: a later file may turn a tag off.
@@ -60,5 +62,9 @@ impl spl::Knowledge for Knowledge {
 
     fn find_lookup(&self, name: &str) -> Option<spl::Lookup> {
         self.lookups.find(name)
+    }
+
+    fn knows_places(&self) -> bool {
+        self.places.is_some()
     }
 }

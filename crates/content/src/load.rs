@@ -45,6 +45,8 @@ pub struct LoadOptions {
     pub sigma_pipelines: Vec<PathBuf>,
     /// Lookups of the user, as `NAME=FILE` (CSV); they win over those in folders.
     pub lookups: Vec<String>,
+    /// The file of the site's database of the places of addresses.
+    pub places: Option<PathBuf>,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
     /// Files and folders of exception lists, as Kibana exports them. Those that stand among the rules count too.
@@ -118,6 +120,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
             pack.problems.push(Problem { path: text, message });
         }
     }
+    knowledge.places.clone_from(&options.places);
     pack.knowledge = Arc::new(knowledge);
     let site = sigma::Options { placeholders: options.placeholders.clone(), pipelines: pipelines(options, &mut pack) };
     let (sigma, said, filters) = sigma::resolve(&mut drafts, site);

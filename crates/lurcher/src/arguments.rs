@@ -440,6 +440,9 @@ pub(crate) struct Site {
     /// A lookup of this site, a CSV file; as often as needed.
     #[arg(long = "lookup", value_name = "NAME=FILE", help_heading = "This site")]
     pub(crate) lookups: Vec<String>,
+    /// A database of the places of addresses, in MaxMind's format (GeoLite2 or GeoIP2 City, `.mmdb`).
+    #[arg(long, value_name = "FILE", help_heading = "This site")]
+    pub(crate) geoip: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let settings = Arc::new(Settings {
         now: hunt::now(),
         relational: Some(lurcher_query::relational()),
-        tables: if is_spl(arguments) { rules::tables(&knowledge) } else { tables },
+        tables: if is_spl(arguments) { rules::tables(&knowledge)? } else { tables },
         ..Settings::default()
     });
     let worker = || (Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings)), Vec::new());
@@ -121,6 +121,7 @@ fn knowledge(arguments: &Query, config: &Config) -> Result<Arc<Knowledge>, Strin
     for lookup in lookups.chain(tables) {
         knowledge.lookups.insert(&lookup).map_err(|text| format!("{text}: NAME=FILE, and the file must be there"))?;
     }
+    knowledge.places.clone_from(&config.geoip);
     Ok(Arc::new(knowledge))
 }
 

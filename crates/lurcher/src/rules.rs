@@ -52,6 +52,7 @@ pub(crate) fn options(config: &Config) -> LoadOptions {
     LoadOptions {
         macros: config.macros.iter().map(|(name, text)| format!("{name}={text}")).collect(),
         lookups: config.lookups.iter().map(|(name, file)| format!("{name}={}", file.display())).collect(),
+        places: config.geoip.clone(),
         exceptions: config.exceptions.clone(),
         value_lists: config.value_lists.clone(),
         placeholders: config.placeholders.clone(),
@@ -61,15 +62,18 @@ pub(crate) fn options(config: &Config) -> LoadOptions {
     }
 }
 
-/// The tables that the rules look things up in, as a run takes them. An empty cell is no value.
-pub(crate) fn tables(knowledge: &Knowledge) -> Tables {
+/// The tables that the rules look things up in, as a run takes them, and its database of places. An empty cell is no value.
+pub(crate) fn tables(knowledge: &Knowledge) -> Result<Tables, String> {
     let mut tables = Tables::default();
     for table in knowledge.lookups.used() {
         let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
         let rows = table.rows.iter().map(|row| row.iter().map(cell).collect());
         tables.insert(Arc::clone(&table.name), Table::new(table.columns.iter().cloned(), rows));
     }
-    tables
+    if let Some(path) = &knowledge.places {
+        tables.set_places(lurcher_enrich::open(path)?);
+    }
+    Ok(tables)
 }
 
 /// The flags as the content crate understands them.

@@ -83,7 +83,7 @@ impl Source {
             settings: Settings {
                 now: hunt::now(),
                 relational: Some(lurcher_query::relational()),
-                tables: rules::tables(&pack.knowledge),
+                tables: rules::tables(&pack.knowledge)?,
                 ..Settings::default()
             },
             route: hunt::engine_route(self.arguments.route),
