@@ -266,6 +266,7 @@ impl AggregationPlan {
                     relational: None,
                     now,
                     moment,
+                    window: None,
                     told: Vec::new(),
                     gathered: Gathered::default(),
                     capped: 0,

@@ -78,7 +78,20 @@ impl PipelinePlan {
         now: Timestamp,
         flow: &mut Flow,
     ) {
-        for (branch, plan) in self.branches.iter().enumerate() {
+        self.enter_some(filter, place, source, now, flow, &|_| true);
+    }
+
+    /// The same, for some of these branches.
+    fn enter_some(
+        &self,
+        filter: usize,
+        place: &RowPlace,
+        source: &mut dyn RowSource,
+        now: Timestamp,
+        flow: &mut Flow,
+        wants: &dyn Fn(usize) -> bool,
+    ) {
+        for (branch, plan) in self.branches.iter().enumerate().filter(|(branch, _)| wants(*branch)) {
             for _ in plan.filters.iter().filter(|read| **read == filter) {
                 self.run(branch, 0, PipelineRow::of_event(place.clone()), source, now, flow);
             }

@@ -19,6 +19,7 @@ use crate::{
     anomaly::{Conditional, FirstSeen, Gaussian, Quantile},
     eval::{Number, read_number},
     tail::{EventId, Fields, Stores},
+    terms::Window,
 };
 
 /// What a pipeline needs when it finishes.
@@ -29,6 +30,8 @@ pub(crate) struct Seat<'a> {
     pub(crate) now: Timestamp,
     /// When the run is, or where it ends: what it counts times from.
     pub(crate) moment: Timestamp,
+    /// The window of the run's schedule; none: it looks at everything.
+    pub(crate) window: Option<Window>,
     /// What is to be told about the run.
     pub(crate) told: Vec<String>,
     /// The rows of branches that are done and that stages of others take.

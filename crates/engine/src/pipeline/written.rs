@@ -9,7 +9,7 @@ use super::{
     Flow, PipelinePlan, RelationalError, distinct_events,
     expression::StageExpr,
     joining::text,
-    moment,
+    moment::{self, own_window},
     row::{PipelineRow, RowPlace},
     stateful::Seat,
 };
@@ -167,8 +167,15 @@ impl RepeatPlan {
         for event in events {
             for filter in 0..body.filters.len() {
                 let before = flow.matches.len();
-                let now = seat.now;
-                plan.enter(filter, &event.place, &mut seat.source(event), now, &mut flow);
+                let (now, moment, window) = (seat.now, seat.moment, seat.window);
+                // The events are those of the widest range that any part of the query asks for.
+                let wants = |branch: usize| {
+                    window.is_none_or(|window| {
+                        let own = plan.moment(branch).map_or(window, |own| own_window(own, window, moment));
+                        own.holds(event.place.time)
+                    })
+                };
+                plan.enter_some(filter, &event.place, &mut seat.source(event), now, &mut flow, &wants);
                 for found in flow.matches.iter_mut().skip(before).filter(|found| found.events().is_empty()) {
                     found.own = event.own;
                 }

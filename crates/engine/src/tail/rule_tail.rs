@@ -19,6 +19,7 @@ use crate::{
     pipeline::{FinishSeat, Flow, Gathered, PipelinePlan, RowPlace, RowSource},
     sample::Sampler,
     sequence::{Automaton, Completed, KeyTuple, Place, StepHit, compare_hits},
+    terms::Window,
 };
 
 /// How many tuples of join keys one event may stand under; what lies beyond is counted and dropped.
@@ -291,7 +292,7 @@ impl RuleTail {
             Kind::Correlation { correlation, hits, .. } => {
                 Finished { matches: correlations(&correlation, hits), ..Finished::default() }
             }
-            Kind::Pipeline { plan, flow } => rows(&plan, flow, rule, (share.settings.now, share.end), share),
+            Kind::Pipeline { plan, flow } => rows(&plan, flow, rule, (share.settings.now, share.end, None), share),
             Kind::Terms(mut terms) => {
                 terms.prepare();
                 Finished { matches: terms.find_all(), ..Finished::default() }
@@ -360,12 +361,12 @@ pub(super) fn correlations(correlation: &Correlation, hits: Vec<CorrelationHit<E
 }
 
 /// What a pipeline makes of the rows that were collected. The times: what an event without a time is judged by, and what
-/// times in the rule are counted from.
+/// times in the rule are counted from; and the window of the schedule, if there is one.
 pub(super) fn rows(
     plan: &PipelinePlan,
     mut flow: Flow,
     rule: &Rule,
-    (now, moment): (Timestamp, Timestamp),
+    (now, moment, window): (Timestamp, Timestamp, Option<Window>),
     share: &mut Share<'_>,
 ) -> Finished {
     if let Some(why) = &plan.fault {
@@ -377,6 +378,7 @@ pub(super) fn rows(
         relational: share.settings.relational.as_deref(),
         now,
         moment,
+        window,
         told: Vec::new(),
         gathered: Gathered::default(),
         capped: 0,

@@ -128,7 +128,7 @@ impl RuleTail {
                     let rows = slice(&all.rows, window, |row| row.place.time).iter();
                     own.rows.extend(rows.filter(|row| visible(&row.place)).cloned());
                 }
-                let finished = rows(plan, part, rule, (now, now), share);
+                let finished = rows(plan, part, rule, (now, now, Some(window)), share);
                 found.extend(finished.matches);
                 errors = finished.errors;
             }
