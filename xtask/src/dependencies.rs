@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lurcher-engine", &["schema", "ir"]),
     ("lurcher-query", &["schema", "ir", "engine"]),
     ("lurcher-onnx", &["schema", "ir"]),
+    ("lurcher-enrich", &["engine"]),
     ("lurcher-outputs", &["diagnostics", "schema", "ir", "engine", "content"]),
     (
         "lurcher-testkit",
@@ -45,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "engine",
             "query",
             "onnx",
+            "enrich",
             "outputs",
             "server",
             "live",
@@ -56,6 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Heavy or telling dependencies, and the only crates that may name them.
 const OWNERS: &[(&str, &[&str])] = &[
     ("datafusion", &["lurcher-query"]),
+    ("maxminddb", &["lurcher-enrich"]),
     ("deltalake", &["lurcher-store"]),
     ("tract-onnx", &["lurcher-onnx"]),
     ("object_store", &["lurcher-store"]),

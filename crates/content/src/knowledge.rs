@@ -1,6 +1,6 @@
 //! Splunk's knowledge objects, as searches name them: macros, lookups, models, event types and tags.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use lurcher_frontend::spl;
 use lurcher_ir::Model;
@@ -16,6 +16,8 @@ pub struct Knowledge {
     pub lookups: Lookups,
     /// Models of the machine-learning toolkit.
     pub models: Models,
+    /// The file of the site's database of the places of addresses.
+    pub places: Option<PathBuf>,
     /// The searches of event types, by name.
     eventtypes: BTreeMap<String, String>,
     /// Whether what has this tag, field and value is tagged: a later file may turn a tag off.
@@ -67,5 +69,9 @@ impl spl::Knowledge for Knowledge {
 
     fn find_lookup(&self, name: &str) -> Option<spl::Lookup> {
         self.lookups.find(name)
+    }
+
+    fn knows_places(&self) -> bool {
+        self.places.is_some()
     }
 }

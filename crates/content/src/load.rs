@@ -51,6 +51,8 @@ pub struct LoadOptions {
     pub models: Vec<ModelFile>,
     /// What reads models; `None`: nothing does, and searches that judge by one do not run.
     pub model_reader: Option<ReadModel>,
+    /// The file of the site's database of the places of addresses.
+    pub places: Option<PathBuf>,
     /// How many threads; `None`: as many as the machine has.
     pub threads: Option<usize>,
     /// Files and folders of exception lists, as Kibana exports them. Those that stand among the rules count too.
@@ -128,6 +130,7 @@ pub fn load(paths: &[PathBuf], options: &LoadOptions, schemas: &Schemas) -> Pack
     }
     knowledge.models.read_by(options.model_reader);
     options.models.iter().for_each(|file| knowledge.models.insert(file.clone()));
+    knowledge.places.clone_from(&options.places);
     pack.knowledge = Arc::new(knowledge);
     let site = sigma::Options { placeholders: options.placeholders.clone(), pipelines: pipelines(options, &mut pack) };
     let (sigma, said, filters) = sigma::resolve(&mut drafts, site);

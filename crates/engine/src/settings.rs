@@ -11,6 +11,9 @@ use crate::{Endpoints, Relational, Tables, schedule::Simulation};
 pub struct Settings {
     /// The time of the run, for rules that ask what time it is. Injected, so that a run can be repeated.
     pub now: Timestamp,
+    /// Where a run over everything ends, for rules that count times back from there; `None`: with the last event. A run by a
+    /// schedule counts from when it is.
+    pub until: Option<Timestamp>,
     /// An alert shows at most so many of the events that made it.
     pub max_evidence: usize,
     /// About how many bytes of events all tails together keep in memory; what does not fit goes to a temporary file.
@@ -37,6 +40,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             now: Timestamp(0),
+            until: None,
             max_evidence: 100,
             tail_budget: 256 << 20,
             memo_budget: 64 << 20,

@@ -1,6 +1,6 @@
 //! What a run is given beside its events: tables that look-ups look up, models that rows are judged by.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, net::IpAddr, sync::Arc};
 
 use lurcher_ir::Model;
 use lurcher_schema::{Object, Value};
@@ -55,14 +55,53 @@ impl Table {
     }
 }
 
-/// The tables of a run, and its models, by name.
+/// Says where addresses lie.
+pub trait Places: Debug + Send + Sync {
+    /// What is known of an address; none if nothing. Names are in a language (`en`, `pt-BR`) where it has them, else in
+    /// English.
+    fn find(&self, address: IpAddr, language: &str) -> Option<Place>;
+}
+
+/// What is known of where an address lies.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Place {
+    /// The name of the city.
+    pub city: Option<Arc<str>>,
+    /// The name of the country.
+    pub country: Option<Arc<str>>,
+    /// The name of the largest part of the country.
+    pub region: Option<Arc<str>>,
+    /// The name of the continent.
+    pub continent: Option<Arc<str>>,
+    /// The time zone, as `Europe/Berlin`.
+    pub time_zone: Option<Arc<str>>,
+    /// The code of the market area in the United States.
+    pub metro_code: Option<u16>,
+    /// The latitude in degrees.
+    pub latitude: Option<f64>,
+    /// The longitude in degrees.
+    pub longitude: Option<f64>,
+}
+
+/// The tables of a run and its models, by name, and its database of places.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     tables: BTreeMap<Arc<str>, Arc<Table>>,
     models: BTreeMap<Arc<str>, Arc<dyn Model>>,
+    places: Option<Arc<dyn Places>>,
 }
 
 impl Tables {
+    /// Says who knows where addresses lie.
+    pub fn set_places(&mut self, places: Arc<dyn Places>) {
+        self.places = Some(places);
+    }
+
+    /// Who knows where addresses lie; none: nobody.
+    pub fn places(&self) -> Option<&Arc<dyn Places>> {
+        self.places.as_ref()
+    }
+
     /// Adds a table, replacing one of the same name.
     pub fn insert(&mut self, name: impl Into<Arc<str>>, table: Table) {
         self.tables.insert(name.into(), Arc::new(table));

@@ -130,6 +130,7 @@ impl Language {
                 let mut own = spl::Options { wanted: &options.wanted, ..spl::Options::default() };
                 if let Some(knowledge) = &options.knowledge {
                     own.knowledge = knowledge.as_ref();
+                    own.shared = Some(knowledge);
                 }
                 spl::lower(file, &own, schemas)
             }

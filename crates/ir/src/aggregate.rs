@@ -24,6 +24,14 @@ pub enum Aggregate {
     SumOfSquares,
     /// Mean of numbers. Null of none.
     Average,
+    /// Mean of numbers in which the first in the order of rows counts once, the second twice, and so on. Null of none.
+    LinearAverage,
+    /// Smoothed mean of numbers in the order of rows: of the first the number itself, of each further `a` times the number and
+    /// `1 - a` times the mean so far, where `a` is `2 / (period + 1)`. Null of none.
+    SmoothedAverage {
+        /// See there.
+        period: u32,
+    },
     /// `(value, weight)`: the sum of value times weight over the sum of weights. Null of none, or if the weights sum to 0.
     WeightedAverage,
     /// Least: numbers by size before texts byte by byte (texts that read as numbers count as numbers if there are

@@ -18,12 +18,14 @@ mod body;
 mod correlation;
 mod expr;
 mod functions;
+mod late;
 mod loose;
 mod model;
 mod pattern;
 mod pipeline;
 mod predicate;
 mod print;
+mod record;
 mod rule;
 mod stage;
 mod terms;
@@ -41,18 +43,21 @@ pub use functions::{
     AddressFunction, DigestAlgorithm, Interval, ListFunction, NumberFunction, PlaceFunction, TextFunction,
     TimeFunction, TimePart, TimeUnit,
 };
+pub use late::{Format, MOMENT, Moment, Piece, Quoting, Reader, Repeat, Selected, SharedReader};
 pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, Sides};
 pub use model::Model;
 pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
+pub use record::{Locate, PlaceFact, TextTable, Titles};
 pub use rule::{
     AlertKind, Entity, EntityRole, EntityType, LookBack, Message, MissingFields, Overflow, OverrideMapping, RiskSource,
     Rule, RuleMeta, Schedule, Severity, Sources, Support, SupportReason, Suppression, Threat, Verdict,
 };
 pub use stage::{
-    Aggregation, Anomaly, ColumnPattern, Completion, Dedup, Expand, ForEachColumn, Join, JoinKind, Judge, Lookup, LookupKey,
-    LookupMatch, LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window, WindowSpan,
+    Aggregation, Anomaly, ColumnPattern, Completion, Dedup, Expand, ForEachColumn, Join, JoinKind, Judge, Lookup,
+    LookupKey, LookupMatch, LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window,
+    WindowSpan,
 };
 pub use terms::{Distinct, Indicators, NewTerms, Pairing, Threshold};
 pub use words::{LONGEST_WORD, Near, Phrase, Word, words};

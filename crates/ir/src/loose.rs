@@ -71,6 +71,11 @@ pub enum LooseFunction {
     Bucket,
     /// `(value, bucket)`: as [`Self::Bucket`], as text `from-to`.
     BucketRange,
+    /// `(value, first, base)`: the interval that a number above 0 lies in of those from `first` times a power of the base to
+    /// `first` times the next, as text `from-to`.
+    PowerRange,
+    /// `(text, replacement)`: as [`Function::Replace`], of the match of this number alone, from 1.
+    ReplaceNth(Regex, u32),
     /// `(time, months)`: the start of the interval of so many months, counted from January, that a time lies in.
     MonthBucket,
     /// `(document, path)`: what stands at a path in a JSON document (text or object) or in XML: `a.b{}.c` (every element of

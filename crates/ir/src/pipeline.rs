@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Stage;
+use crate::{Moment, Stage};
 
 /// Stages over rows. A row is named columns; it remembers the event or events that went into it.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,12 @@ impl Pipeline {
     pub fn groups(&self) -> bool {
         let mut stages = self.branches.iter().flat_map(|branch| &branch.stages);
         stages.any(|stage| matches!(stage, Stage::Aggregate(_) | Stage::Pivot(_) | Stage::Transaction(_)))
+    }
+
+    /// The ranges of time that branches look at in place of the window of a schedule.
+    pub fn moments(&self) -> impl Iterator<Item = &Moment> {
+        let stages = self.branches.iter().flat_map(|branch| &branch.stages);
+        stages.filter_map(|stage| if let Stage::Moment(moment) = stage { Some(moment) } else { None })
     }
 }
 

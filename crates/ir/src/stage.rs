@@ -18,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use lurcher_schema::{Taxonomy, Value};
 
-use crate::{AggregateColumn, AggregateEach, Case, Expr, GroupBy};
+use crate::{AggregateColumn, AggregateEach, Case, Expr, Format, GroupBy, Locate, Moment, Repeat, Selected, TextTable};
 
 /// One stage of a pipeline.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +112,18 @@ pub enum Stage {
     Transaction(Transaction),
     /// Asks a language model about each row.
     Complete(Completion),
+    /// Says which time the run looks at, and when it runs.
+    Moment(Moment),
+    /// Makes one row of all: the terms that say that a row is like one of them.
+    Format(Format),
+    /// Keeps the rows for which a condition is true that an earlier branch writes.
+    Selected(Selected),
+    /// For each row runs a query with the row's values in it.
+    Repeat(Repeat),
+    /// Makes rows of the lines of a table in a text.
+    TextTable(TextTable),
+    /// Says where addresses lie.
+    Locate(Locate),
 }
 
 /// Columns by name or by pattern.
@@ -594,7 +606,13 @@ impl Stage {
                 let ends = transaction.starts.iter().chain(&transaction.ends);
                 second(&transaction.keys).chain(&transaction.time).chain(ends).collect()
             }
+            Self::TextTable(table) => vec![&table.text],
+            Self::Locate(locate) => vec![&locate.address],
             Self::Fields(_)
+            | Self::Moment(_)
+            | Self::Format(_)
+            | Self::Selected(_)
+            | Self::Repeat(_)
             | Self::Keep(_)
             | Self::Drop(_)
             | Self::Rename(_)
@@ -618,7 +636,9 @@ impl Stage {
             Self::Join(Join { branch, .. })
             | Self::Semi(Semi { branch, .. })
             | Self::Append(branch)
+            | Self::Selected(Selected { branch, .. })
             | Self::AppendColumns { branch, .. } => Some(*branch),
+            Self::Repeat(repeat) => repeat.events,
             _ => None,
         }
     }

@@ -497,6 +497,9 @@ pub(crate) struct Site {
     /// A model of this site for `apply` of Splunk's searches, in the ONNX format; as often as needed.
     #[arg(long = "model", value_name = "NAME=FILE", help_heading = "This site")]
     pub(crate) models: Vec<String>,
+    /// A database of the places of addresses, in MaxMind's format (GeoLite2 or GeoIP2 City, `.mmdb`).
+    #[arg(long, value_name = "FILE", help_heading = "This site")]
+    pub(crate) geoip: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -19,6 +19,10 @@ use crate::{
 /// Loads the rules and says what became of each.
 pub(crate) fn run(arguments: &Check) -> Result<Outcome, String> {
     let config = Config::load(&arguments.site)?;
+    if let Some(path) = &config.geoip {
+        // A rule that needs it is said to run exactly.
+        lurcher_enrich::open(path)?;
+    }
     let (schemas, pack_faults) = rules::schemas(&config);
     let paths: Vec<PathBuf> = arguments.files.iter().chain(&arguments.more).cloned().collect();
     let pack = rules::pack(&paths, &config, &schemas);

@@ -6,6 +6,7 @@
 //! exceptions = ["/srv/exceptions.ndjson"] # exception lists, as Kibana exports them
 //! value-lists = ["vpn-ranges=/srv/vpn.txt"]
 //! sigma-pipelines = ["/srv/sigma/site.yml"]
+//! geoip = "/srv/GeoLite2-City.mmdb"       # where addresses lie, for Splunk's `iplocation`
 //! [placeholders]                          # of Sigma rules
 //! Administrators = ["adm_*"]
 //! [macros]
@@ -56,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) lookups: BTreeMap<String, PathBuf>,
     /// Models by name: ONNX files.
     pub(crate) models: BTreeMap<String, Model>,
+    /// A database of the places of addresses, in MaxMind's format.
+    pub(crate) geoip: Option<PathBuf>,
     /// What alerts add up to.
     pub(crate) risk: Risk,
     /// Language models that rules ask, by the names that rules use.
@@ -147,6 +150,7 @@ impl Config {
             config.typed_macros.push(name.split('(').next().unwrap_or(name).trim().to_owned());
             config.macros.insert(name.trim().to_owned(), text.to_owned());
         }
+        config.geoip = site.geoip.clone().or(config.geoip);
         for lookup in &site.lookups {
             let (name, file) =
                 lookup.split_once('=').ok_or_else(|| format!("--lookup {lookup}: write it as NAME=FILE"))?;

@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Hunt) -> Result<Outcome, String> {
     let incidents = arguments.risk.incidents || config.risk.incidents;
     let run_risk = RunRisk::new(&rule_set, Arc::clone(&site), incidents, &schemas);
     let out = Output { written, ..open(arguments, &schemas, site, &run_risk)? };
-    let settings = settings(arguments, &span, rules::tables(&pack.knowledge), &config);
+    let settings = settings(arguments, &span, rules::tables(&pack.knowledge)?, &config);
     let mut run_log = RunLog::open(arguments.ledger.as_deref(), &rule_set)?;
     let mut indicators = Scanner::new(Arc::clone(&rule_set), Arc::clone(&settings));
     simulate::read_indicators(&arguments.indicators, &mut indicators)?;
@@ -132,6 +132,7 @@ pub(crate) fn engine_route(route: Route) -> lurcher_engine::Route {
 fn settings(arguments: &Hunt, span: &Span, tables: lurcher_engine::Tables, config: &Config) -> Arc<Settings> {
     Arc::new(Settings {
         now: now(),
+        until: span.end(),
         max_evidence: arguments.max_evidence,
         relational: Some(lurcher_query::relational()),
         simulation: arguments.simulate.then_some(Simulation { from: span.from, to: span.to }),
@@ -173,6 +174,11 @@ impl Span {
             (Some(from), Some(to)) if from >= to => Err(format!("no time lies from {from} to {to}")),
             _ => Ok(span),
         }
+    }
+
+    /// Where it ends, if it does.
+    pub(crate) fn end(&self) -> Option<Timestamp> {
+        self.to
     }
 
     /// Whether every event lies in it.

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let settings = Arc::new(Settings {
         now: hunt::now(),
         relational: Some(lurcher_query::relational()),
-        tables: if is_spl(arguments) { rules::tables(&knowledge) } else { tables },
+        tables: if is_spl(arguments) { rules::tables(&knowledge)? } else { tables },
         endpoints: inference::endpoints(&config),
         ..Settings::default()
     });
@@ -131,6 +131,7 @@ fn knowledge(arguments: &Query, config: &Config) -> Result<Arc<Knowledge>, Strin
     }
     knowledge.models.read_by(Some(rules::MODEL_READER));
     rules::model_files(config).into_iter().for_each(|file| knowledge.models.insert(file));
+    knowledge.places.clone_from(&config.geoip);
     Ok(Arc::new(knowledge))
 }
 

@@ -54,6 +54,7 @@ pub(crate) fn options(config: &Config) -> LoadOptions {
         lookups: config.lookups.iter().map(|(name, file)| format!("{name}={}", file.display())).collect(),
         models: model_files(config),
         model_reader: Some(MODEL_READER),
+        places: config.geoip.clone(),
         exceptions: config.exceptions.clone(),
         value_lists: config.value_lists.clone(),
         placeholders: config.placeholders.clone(),
@@ -76,9 +77,9 @@ pub(crate) fn model_files(config: &Config) -> Vec<ModelFile> {
     config.models.iter().map(file).collect()
 }
 
-/// The tables that the rules look things up in, and the models that they judge by, as a run takes them. An empty cell is
-/// no value.
-pub(crate) fn tables(knowledge: &Knowledge) -> Tables {
+/// The tables that the rules look things up in, the models that they judge by, and the database of places, as a run takes
+/// them. An empty cell is no value.
+pub(crate) fn tables(knowledge: &Knowledge) -> Result<Tables, String> {
     let mut tables = Tables::default();
     for table in knowledge.lookups.used() {
         let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
@@ -88,7 +89,10 @@ pub(crate) fn tables(knowledge: &Knowledge) -> Tables {
     for (name, model) in knowledge.models.used() {
         tables.insert_model(name, model);
     }
-    tables
+    if let Some(path) = &knowledge.places {
+        tables.set_places(lurcher_enrich::open(path)?);
+    }
+    Ok(tables)
 }
 
 /// The flags as the content crate understands them.

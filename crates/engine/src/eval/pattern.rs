@@ -50,7 +50,7 @@ fn in_block(address: &str, block: &Value) -> Option<bool> {
 }
 
 /// The replacement with `$1` and `\1` (up to two digits) filled in; `$$` and a doubled backslash stand for themselves.
-fn expand(replacement: &str, found: &regex::Captures<'_>) -> String {
+pub(super) fn expand(replacement: &str, found: &regex::Captures<'_>) -> String {
     let mut out = String::with_capacity(replacement.len());
     let mut rest = replacement;
     while let Some(at) = rest.find(['$', '\\']) {

@@ -144,6 +144,8 @@ impl Accumulator {
             A::Min | A::Max | A::LooseMin | A::LooseMax => State::Extremes(Extremes::default()),
             A::WeightedAverage | A::Rate => State::Pairs(Vec::new()),
             A::Range
+            | A::LinearAverage
+            | A::SmoothedAverage { .. }
             | A::Percentile { .. }
             | A::Variance { .. }
             | A::StandardDeviation { .. }
@@ -270,6 +272,16 @@ fn of_numbers(function: Aggregate, numbers: &[Number]) -> Value {
     sorted.sort_by(|a, b| a.compare(*b).unwrap_or(Ordering::Equal));
     let (Some(least), Some(greatest)) = (sorted.first(), sorted.last()) else { return Value::Null };
     match function {
+        Aggregate::LinearAverage => {
+            let weighed = numbers.iter().zip(1..).map(|(number, weight)| number.as_f64() * f64::from(weight));
+            let weights = (numbers.len() * (numbers.len() + 1)) as f64 / 2.0;
+            finite(weighed.sum::<f64>() / weights)
+        }
+        Aggregate::SmoothedAverage { period } => {
+            let share = 2.0 / (f64::from(period) + 1.0);
+            let smoothed = numbers.iter().map(|number| number.as_f64());
+            smoothed.reduce(|mean, number| share * number + (1.0 - share) * mean).map_or(Value::Null, finite)
+        }
         Aggregate::Range => match (greatest, least) {
             (Number::Int(greatest), Number::Int(least)) if greatest.checked_sub(*least).is_some() => {
                 Value::Int(greatest - least)
@@ -410,6 +422,8 @@ mod tests {
         assert_eq!(over(A::Mode, &json!(["b", "a", "b", "a", null])), json!("b"));
         assert_eq!(over(A::Rate, &json!([[10, 100], [40, 110], [25, 105]])), json!(3.0));
         assert_eq!(over(A::Rate, &json!([[10, 100]])), json!(null));
+        assert_eq!(over(A::LinearAverage, &json!([1, 2, "6"])), json!(23.0 / 6.0));
+        assert_eq!(over(A::SmoothedAverage { period: 3 }, &json!([2, 4, 8])), json!(5.5));
         assert_eq!(over(A::WeightedAverage, &json!([[1, 1], [4, 2], ["7", null]])), json!(3.0));
     }
 

@@ -258,13 +258,15 @@ impl AggregationPlan {
         let mut texts = Texts::default();
         for part in 0..parts {
             let mut rows: Vec<PipelineRow> = Vec::new();
-            let (fields, now, room) = (seat.fields, seat.now, seat.room);
+            let (fields, now, moment, room) = (seat.fields, seat.now, seat.moment, seat.room);
             pile.each(captures, seat.stores, &mut texts, &mut |row, stores| {
                 let mut own = Seat {
                     fields,
                     stores,
                     relational: None,
                     now,
+                    moment,
+                    window: None,
                     gathered: Gathered::default(),
                     capped: 0,
                     room,

@@ -15,7 +15,9 @@ mod expression;
 mod grouping;
 mod joining;
 mod judge;
+mod locate;
 mod lookup;
+mod moment;
 mod pile;
 mod plan;
 mod relational;
@@ -23,7 +25,9 @@ mod reshape;
 mod row;
 mod running;
 mod stateful;
+mod text_table;
 mod transaction;
+mod written;
 
 use std::sync::Arc;
 
@@ -37,6 +41,7 @@ pub use self::{
 pub(crate) use self::{
     expression::FieldExpr,
     joining::Gathered,
+    moment::{extent, own_window},
     pile::Pile,
     plan::PipelinePlan,
     row::{PipelineRow, RowPlace, RowSource},
@@ -75,7 +80,20 @@ impl PipelinePlan {
         now: Timestamp,
         flow: &mut Flow,
     ) {
-        for (branch, plan) in self.branches.iter().enumerate() {
+        self.enter_some(filter, place, source, now, flow, &|_| true);
+    }
+
+    /// The same, for some of these branches.
+    fn enter_some(
+        &self,
+        filter: usize,
+        place: &RowPlace,
+        source: &mut dyn RowSource,
+        now: Timestamp,
+        flow: &mut Flow,
+        wants: &dyn Fn(usize) -> bool,
+    ) {
+        for (branch, plan) in self.branches.iter().enumerate().filter(|(branch, _)| wants(*branch)) {
             for _ in plan.filters.iter().filter(|read| **read == filter) {
                 self.run(branch, 0, PipelineRow::of_event(place.clone()), source, now, flow);
             }
@@ -95,7 +113,7 @@ impl PipelinePlan {
         let Some(plan) = self.branches.get(branch) else { return };
         for (at, stage) in plan.stages.iter().enumerate().skip(from) {
             match stage {
-                StagePlan::Expand(_) | StagePlan::Unpivot { .. } | StagePlan::Lookup(_) => {
+                StagePlan::Expand(_) | StagePlan::Unpivot { .. } | StagePlan::Lookup(_) | StagePlan::TextTable(_) => {
                     for row in stage.spread(row, source, now) {
                         self.run(branch, at + 1, row, source, now, flow);
                     }
@@ -224,6 +242,7 @@ impl StagePlan {
             Self::Rename(names) => names.iter().for_each(|(from, to)| row.rename(from, to)),
             Self::Judge(judge) => judge.apply(row, source, now),
             Self::FillNull { columns, value } => reshape::fill_null(std::slice::from_mut(row), columns, value),
+            Self::Locate(locate) => locate.apply(row, source, now),
             _ => {}
         }
         true
@@ -237,6 +256,10 @@ impl StagePlan {
             Self::Lookup(lookup) => {
                 let now = row.place.time.unwrap_or(now);
                 lookup.apply(row, source, now)
+            }
+            Self::TextTable(table) => {
+                let now = row.place.time.unwrap_or(now);
+                table.apply(row, source, now)
             }
             _ => vec![row],
         }

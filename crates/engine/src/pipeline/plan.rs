@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use lurcher_ir::{
-    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Input, Join, Pipeline, Pivot, Semi, Sink, Stage,
-    Transaction,
+    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Format, Input, Join, Moment, Pipeline, Pivot, Selected,
+    Semi, Sink, Stage, Transaction,
 };
 use lurcher_schema::{Taxonomy, Value};
 
@@ -14,8 +14,11 @@ use super::{
     grouping::{AggregationPlan, GroupPlan, aggregates},
     joining::SemiPlan,
     judge::JudgePlan,
+    locate::LocatePlan,
     lookup::LookupPlan,
     running::RunningPlan,
+    text_table::TextTablePlan,
+    written::RepeatPlan,
 };
 use crate::{Settings, eval::millis};
 
@@ -100,6 +103,12 @@ pub(crate) enum StagePlan {
     Pivot(Pivot),
     Transaction(Box<TransactionPlan>),
     Complete(Box<CompletionPlan>),
+    Moment(Moment),
+    Format(Box<Format>),
+    Selected(Selected),
+    Repeat(Box<RepeatPlan>),
+    TextTable(Box<TextTablePlan>),
+    Locate(Box<LocatePlan>),
     /// Not in the IR: the end of a branch whose rows a stage of another takes.
     Gather,
 }
@@ -193,7 +202,11 @@ impl PipelinePlan {
 
     /// Whether it may find something without any event having passed a filter.
     pub(crate) fn runs_without_events(&self) -> bool {
-        let makes_rows = |stage: &StagePlan| matches!(stage, StagePlan::Aggregate(plan) if plan.by.keys.is_empty() && !plan.is_window());
+        let makes_rows = |stage: &StagePlan| match stage {
+            StagePlan::Aggregate(plan) => plan.by.keys.is_empty() && !plan.is_window(),
+            StagePlan::Format(_) => true,
+            _ => false,
+        };
         self.fault.is_some()
             || self.branches.iter().any(|branch| !branch.given.is_empty() || branch.stages.iter().any(makes_rows))
     }
@@ -265,6 +278,14 @@ impl StagePlan {
             }
             Stage::Transaction(transaction) => Self::Transaction(Box::new(TransactionPlan::new(transaction))),
             Stage::Complete(words) => Self::Complete(Box::new(CompletionPlan::new(words, &settings.endpoints)?)),
+            Stage::Moment(moment) => Self::Moment(moment.clone()),
+            Stage::Format(format) => Self::Format(Box::new(format.clone())),
+            Stage::Selected(selected) => Self::Selected(selected.clone()),
+            Stage::Repeat(repeat) => {
+                Self::Repeat(Box::new(RepeatPlan { words: repeat.clone(), settings: settings.clone() }))
+            }
+            Stage::TextTable(table) => Self::TextTable(Box::new(TextTablePlan::new(table))),
+            Stage::Locate(locate) => Self::Locate(Box::new(LocatePlan::new(locate, &settings.tables))),
         })
     }
 
@@ -281,6 +302,8 @@ impl StagePlan {
             | Self::Rename(_)
             | Self::Expand(_)
             | Self::Unpivot { .. }
+            | Self::TextTable(_)
+            | Self::Locate(_)
             | Self::Lookup(_)
             | Self::Judge(_) => false,
             Self::FillNull { columns, .. } => columns.iter().any(|column| matches!(column, ColumnPattern::Like(_))),
@@ -292,7 +315,7 @@ impl StagePlan {
     pub(super) fn makes_rows(&self) -> bool {
         match self {
             Self::Aggregate(plan) => plan.by.keys.is_empty() && !plan.is_window(),
-            Self::Append(_) => true,
+            Self::Append(_) | Self::Format(_) => true,
             Self::Join { join, .. } => join.kind == lurcher_ir::JoinKind::Full,
             _ => false,
         }

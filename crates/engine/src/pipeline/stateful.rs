@@ -8,16 +8,18 @@ use lurcher_schema::{Event, Taxonomy, Timestamp, Value};
 use super::{
     ColumnOrder, Gathered, Relation, Relational, RelationalError, distinct_events,
     expression::{Captured, Captures, FieldExpr, StageExpr},
-    joining,
+    joining, moment,
     pile::Pile,
     plan::{AnomalyPlan, SortPlan, StagePlan},
     reshape,
     row::{PipelineRow, RowSource},
+    written,
 };
 use crate::{
     anomaly::{Conditional, FirstSeen, Gaussian, Quantile},
     eval::{Number, read_number},
     tail::{EventId, Fields, Stores},
+    terms::Window,
 };
 
 /// What a pipeline needs when it finishes.
@@ -26,6 +28,10 @@ pub(crate) struct Seat<'a> {
     pub(crate) stores: &'a mut Stores,
     pub(crate) relational: Option<&'a dyn Relational>,
     pub(crate) now: Timestamp,
+    /// When the run is, or where it ends: what it counts times from.
+    pub(crate) moment: Timestamp,
+    /// The window of the run's schedule; none: it looks at everything.
+    pub(crate) window: Option<Window>,
     /// The rows of branches that are done and that stages of others take.
     pub(crate) gathered: Gathered,
     /// Rows of which some combinations of keys were left out because there were too many.
@@ -39,6 +45,13 @@ pub(crate) struct Seat<'a> {
 }
 
 impl Seat<'_> {
+    /// Has something told, once.
+    pub(super) fn tell(&mut self, message: String) {
+        if !self.said.contains(&message) {
+            self.said.push(message);
+        }
+    }
+
     /// The event of a row: what was captured of it, and the rest read back when it is asked for.
     pub(super) fn source(&mut self, row: &PipelineRow) -> Stored<'_> {
         let captured = row.captured.clone();
@@ -197,6 +210,13 @@ impl Finisher<'_, '_> {
                 rank(&mut rows);
             }
             StagePlan::Complete(plan) => rows = plan.apply(rows, seat),
+            StagePlan::Moment(_) => moment::apply(&mut rows, seat.moment),
+            StagePlan::Format(format) => rows = written::format(format, &rows),
+            StagePlan::Selected(selected) => rows = written::select(selected, rows, seat)?,
+            StagePlan::Repeat(repeat) => {
+                rows = repeat.apply(&rows, seat)?;
+                rank(&mut rows);
+            }
             StagePlan::Gather => seat.gathered.put(self.branch, &rows),
             // Stages of one row at a time never come here.
             _ => {}

@@ -61,6 +61,11 @@ impl Fields {
         Self { schemas, batch: None, columns: FxHashMap::default(), computed: FxHashMap::default() }
     }
 
+    /// The schemas that fields are found by.
+    pub(crate) fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
     /// Says which batch is read from now on.
     pub(crate) fn enter(&mut self, batch: &EventBatch) {
         if batch.rows() == 0 {

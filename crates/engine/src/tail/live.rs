@@ -256,7 +256,8 @@ impl Live {
             else {
                 continue;
             };
-            let share = Share { fields: &self.fields, stores: &mut self.stores, settings: &self.settings };
+            let share =
+                Share { fields: &self.fields, stores: &mut self.stores, settings: &self.settings, end: self.now };
             let mut desk = Desk { share, rules: &self.rules, sink: &mut *sink, lateness: self.lateness };
             if let Some(tail) = collector.tails.get_mut(&number) {
                 each(watch, tail, rule, &mut desk);

@@ -83,7 +83,7 @@ pub struct Collector {
     taken: Vec<TakenEvent>,
     /// About how many bytes of rows are in memory.
     rows: u64,
-    /// The first and last time of the events that were scanned, where that matters.
+    /// The first and last time of the events that were scanned.
     seen: Option<Span>,
     stats: TailStats,
 }
@@ -108,13 +108,12 @@ impl Collector {
         }
     }
 
-    /// Says that a batch is being scanned: runs on a virtual clock begin with the first event and end after the last.
+    /// Says that a batch is being scanned: runs on a virtual clock begin with the first event and end after the last, and a
+    /// run over everything ends with the last.
     pub fn pass(&mut self, batch: &EventBatch) {
-        if self.settings.simulation.is_some() {
-            let times = batch.times().iter().flatten();
-            let ends = times.clone().min().zip(times.max()).map(|(first, last)| (*first, *last));
-            self.seen = join(self.seen, ends);
-        }
+        let times = batch.times().iter().flatten();
+        let ends = times.clone().min().zip(times.max()).map(|(first, last)| (*first, *last));
+        self.seen = join(self.seen, ends);
     }
 
     /// Takes one event (a row of a batch) with all its hits (never empty, no rule that alerts at once).
@@ -207,10 +206,11 @@ impl Collector {
             }
         }
         let fields = Fields::new(Arc::clone(rules.schemas()));
+        let end = settings.until.or(seen.map(|(_, last)| last)).unwrap_or(settings.now);
         let clock = settings.simulation.and_then(|simulation| Some((simulation, span(tails.values(), seen)?)));
         for (number, tail) in tails {
             let Some(rule) = rules.rules().get(number as usize) else { continue };
-            let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings };
+            let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings, end };
             let runs = clock.and_then(|(simulation, span)| Runs::new(&rule.meta.schedule, simulation, span));
             let errors = if let Some(runs) = &runs {
                 let replay = Replay { number, rule, rules: &rules, runs };

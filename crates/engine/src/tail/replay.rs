@@ -49,16 +49,17 @@ impl Replay<'_> {
         let mut run = 0;
         while run < self.runs.len() {
             let (window, now) = (self.runs.window(run), self.runs.at(run));
-            let first = timeline.times.partition_point(|time| *time < window.from);
-            let behind = timeline.times.partition_point(|time| *time <= window.to);
+            let extent = tail.extent(window, now);
+            let first = timeline.times.partition_point(|time| *time < extent.from);
+            let behind = timeline.times.partition_point(|time| *time <= extent.to);
             let coming = timeline.times.get(behind).map(|time| self.runs.reaching(run + 1, *time));
             if first >= behind {
-                let next = coming.unwrap_or(self.runs.len());
+                let next = if tail.has_own_times() { run + 1 } else { coming.unwrap_or(self.runs.len()) };
                 record.summary.empty += (next - run) as u64;
                 run = next;
                 continue;
             }
-            let late = timeline.late_in(window.from, window.to).filter(|(_, arrival)| *arrival > now);
+            let late = timeline.late_in(extent.from, extent.to).filter(|(_, arrival)| *arrival > now);
             let (late, arriving) = late.fold((0, None::<Timestamp>), |(count, first), (_, arrival)| {
                 (count + 1, Some(first.map_or(*arrival, |first| first.min(*arrival))))
             });
@@ -81,6 +82,10 @@ impl Replay<'_> {
         errors.dedup();
         record.summary.hits = timeline.times.len() as u64;
         (record.summary.late, record.summary.missed) = timeline.late_and_missed(self.runs);
+        if tail.has_own_times() {
+            // What lies in no window may lie in the times that the rule names itself.
+            record.summary.missed = 0;
+        }
         (record.finish(sink), errors)
     }
 }

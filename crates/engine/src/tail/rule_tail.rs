@@ -19,6 +19,7 @@ use crate::{
     pipeline::{FinishSeat, Flow, Gathered, PipelinePlan, RowPlace, RowSource},
     sample::Sampler,
     sequence::{Automaton, Completed, KeyTuple, Place, StepHit, compare_hits},
+    terms::Window,
 };
 
 /// How many tuples of join keys one event may stand under; what lies beyond is counted and dropped.
@@ -119,6 +120,8 @@ pub(super) struct Share<'a> {
     pub(super) fields: &'a Fields,
     pub(super) stores: &'a mut Stores,
     pub(super) settings: &'a Settings,
+    /// Where a run over everything ends.
+    pub(super) end: Timestamp,
 }
 
 impl RuleTail {
@@ -289,7 +292,7 @@ impl RuleTail {
             Kind::Correlation { correlation, hits, .. } => {
                 Finished { matches: correlations(&correlation, hits), ..Finished::default() }
             }
-            Kind::Pipeline { plan, flow } => rows(&plan, flow, rule, share.settings.now, share),
+            Kind::Pipeline { plan, flow } => rows(&plan, flow, rule, (share.settings.now, share.end, None), share),
             Kind::Terms(mut terms) => {
                 terms.prepare();
                 Finished { matches: terms.find_all(), ..Finished::default() }
@@ -357,12 +360,13 @@ pub(super) fn correlations(correlation: &Correlation, hits: Vec<CorrelationHit<E
     correlate(correlation, hits).into_iter().map(row).collect()
 }
 
-/// What a pipeline makes of the rows that were collected.
+/// What a pipeline makes of the rows that were collected. The times: what an event without a time is judged by, and what
+/// times in the rule are counted from; and the window of the schedule, if there is one.
 pub(super) fn rows(
     plan: &PipelinePlan,
     mut flow: Flow,
     rule: &Rule,
-    now: Timestamp,
+    (now, moment, window): (Timestamp, Timestamp, Option<Window>),
     share: &mut Share<'_>,
 ) -> Finished {
     if let Some(why) = &plan.fault {
@@ -373,6 +377,8 @@ pub(super) fn rows(
         stores: &mut *share.stores,
         relational: share.settings.relational.as_deref(),
         now,
+        moment,
+        window,
         gathered: Gathered::default(),
         capped: 0,
         room: share.settings.tail_budget,

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     LedgerEntry,
+    pipeline::extent,
     schedule::Timetable,
     sequence::{Automaton, Completed, KeyTuple, StepHit, compare_hits},
     terms::Window,
@@ -43,10 +44,11 @@ impl Timetable {
     /// The earliest moment that the run after a time looks at, history included.
     pub(super) fn horizon(&self, rule: &Rule, now: Timestamp) -> Timestamp {
         let run = self.next(now).unwrap_or(now);
-        let from = self.window(run).from;
+        let window = self.window(run);
         match rule.body.as_ref().map(|body| &body.tail) {
-            Some(Tail::NewTerms(terms)) => terms.history.at(run).min(from),
-            _ => from,
+            Some(Tail::NewTerms(terms)) => terms.history.at(run).min(window.from),
+            Some(Tail::Pipeline(pipeline)) => extent(pipeline.moments(), window, run).from,
+            _ => window.from,
         }
     }
 }
@@ -148,7 +150,7 @@ impl Watch {
             }
         }
         if !alone {
-            self.look_again(&times, window, tail, rule, desk, now);
+            self.look_again(&times, tail.extent(window, next), tail, rule, desk, now);
         }
     }
 
@@ -190,7 +192,7 @@ impl Watch {
         tail.fresh.clear();
         while let Some(run) = self.next.filter(|run| *run <= now) {
             let window = self.timetable.window(run);
-            let hits = tail.count(window);
+            let hits = tail.count(tail.extent(window, run));
             self.record.summary.runs += 1;
             if hits > 0 || tail.runs_without_events() {
                 let (found, errors) = tail.find(rule, window, run, &mut desk.share);
@@ -208,7 +210,7 @@ impl Watch {
             self.next = self.timetable.next(run);
         }
         let Some(next) = self.next else { return };
-        let from = self.timetable.window(next).from;
+        let from = tail.extent(self.timetable.window(next), next).from;
         let before = Timestamp(from.0.saturating_sub(desk.lateness));
         tail.forget(before);
         self.record.forget(before, now);

@@ -8,7 +8,7 @@ use super::{
     rule_tail::{Kind, RuleTail, Share, correlations, rows, samples, sequences},
 };
 use crate::{
-    pipeline::{Flow, RowPlace},
+    pipeline::{Flow, RowPlace, extent, own_window},
     sequence::compare_hits,
     terms::Window,
 };
@@ -64,7 +64,20 @@ impl RuleTail {
 
     /// Whether runs that see the same events may still find different things.
     pub(super) fn depends_on_time(&self) -> bool {
-        matches!(&self.kind, Kind::Terms(terms) if terms.depends_on_time())
+        matches!(&self.kind, Kind::Terms(terms) if terms.depends_on_time()) || self.has_own_times()
+    }
+
+    /// Whether it looks at other times than the windows of its schedule.
+    pub(super) fn has_own_times(&self) -> bool {
+        matches!(&self.kind, Kind::Pipeline { plan, .. } if plan.moments().next().is_some())
+    }
+
+    /// All times that a run looks at whose window is this.
+    pub(super) fn extent(&self, window: Window, now: Timestamp) -> Window {
+        match &self.kind {
+            Kind::Pipeline { plan, .. } => extent(plan.moments(), window, now),
+            _ => window,
+        }
     }
 
     /// What is found in a window at a moment, and what went wrong.
@@ -80,7 +93,6 @@ impl RuleTail {
             arrivals.and_then(|known| known.of(reference)).is_none_or(|arrival| arrival <= now)
         };
         let visible = |place: &RowPlace| arrived(place.reference.as_ref());
-        let inside = |place: &RowPlace| window.holds(place.time) && visible(place);
         let mut found: Vec<RawMatch> = Vec::new();
         if let Some(direct) = &self.direct {
             let rows = slice(direct, window, |(place, ..)| place.time).iter().filter(|(place, ..)| visible(place));
@@ -111,11 +123,12 @@ impl RuleTail {
             }
             Kind::Pipeline { plan, flow } => {
                 let mut part = Flow::new(plan);
-                for (own, all) in part.collected.iter_mut().zip(&flow.collected) {
+                for (branch, (own, all)) in part.collected.iter_mut().zip(&flow.collected).enumerate() {
+                    let window = plan.moment(branch).map_or(window, |moment| own_window(moment, window, now));
                     let rows = slice(&all.rows, window, |row| row.place.time).iter();
-                    own.rows.extend(rows.filter(|row| inside(&row.place)).cloned());
+                    own.rows.extend(rows.filter(|row| visible(&row.place)).cloned());
                 }
-                let finished = rows(plan, part, rule, now, share);
+                let finished = rows(plan, part, rule, (now, now, Some(window)), share);
                 found.extend(finished.matches);
                 errors = finished.errors;
             }

@@ -177,7 +177,16 @@ pub(super) enum CommandKind {
         mode: Option<Name>,
     },
     Makeresults(Settings),
-    Format,
+    Format {
+        settings: Settings,
+        /// What stands before, between and behind rows and columns: six, or none.
+        words: Vec<Name>,
+    },
+    Multikv {
+        settings: Settings,
+        fields: Vec<Name>,
+        filter: Vec<Name>,
+    },
     Return {
         count: Option<u64>,
         fields: Vec<ReturnField>,

@@ -25,6 +25,8 @@ use crate::Lowered;
 pub struct Options<'a> {
     /// Macros and lookups.
     pub knowledge: &'a dyn Knowledge,
+    /// The same, for texts that are read only while the search runs; none: those know nothing.
+    pub shared: Option<&'a Arc<dyn Knowledge>>,
     /// Fields that an alert will want of a row, beside those that the search names: what `*` means for rows that are
     /// still events.
     pub wanted: &'a [String],
@@ -32,7 +34,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { knowledge: &NoKnowledge, wanted: &[] }
+        Self { knowledge: &NoKnowledge, shared: None, wanted: &[] }
     }
 }
 
@@ -67,6 +69,11 @@ pub trait Knowledge: Debug + Send + Sync {
     fn find_lookup(&self, name: &str) -> Option<Lookup> {
         let _ = name;
         None
+    }
+
+    /// Whether the run has a database of the places of addresses.
+    fn knows_places(&self) -> bool {
+        false
     }
 }
 

@@ -5,11 +5,14 @@ use std::{
     sync::Arc,
 };
 
+use lurcher_schema::RelativeTime;
+
 use super::{Json, list, snake_case, text, tilde};
 use crate::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, Anomaly, Branch, Collect, CollectOrder, ColumnPattern,
-    Expr, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, NullKeys, PercentileMethod,
-    Pipeline, Pivot, Running, Semi, Sink, SortKey, Stage, Transaction, Window,
+    Expr, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, Moment, NullKeys,
+    PercentileMethod, Piece, Pipeline, Pivot, Repeat, Running, Selected, Semi, Sink, SortKey, Stage, Transaction,
+    Window,
 };
 
 impl Display for Pipeline {
@@ -137,7 +140,46 @@ impl Display for Stage {
                 completion.prompt,
                 completion.endpoint
             ),
+            Self::Moment(moment) => write!(f, "{moment}"),
+            Self::Format(format) => writeln!(f, "  format to ${}", format.output),
+            Self::Selected(selected) => write!(f, "{selected}"),
+            Self::Repeat(repeat) => write!(f, "{repeat}"),
+            Self::TextTable(table) => writeln!(f, "  table in {}", table.text),
+            Self::Locate(locate) => {
+                let outputs = locate.outputs.iter().map(|(fact, name)| format!("${name} = {fact:?}"));
+                line(f, &format!("locate {}", locate.address), outputs)
+            }
         }
+    }
+}
+
+impl Display for Moment {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let end = |end: &Option<RelativeTime>| end.as_ref().map_or_else(|| "window".to_owned(), ToString::to_string);
+        let beside = if self.beside_window { " beside the window" } else { "" };
+        writeln!(f, "  moment from {} to {}{beside}", end(&self.from), end(&self.to))
+    }
+}
+
+impl Display for Selected {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let not = if self.negated { "not " } else { "" };
+        writeln!(f, "  {not}selected by ${} of branch {}", self.column, self.branch)
+    }
+}
+
+impl Display for Repeat {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("  repeat ")?;
+        for piece in &self.template {
+            match piece {
+                Piece::Text(text) => f.write_str(text)?,
+                Piece::Column { name, .. } => write!(f, "[${name}]")?,
+                Piece::Number => f.write_str("[number]")?,
+            }
+        }
+        let events = self.events.map_or_else(String::new, |branch| format!(" over branch {branch}"));
+        writeln!(f, "{events} at most {} times", self.most)
     }
 }
 
@@ -219,6 +261,7 @@ impl Display for Aggregate {
             Self::Top { count, ascending: false } => write!(f, "top[{count}]"),
             Self::Top { count, ascending: true } => write!(f, "bottom[{count}]"),
             Self::Collect(collect) => write!(f, "{collect}"),
+            Self::SmoothedAverage { period } => write!(f, "smoothed_average[{period}]"),
             // The rest carry nothing: their name in the form of the functions.
             plain => f.write_str(&snake_case(&format!("{plain:?}"))),
         }

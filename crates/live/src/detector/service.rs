@@ -102,7 +102,8 @@ impl Detection for Service {
         let rule = rules.first().cloned().ok_or_else(|| Refused::Invalid("there is no query".to_owned()))?;
         let (from, to) = (hunt.from.as_deref().map(time).transpose()?, hunt.to.as_deref().map(time).transpose()?);
         let scan = Scan { streams: hunt.streams, from, to, by: TimeField::Event, limit: None, ordered: false };
-        let settings = Settings { now: to.unwrap_or_else(|| self.clock.now()), ..loaded.settings.clone() };
+        let now = to.unwrap_or_else(|| self.clock.now());
+        let settings = Settings { now, until: Some(now), ..loaded.settings.clone() };
         let most = Swept { most: Some(hunt.limit), ..Swept::default() };
         let swept = self.sweep(rules, Route::Any, (settings, scan), most, &loaded, &job).await?;
         let tail = rule.body.as_ref().map_or(Tail::Events { limits: Vec::new() }, |body| body.tail.clone());
@@ -329,6 +330,11 @@ fn looks_back_to(rule: &Rule, at: Timestamp) -> Timestamp {
     let window = rule.meta.schedule.look_back.as_ref().map_or(at, |back| back.from.at(at));
     match rule.body.as_ref().map(|body| &body.tail) {
         Some(Tail::NewTerms(terms)) => terms.history.at(at).min(window),
+        // What the rule says itself about time takes the place of its schedule's.
+        Some(Tail::Pipeline(pipeline)) => {
+            let own = pipeline.moments().filter_map(|moment| moment.from.as_ref()).map(|from| from.at(at)).min();
+            own.map_or(window, |own| own.min(window))
+        }
         _ => window,
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Doctor) -> Result<Outcome, String> {
     };
     let span = crate::hunt::Span::of(arguments.scope.from.as_deref(), arguments.scope.to.as_deref())?;
     let plan = Plan::new(&arguments.input, &[])?;
-    let survey = survey::Survey::take(plan, (&chosen, rules::tables(&pack.knowledge)), &schemas, route, &span);
+    let survey = survey::Survey::take(plan, (&chosen, rules::tables(&pack.knowledge)?), &schemas, route, &span);
     let input_faults = tell_input(&survey.report, true);
     let findings = diagnosis::Findings::new(&chosen, &survey, &schemas, route);
     let text = match arguments.format {

@@ -126,6 +126,7 @@ impl Survey {
         let set = Compiler::new(Arc::clone(schemas)).route(route).add_all(rules.iter().cloned()).build();
         let settings = Arc::new(Settings {
             now: crate::hunt::now(),
+            until: span.end(),
             max_evidence: 1,
             tables,
             relational: Some(lurcher_query::relational()),

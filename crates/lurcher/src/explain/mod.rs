@@ -121,7 +121,7 @@ fn find(arguments: &Explain, config: &Config, schemas: &Schemas) -> Result<(Vec<
             None => format!("there is no rule in {meant}"),
         }),
         n if n > MOST_RULES => Err(format!("{meant} has {n} rules: say which with {meant}#ID")),
-        _ => Ok((chosen, rules::tables(&pack.knowledge))),
+        _ => Ok((chosen, rules::tables(&pack.knowledge)?)),
     }
 }
 

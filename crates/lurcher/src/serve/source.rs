@@ -84,7 +84,7 @@ impl Source {
             settings: Settings {
                 now: hunt::now(),
                 relational: Some(lurcher_query::relational()),
-                tables: rules::tables(&pack.knowledge),
+                tables: rules::tables(&pack.knowledge)?,
                 endpoints: inference::endpoints(config),
                 ..Settings::default()
             },

@@ -146,7 +146,8 @@ fn once(arguments: &Test) -> Result<(Outcome, Vec<PathBuf>), String> {
     }
     let coverage = arguments.coverage.then(|| select::coverage(&chosen));
     let finder = data::Finder::new(&arguments.attack_data);
-    let results = run::all(chosen.tests, (&schemas, &rules::tables(&pack.knowledge)), &finder, arguments.threads);
+    let tables = rules::tables(&pack.knowledge)?;
+    let results = run::all(chosen.tests, (&schemas, &tables), &finder, arguments.threads);
     let outcomes = Outcomes { results, coverage, time: start.elapsed() };
     write(arguments, &outcomes)?;
     let faults = pack_faults || !pack.problems.is_empty() || rules::has_test_faults(&pack);

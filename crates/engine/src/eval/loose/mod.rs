@@ -43,6 +43,7 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
         | F::Written(_)
         | F::Bucket
         | F::BucketRange
+        | F::PowerRange
         | F::LeadingNumber
         | F::Kilobytes => numbers::apply(function, values),
         F::FormatTime | F::ParseTime | F::RelativeTime | F::MonthBucket | F::Duration | F::ReadDuration => {
@@ -52,6 +53,7 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
         F::Printf
         | F::Trimmed(_)
         | F::MatchPosition(_)
+        | F::ReplaceNth(..)
         | F::AllCaptures(..)
         | F::MatchPlace(..)
         | F::FoundWithin(_)
@@ -134,6 +136,7 @@ pub(super) fn regexes<'f>(function: &'f LooseFunction, visit: &mut dyn FnMut(&'f
     match function {
         F::AnyValue(inner) => super::regexes_of(inner, visit),
         F::MatchPosition(regex)
+        | F::ReplaceNth(regex, _)
         | F::AllCaptures(regex, _)
         | F::MatchPlace(regex, _)
         | F::FoundWithin(regex)

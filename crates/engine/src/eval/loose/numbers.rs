@@ -44,6 +44,10 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value]) -> Option<Value>
             let (from, to) = bucket(number(value)?, number(size)?)?;
             Some(Value::text(format!("{}-{}", from.into_value()?, to.into_value()?)))
         }
+        (F::PowerRange, [value, first, base]) => {
+            let (from, to) = power_range(number(value)?.as_f64(), number(first)?.as_f64(), number(base)?.as_f64())?;
+            Some(Value::text(format!("{}-{}", from.into_value()?, to.into_value()?)))
+        }
         (F::LeadingNumber, [value]) => leading_number(&text(value)?),
         (F::Kilobytes, [value]) => kilobytes(&text(value)?),
         _ => None,
@@ -250,6 +254,23 @@ fn bucket(value: Number, size: Number) -> Option<(Number, Number)> {
     let from = (value / size).floor() * size;
     let tidy = |number: f64| whole(Number::Float(number)).map_or(Number::Float(number), Number::Int);
     Some((tidy(from), tidy(from + size)))
+}
+
+/// From where to where the numbers go between two powers of a base, times the first number.
+fn power_range(value: f64, first: f64, base: f64) -> Option<(Number, Number)> {
+    if !(value > 0.0 && first > 0.0 && base > 1.0 && value.is_finite()) {
+        return None;
+    }
+    // Logarithms are rounded: the neighbours are tried.
+    let near = ((value / first).ln() / base.ln()).floor().clamp(-1e6, 1e6) as i32;
+    let at = |power: i32| first * base.powi(power);
+    let power = (near - 1..=near + 1).rev().find(|power| at(*power) <= value)?;
+    let tidy = |number: f64| {
+        let rounded = number.round();
+        if rounded != 0.0 && ((number - rounded) / rounded).abs() < 1e-12 { rounded } else { number }
+    };
+    let number = |number: f64| whole(Number::Float(number)).map_or(Number::Float(number), Number::Int);
+    Some((number(tidy(at(power))), number(tidy(at(power + 1)))))
 }
 
 /// `1,234.5 kB` is 1234.5.

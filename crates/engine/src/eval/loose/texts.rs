@@ -6,7 +6,7 @@ use lurcher_ir::{Case, LooseFunction, Regex, Sides, Wildcard};
 use lurcher_schema::Value;
 
 use super::{Regexes, number, numbers::whole, text};
-use crate::eval::pattern::wildcard_matches;
+use crate::eval::pattern::{expand, wildcard_matches};
 
 /// At most so many matches become values.
 const MAX_VALUES: usize = 10_000;
@@ -33,6 +33,9 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
             let regex = compiled(regex)?;
             let at = list.elements().position(|value| text(value).is_some_and(|text| regex.is_match(&text)))?;
             Some(Value::Int(at as i64))
+        }
+        (F::ReplaceNth(regex, number), [value, replacement]) => {
+            replaced_nth(compiled(regex)?, *number, &text(value)?, &text(replacement)?)
         }
         (F::AllCaptures(regex, group), [value, most @ ..]) => {
             let most = most.first().and_then(number).and_then(whole).and_then(|most| usize::try_from(most).ok());
@@ -98,6 +101,19 @@ pub(super) fn smallest(mut values: Vec<Value>) -> Option<Value> {
         1 => values.pop(),
         _ => Some(Value::list(values)),
     }
+}
+
+/// The text with one match replaced; the text itself without that match.
+fn replaced_nth(regex: &regex::Regex, number: u32, value: &str, replacement: &str) -> Option<Value> {
+    let found = regex.captures_iter(value).nth((number as usize).checked_sub(1)?);
+    let place = found.as_ref().and_then(|found| found.get(0)).map(|whole| whole.range());
+    Some(match found.zip(place) {
+        Some((found, place)) => {
+            let new = expand(replacement, &found);
+            Value::text(format!("{}{new}{}", &value[..place.start], &value[place.end..]))
+        }
+        None => Value::text(value),
+    })
 }
 
 fn within(regex: &regex::Regex, value: &Value) -> bool {

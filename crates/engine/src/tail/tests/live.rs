@@ -8,7 +8,7 @@ use lurcher_ir::{
 };
 
 use super::{
-    replay::{compiled, events, replayed, replayed_until, scheduled, tails},
+    replay::{compiled, events, looking_back, replayed, replayed_until, scheduled, tails},
     *,
 };
 use crate::LedgerEntry;
@@ -89,11 +89,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn what_comes_in_order_is_found_as_on_the_virtual_clock(
-        events in events(), tail in 0..5_usize, every in 1..20_u64, back in 1..60_u64, most in 1..6_u64,
+        events in events(), tail in 0..6_usize, every in 1..20_u64, back in 1..60_u64, most in 1..6_u64,
     ) {
         let events = in_order(events);
         let mut tails = tails();
         tails.push(Tail::Threshold(Threshold { keys: vec![raw("u")], at_least: 2, distinct: None }));
+        tails.push(looking_back(back / 2 + every));
         let mut rule = scheduled(tails.swap_remove(tail), every, back);
         rule.meta.schedule.max_alerts = (most < 5).then_some(most * 2);
         let (alerts, stats) = replayed_until(rule.clone(), &[("s", events.clone())], 100, Some(end(&events)));

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use lurcher_ir::{Distinct, LookBack, NewTerms, Schedule, Suppression, Threshold};
+use lurcher_ir::{
+    Branch, Distinct, Input, LookBack, MOMENT, Moment, NewTerms, Pipeline, Schedule, Sink, Stage, Suppression,
+    Threshold,
+};
 use lurcher_schema::{RelativeTime, Rounding};
 use rustc_hash::FxHashSet;
 
@@ -33,6 +36,18 @@ pub(super) fn tails() -> Vec<lurcher_ir::Tail> {
         lurcher_ir::Tail::Sample { steps: vec![step(0, &key), step(1, &key)], per_key: 1, limits: Vec::new() },
         lurcher_ir::Tail::NewTerms(NewTerms { fields: vec![raw("u")], history: date("now-40m") }),
     ]
+}
+
+/// Every event from so many minutes before the run up to it, whatever the window.
+pub(super) fn looking_back(minutes: u64) -> lurcher_ir::Tail {
+    let from = Some(date(&format!("now-{minutes}m")));
+    let moment = Moment { from, to: Some(RelativeTime::now()), beside_window: false };
+    let branch = Branch {
+        inputs: vec![Input::Filter(0)],
+        stages: vec![Stage::Moment(moment), Stage::Drop(vec![MOMENT.into()])],
+        sink: Some(Sink::Alerts("".into())),
+    };
+    lurcher_ir::Tail::Pipeline(Pipeline { branches: vec![branch] })
 }
 
 fn collect(rules: &Arc<RuleSet>, settings: &Arc<Settings>, files: &[(&str, Vec<Spec>)], rows: usize) -> Vec<Collector> {
@@ -90,7 +105,7 @@ fn one_by_one(rule: lurcher_ir::Rule, events: &[Spec]) -> usize {
     let runs = Runs::new(&rule.meta.schedule, Simulation::default(), span).unwrap();
     let fields = Fields::new(Arc::clone(rules.schemas()));
     let mut stores = Stores::of(vec![collector.store]);
-    let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings };
+    let mut share = Share { fields: &fields, stores: &mut stores, settings: &settings, end: settings.now };
     tail.prepare();
     let mut found = FxHashSet::default();
     for run in 0..runs.len() {
@@ -125,6 +140,15 @@ proptest! {
     }
 
     #[test]
+    fn a_rule_that_says_itself_how_far_it_looks_back_finds_what_its_runs_find(
+        events in events(), every in 1..20_u64, back in 1..60_u64, own in 1..90_u64,
+    ) {
+        let rule = || scheduled(looking_back(own), every, back);
+        let (alerts, _) = replayed(rule(), &[("f", events.clone())], 100);
+        prop_assert_eq!(alerts.len(), one_by_one(rule(), &events));
+    }
+
+    #[test]
     fn how_events_are_spread_over_files_changes_nothing(
         one in events(), two in events(), tail in 0..4_usize, rows in 1..7_usize,
     ) {
@@ -147,6 +171,16 @@ fn a_year_of_runs_is_not_a_year_of_work() {
     assert_eq!((alerts.len(), stats.runs[0].hits), (2_000, 2_000));
     assert!(stats.runs[0].runs > 500_000 && stats.runs[0].empty > 400_000, "{:?}", stats.runs);
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn times_in_a_rule_take_the_place_of_those_of_its_schedule() {
+    let events: Vec<Spec> =
+        [10, 30, 90].into_iter().map(|minute| event(minute * 60_000, &[0], &[("n", &minute.to_string())])).collect();
+    let found = |tail| replayed_until(scheduled(tail, 60, 1), &[("f", events.clone())], 100, None).0.len();
+    assert_eq!(found(lurcher_ir::Tail::Events { limits: Vec::new() }), 0);
+    assert_eq!(found(looking_back(60)), 3);
+    assert_eq!(found(looking_back(40)), 2);
 }
 
 #[test]

@@ -132,9 +132,7 @@ impl Lowerer<'_> {
     ) -> Result<Rows, Said> {
         let value = self.name(&field.text, field.span, &rows.names);
         let bucket = match setting(settings, "span") {
-            Some(span) if span.text.contains("log") => {
-                return Err(self.unsupported("bins", "`bin` by a logarithmic span", span.span));
-            }
+            Some(span) if span.text.contains("log") => self.power_range(span, value)?,
             Some(span)
                 if is_time(&field.text)
                     || seconds(&span.text).is_none_or(|_| span.text.ends_with(char::is_alphabetic)) =>
@@ -163,6 +161,22 @@ impl Lowerer<'_> {
         let name = alias.unwrap_or(field);
         self.assign(&mut rows, &name.text, bucket);
         Ok(rows)
+    }
+
+    /// `span=2log10`: between powers of a base (10), times a number (1).
+    fn power_range(&mut self, span: &Name, value: Expr) -> Result<Expr, Said> {
+        let (first, base) = span.text.split_once("log").unwrap_or_default();
+        let read = |text: &str, default: f64| if text.is_empty() { Some(default) } else { text.parse::<f64>().ok() };
+        let numbers = read(first, 1.0).zip(read(base, 10.0));
+        let Some((first, base)) = numbers.filter(|(first, base)| *base > 1.0 && *first >= 1.0 && first < base) else {
+            return Err(self.report(
+                Diagnostic::error("spl-span", format!("`{}` is no logarithmic span", span.text))
+                    .at(span.span, "such as `log10`, `2log5`")
+                    .with_help("the base is greater than 1, and the number before `log` lies between 1 and the base"),
+            ));
+        };
+        let number = |number: f64| Expr::Literal(Value::Float(number));
+        Ok(loose(LooseFunction::PowerRange, [value, number(first), number(base)]))
     }
 
     pub(super) fn dedup(

@@ -1,23 +1,15 @@
-//! Commands that put rows together: `join`, `append` and its kin, `union`, `transaction`, `map`.
+//! Commands that put rows together: `join`, `append` and its kin, `union`, `transaction`.
 
 use std::{sync::Arc, time::Duration};
 
-use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
-use lurcher_ir::{Case, Expr, Join, JoinKind, Predicate, Semi, Stage, Transaction};
+use lurcher_ir::{Expr, Join, JoinKind, Stage, Transaction};
 
 use super::{
     Lowerer, Said, columns,
     rows::{Base, Names, Rows, Source},
     stats::{is_on, setting},
 };
-use crate::spl::{
-    ast::{self, CommandKind, Name, Operator, Pipeline, Settings, Term},
-    expansion::Expansion,
-    parser,
-};
-
-/// How deep the searches of `map` may be nested.
-const MAX_MAPS: u32 = 8;
+use crate::spl::ast::{self, Name, Pipeline, Settings};
 
 impl Lowerer<'_> {
     pub(super) fn join(
@@ -63,9 +55,10 @@ impl Lowerer<'_> {
     }
 
     /// Puts rows behind others.
-    pub(super) fn append_rows(&mut self, mut rows: Rows, own: Rows) -> Rows {
+    pub(super) fn append_rows(&mut self, mut rows: Rows, mut own: Rows) -> Rows {
         rows.order();
         rows.make_columns();
+        own.order();
         let (branch, names) = self.park(own);
         rows.stages.push(Stage::Append(branch));
         join_names(&mut rows.names, &names);
@@ -177,77 +170,6 @@ impl Lowerer<'_> {
         rows.ordered = true;
         Ok(rows)
     }
-
-    /// `map`: a search for each row. Run as one: the events of the search whose fields equal, in one of the rows, what
-    /// stands in its place.
-    pub(super) fn map(
-        &mut self,
-        search: Option<&Name>,
-        settings: &Settings,
-        span: Span,
-        mut rows: Rows,
-    ) -> Result<Rows, Said> {
-        let Some(search) = search else {
-            return Err(self.report(Diagnostic::error("spl-expected", "`search=` expected").at(span, "nothing to run")));
-        };
-        if self.nested >= MAX_MAPS {
-            return Err(self.unsupported("size", "searches of `map` nest too deeply", span));
-        }
-        let written = SourceFile::new("the search of `map`", search.text.as_ref());
-        let (expansion, mut faults) = Expansion::new(&written, self.options.knowledge);
-        let (mut pipeline, diagnostics) = parser::search(&expansion.text, self.nested);
-        faults.extend(diagnostics);
-        if let Some(fault) = faults.into_iter().find(|fault| fault.level == lurcher_diagnostics::Level::Error) {
-            return Err(self.report(
-                Diagnostic::error("spl-map", format!("the search of `map` is faulty: {}", fault.message))
-                    .at(search.span, "this search"),
-            ));
-        }
-        let message = "the rows of `map`'s searches come once, however many rows they belong to";
-        self.approximate("map", message, span);
-        let mut tokens = Vec::new();
-        take_tokens(&mut pipeline, &mut tokens);
-        if unfilled(&pipeline, &expansion) {
-            let message = "a `$field$` in `map` that is not compared with a field";
-            return Err(self.unsupported("map", message, span));
-        }
-        rows.order();
-        let most = setting(settings, "maxsearches").and_then(|value| value.text.parse().ok()).unwrap_or(10);
-        rows.stages.push(Stage::Head(most));
-        for (_, token) in &tokens {
-            let value = rows.names.get(token);
-            rows.names.set(token, value);
-        }
-        let (branch, _) = self.park(rows);
-        let outer = std::mem::replace(&mut self.file, Arc::clone(&expansion.text));
-        self.nested += 1;
-        let found = self.mapped(&pipeline, branch, &tokens);
-        self.nested -= 1;
-        self.file = outer;
-        found
-    }
-
-    fn mapped(&mut self, pipeline: &Pipeline, branch: usize, tokens: &[(Name, Arc<str>)]) -> Result<Rows, Said> {
-        let mut commands = pipeline.commands.iter();
-        let Some(first) = commands.next() else { return Err(Said) };
-        let mut rows = match &first.kind {
-            CommandKind::Search(term) => self.search(term, Rows::events(Predicate::Constant(true)))?,
-            _ => self.command(first, None, true)?,
-        };
-        if !tokens.is_empty() {
-            let columns =
-                tokens.iter().map(|(field, token)| (Arc::clone(token), rows.names.get(&field.text))).collect();
-            rows.stages.push(Stage::Semi(Semi {
-                branch,
-                columns,
-                case: Case::Insensitive,
-                wildcards: false,
-                negated: false,
-            }));
-        }
-        let rest = Pipeline { commands: commands.cloned().collect(), span: pipeline.span };
-        self.pipeline(&rest, Some(rows))
-    }
 }
 
 /// What names mean once rows of another kind stand among these.
@@ -269,45 +191,4 @@ fn join_names(names: &mut Names, other: &Names) {
             names.objects.push(Arc::clone(object));
         }
     }
-}
-
-/// Takes `field=$token$` out of the first command's terms.
-fn take_tokens(pipeline: &mut Pipeline, tokens: &mut Vec<(Name, Arc<str>)>) {
-    let Some(first) = pipeline.commands.first_mut() else { return };
-    let term = match &mut first.kind {
-        CommandKind::Search(term) => Some(term),
-        CommandKind::Tstats(tstats) => tstats.filter.as_mut(),
-        _ => None,
-    };
-    if let Some(term) = term {
-        *term = without_tokens(term, tokens);
-    }
-}
-
-fn without_tokens(term: &Term, tokens: &mut Vec<(Name, Arc<str>)>) -> Term {
-    match term {
-        Term::And(parts) => Term::And(parts.iter().map(|part| without_tokens(part, tokens)).collect()),
-        Term::Compare { field, operator, value } => {
-            let token = value.text.strip_prefix('$').and_then(|rest| rest.strip_suffix('$'));
-            match token.filter(|token| !token.is_empty() && !token.contains('$')) {
-                // Times are not looked at anywhere.
-                Some(_) if matches!(field.text.as_ref(), "earliest" | "latest" | "_time") => Term::All,
-                Some(token) if *operator == Operator::Equal => {
-                    tokens.push((field.clone(), token.into()));
-                    Term::All
-                }
-                _ => term.clone(),
-            }
-        }
-        other => other.clone(),
-    }
-}
-
-/// Whether a `$field$` is left.
-fn unfilled(pipeline: &Pipeline, expansion: &Expansion) -> bool {
-    let text = expansion.text.text();
-    let start = pipeline.commands.get(1).map_or(text.len(), |command| command.span.start as usize);
-    text.get(start..).unwrap_or_default().split('$').skip(1).step_by(2).any(|token| {
-        !token.is_empty() && token.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '{' | '}'))
-    })
 }

@@ -224,9 +224,12 @@ impl Lowerer<'_> {
                 let own = self.source(command)?;
                 Ok(self.append_rows(rows, own))
             }
-            // What becomes of a bracketed search is decided where it stands.
-            CommandKind::Format | CommandKind::Nothing => Ok(rows),
-            CommandKind::Return { count, fields } => self.return_rows(*count, fields, rows),
+            CommandKind::Format { settings, words } => Ok(self.format(settings, words, rows)),
+            CommandKind::Nothing => Ok(rows),
+            CommandKind::Return { count, fields } => Ok(self.returned(*count, fields, rows)),
+            CommandKind::Multikv { settings, fields, filter } => {
+                self.multikv(settings, fields, filter, command.span, rows)
+            }
             CommandKind::NotRun => Err(self.not_run(command)),
             _ => Err(self.report(
                 Diagnostic::error("spl-expected", format!("`{}` cannot stand here", command.name.text))

@@ -3,27 +3,27 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{Case, Expr, FieldRef, Function, JsonOperation, LooseFunction, Predicate, Semi, Stage, Test};
+use lurcher_ir::{Case, Expr, FieldRef, Function, Predicate, Semi, Stage, Test};
 use lurcher_schema::{Taxonomy, Value};
 
 use super::{
-    Lowerer, Said, models,
-    rows::{Names, Rows, loose},
+    Lowerer, Said, late, models,
+    rows::{Names, Rows},
     stats::setting,
-    terms::{Condition, not_null},
+    terms::{Condition, any_value, not_null},
 };
 use crate::{
-    spl::ast::{Aggregation, Argument, Name, Operator, Pipeline, ReturnField, Term, Tstats},
+    spl::ast::{Aggregation, Argument, CommandKind, Name, Operator, Pipeline, ReturnField, Settings, Term, Tstats},
     syntax::closest,
 };
 
 impl Lowerer<'_> {
     /// `search`: terms, then what searches in brackets say.
     pub(super) fn search(&mut self, term: &Term, rows: Rows) -> Result<Rows, Said> {
-        let (plain, nested) = split(term);
+        let pushed = pushed(term, false);
+        let (plain, nested) = split(&pushed);
         let mut rows = rows;
-        let condition = self.term(&plain, &rows.names)?;
-        self.keep(&mut rows, condition);
+        self.keep_terms(&mut rows, &plain)?;
         for part in nested {
             rows = match part {
                 Part::Search(search) => self.filter_by_search(search, rows)?,
@@ -56,37 +56,21 @@ impl Lowerer<'_> {
         Ok(rows)
     }
 
-    /// Keeps rows by a search in brackets.
+    /// Keeps rows by a search in brackets: those that are like one of its rows, or those that fit the terms that it writes.
     fn filter_by_search(&mut self, part: Nested<'_>, mut rows: Rows) -> Result<Rows, Said> {
-        let (branch, found) = self.nested(part.search)?;
+        let found = match self.bracketed(&part)? {
+            Bracketed::Rows(found) => found,
+            Bracketed::Text(written) => return Ok(self.select_by_text(&part, written, rows)),
+        };
+        let (branch, found) = self.park(found);
+        let visible = found.names().into_iter().filter(|name| late::visible(name));
         let columns: Vec<(Arc<str>, Expr)> = match part.field {
             // `field IN [ … ]`: the values of its first column.
-            Some(field) => match found.names().into_iter().find(|name| !name.starts_with('_')) {
-                Some(first) => vec![(first, rows.names.get(&field.text))],
-                None => Vec::new(),
-            },
-            None => {
-                let names = found.names().into_iter().filter(|name| !name.starts_with('_'));
-                names.map(|name| (Arc::clone(&name), rows.names.get(&name))).collect()
-            }
-        };
-        let columns = match (columns.as_slice(), part.field) {
-            // `return $field`: words that the event must hold.
-            ([(name, _)], None) if name.starts_with("phrase~") => {
-                let event = loose(LooseFunction::Json(JsonOperation::Write), [Expr::Event(Taxonomy::Cim)]);
-                vec![(Arc::clone(name), event)]
-            }
-            _ => columns,
+            Some(field) => visible.take(1).map(|first| (first, rows.names.get(&field.text))).collect(),
+            None => visible.map(|name| (Arc::clone(&name), rows.names.get(&name))).collect(),
         };
         if !found.closed() || columns.is_empty() {
             let message = "the columns of a search in brackets must be known: end it with `fields` or `table`";
-            return Err(self.unsupported("subsearch", message, part.search.span));
-        }
-        if let Some((name, _)) =
-            columns.iter().find(|(name, _)| matches!(name.as_ref(), "search" | "query") && part.field.is_none())
-            && name.as_ref() == "search"
-        {
-            let message = "a search in brackets that writes terms of its own (`search`)";
             return Err(self.unsupported("subsearch", message, part.search.span));
         }
         rows.stages.push(Stage::Semi(Semi {
@@ -99,44 +83,56 @@ impl Lowerer<'_> {
         Ok(rows)
     }
 
-    /// `return`: the first so many rows, with the fields that are handed on.
-    pub(super) fn return_rows(
-        &mut self,
-        count: Option<u64>,
-        fields: &[ReturnField],
-        mut rows: Rows,
-    ) -> Result<Rows, Said> {
-        rows.order();
-        let mut columns: Vec<(Arc<str>, Expr)> = Vec::new();
-        if let [ReturnField::Value(field)] = fields {
-            let message =
-                "a value that `return $field` writes is looked for anywhere in the event's text, also within words";
-            self.approximate("subsearch", message, field.span);
-            let any = || Expr::Literal(Value::text("*"));
-            let value = self.name(&field.text, field.span, &rows.names);
-            columns.push((self.parts.fresh_name("phrase"), Expr::call(Function::Concat, [any(), value, any()])));
-        }
-        for field in fields {
-            if fields.len() == 1 && !columns.is_empty() {
-                break;
-            }
-            let (alias, field) = match field {
-                ReturnField::Named(field) => (Arc::clone(&field.text), field),
-                ReturnField::Alias(alias, field) => (Arc::clone(&alias.text), field),
-                ReturnField::Value(field) => {
-                    let message = "`return` of several `$field`s writes terms of its own";
-                    return Err(self.unsupported("subsearch", message, field.span));
+    /// What a search in brackets yields. Its text matters only where its rows do not say the same.
+    fn bracketed(&mut self, part: &Nested<'_>) -> Result<Bracketed, Said> {
+        let mut before = part.search.clone();
+        let last = before.commands.pop().map(|command| command.kind);
+        Ok(match &last {
+            Some(CommandKind::Format { settings, words }) => {
+                let rows = self.pipeline(&before, None)?;
+                let is_plain = words.is_empty() && settings.is_empty();
+                if is_plain && !late::writes_terms(&rows.names) {
+                    Bracketed::Rows(rows)
+                } else {
+                    Bracketed::Text(self.format(settings, words, rows))
                 }
+            }
+            Some(CommandKind::Return { count, fields }) => {
+                let rows = self.pipeline(&before, None)?;
+                let returned = self.return_rows(*count, fields, rows.clone());
+                let is_bare = fields.iter().any(|field| matches!(field, ReturnField::Value(_))) && part.field.is_none();
+                if is_bare || late::writes_terms(&returned.names) {
+                    Bracketed::Text(self.returned(*count, fields, rows))
+                } else {
+                    Bracketed::Rows(returned)
+                }
+            }
+            _ => {
+                let rows = self.pipeline(part.search, None)?;
+                if part.field.is_none() && late::writes_terms(&rows.names) {
+                    Bracketed::Text(self.format(&Settings::new(), &[], rows))
+                } else {
+                    Bracketed::Rows(rows)
+                }
+            }
+        })
+    }
+
+    /// `return`: the first so many rows, with the fields that are handed on.
+    fn return_rows(&mut self, count: Option<u64>, fields: &[ReturnField], mut rows: Rows) -> Rows {
+        rows.order();
+        let mut names = Names::new(super::rows::Base::Nothing);
+        for field in fields {
+            let (alias, field) = match field {
+                ReturnField::Named(field) | ReturnField::Value(field) => (&field.text, field),
+                ReturnField::Alias(alias, field) => (&alias.text, field),
             };
             let value = self.name(&field.text, field.span, &rows.names);
-            columns.push((alias, value));
+            names.set(alias, value);
         }
         rows.stages.push(Stage::Head(count.unwrap_or(1)));
-        rows.names = Names::new(super::rows::Base::Nothing);
-        for (name, expr) in columns {
-            rows.names.set(&name, expr);
-        }
-        Ok(rows)
+        rows.names = names;
+        rows
     }
 
     /// `tstats … from datamodel=…` and `mstats`.
@@ -278,7 +274,11 @@ impl Lowerer<'_> {
             Some(tags) => Predicate::any([filter, Predicate::all([said, tags])]),
             None => filter,
         };
-        rows.inputs = vec![super::rows::Source::Events(filter)];
+        if self.late {
+            self.keep_member(&found.member, found.tags, name, &mut rows)?;
+        } else {
+            rows.inputs = vec![super::rows::Source::Events(filter)];
+        }
         for condition in found.conditions {
             let condition: Condition = self.term_of_text(condition, name.span, &rows.names)?;
             self.keep(&mut rows, condition);
@@ -288,6 +288,23 @@ impl Lowerer<'_> {
 }
 
 impl Lowerer<'_> {
+    /// Keeps the events of a data set where nothing is asked of events before.
+    fn keep_member(&mut self, member: &str, tags: &str, name: &Name, rows: &mut Rows) -> Result<(), Said> {
+        let models = super::rows::event_field("_datamodels");
+        let same = [models.clone(), Expr::Literal(Value::text(member))];
+        let mut condition = Condition::Holds(any_value(Function::Equal(Case::Sensitive), same));
+        let tags: Vec<&str> = tags.split_whitespace().collect();
+        if !tags.is_empty() && tags.iter().all(|tag| !self.options.knowledge.tagged(tag).is_empty()) {
+            let mut all = vec![Condition::Holds(not_null(models)).negate()];
+            for tag in tags {
+                all.push(self.term_of_text(&format!("tag={tag}"), name.span, &rows.names)?);
+            }
+            condition = Condition::Any(vec![condition, Condition::All(all)]);
+        }
+        self.keep(rows, condition);
+        Ok(())
+    }
+
     /// That an event bears all these tags, by the site's event types and tags; none if the site has none of one.
     fn tags_of_site(&mut self, tags: &str, name: &Name, names: &Names) -> Result<Option<Predicate>, Said> {
         let mut all = Vec::new();
@@ -302,11 +319,19 @@ impl Lowerer<'_> {
 }
 
 /// A search in brackets within terms.
-struct Nested<'t> {
-    search: &'t Pipeline,
+pub(super) struct Nested<'t> {
+    pub(super) search: &'t Pipeline,
     /// The field that its values are compared with; `None`: each by its own name.
     field: Option<&'t Name>,
-    negated: bool,
+    pub(super) negated: bool,
+}
+
+/// What a search in brackets yields.
+enum Bracketed {
+    /// Rows that others are compared with.
+    Rows(Rows),
+    /// One row, whose `search` holds terms.
+    Text(Rows),
 }
 
 /// A part of terms that must hold beside all else.
@@ -324,6 +349,42 @@ fn holds_search(term: &Term) -> bool {
         Term::And(parts) | Term::Or(parts) => parts.iter().any(holds_search),
         Term::Not(inner) => holds_search(inner),
         _ => false,
+    }
+}
+
+/// Terms in which `NOT` stands before searches in brackets themselves, not before terms that hold one.
+fn pushed(term: &Term, negated: bool) -> Term {
+    let each = |parts: &[Term]| parts.iter().map(|part| pushed(part, negated)).collect();
+    match term {
+        _ if !holds_search(term) => {
+            if negated {
+                Term::Not(Box::new(term.clone()))
+            } else {
+                term.clone()
+            }
+        }
+        Term::Not(inner) => pushed(inner, !negated),
+        Term::And(parts) => {
+            if negated {
+                Term::Or(each(parts))
+            } else {
+                Term::And(each(parts))
+            }
+        }
+        Term::Or(parts) => {
+            if negated {
+                Term::And(each(parts))
+            } else {
+                Term::Or(each(parts))
+            }
+        }
+        other => {
+            if negated {
+                Term::Not(Box::new(other.clone()))
+            } else {
+                other.clone()
+            }
+        }
     }
 }
 

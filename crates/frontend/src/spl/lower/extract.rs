@@ -92,12 +92,16 @@ impl Lowerer<'_> {
                 's' => {
                     let prefix = if flags.contains('i') { "(?i)" } else { "" };
                     let regex = self.regex(&format!("{prefix}{}", parts.0), script.span)?;
-                    if !flags.contains('g') {
-                        let message = "`s/…/…/` without `g` replaces every match, not only the first";
-                        self.approximate("sed", message, script.span);
-                    }
-                    let replacement = parts.1.replace('$', "$$");
-                    each(Function::Replace(regex), [value, Expr::Literal(Value::text(replacement))])
+                    let replacement = Expr::Literal(Value::text(parts.1.replace('$', "$$")));
+                    // Without `g` the first match is replaced, or that of the number.
+                    let number: u32 =
+                        flags.chars().filter(char::is_ascii_digit).collect::<String>().parse().unwrap_or(1);
+                    let function = if flags.contains('g') {
+                        Function::Replace(regex)
+                    } else {
+                        Function::Loose(LooseFunction::ReplaceNth(regex, number.max(1)))
+                    };
+                    each(function, [value, replacement])
                 }
                 _ => {
                     let mut replaced = value;

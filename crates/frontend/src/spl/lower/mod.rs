@@ -25,6 +25,7 @@ mod events;
 mod extract;
 mod functions;
 mod judging;
+mod late;
 mod models;
 mod patterns;
 mod rows;
@@ -33,11 +34,12 @@ mod shape;
 mod stats;
 mod tables;
 mod terms;
+mod times;
 
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
-use lurcher_ir::{Expr, Input, Predicate, Sink, Stage, SupportReason, Verdict};
+use lurcher_ir::{ColumnPattern, Expr, Input, MOMENT, Predicate, Sink, Stage, SupportReason, Verdict};
 use lurcher_schema::Schemas;
 
 use self::rows::{Base, Names, Rows, Source};
@@ -63,17 +65,7 @@ pub(super) fn lower(
     mut diagnostics: Vec<Diagnostic>,
 ) -> Lowered {
     let (pipeline, found) = parser::search(&expansion.text, 0);
-    let mut lowerer = Lowerer {
-        file: Arc::clone(&expansion.text),
-        options: *options,
-        schemas,
-        diagnostics: found,
-        reasons: Vec::new(),
-        parts: Parts::default(),
-        scopes: Vec::new(),
-        nested: 0,
-        writes: None,
-    };
+    let mut lowerer = Lowerer { diagnostics: found, ..Lowerer::new(&expansion.text, *options, schemas) };
     let faulty = |diagnostics: &[Diagnostic]| diagnostics.iter().any(|d| d.level == Level::Error);
     if pipeline.commands.is_empty() && diagnostics.is_empty() && lowerer.diagnostics.is_empty() {
         lowerer.report(
@@ -120,6 +112,15 @@ fn written(diagnostic: &Diagnostic, file: &Arc<SourceFile>, expansion: &Expansio
     moved
 }
 
+/// Whether a condition on events may as well be asked before a stage as behind it.
+fn only_names(stage: &Stage) -> bool {
+    match stage {
+        Stage::Eval(_) | Stage::Where(_) | Stage::Reverse | Stage::Moment(_) | Stage::Locate(_) => true,
+        Stage::Drop(names) => names.iter().all(|name| *name == ColumnPattern::from(MOMENT)),
+        _ => false,
+    }
+}
+
 /// What is made from a search, piece by piece.
 pub(super) struct Lowerer<'a> {
     /// The text that spans point into.
@@ -135,6 +136,31 @@ pub(super) struct Lowerer<'a> {
     nested: u32,
     /// The lookup that the rows are meant for.
     writes: Option<crate::WrittenLookup>,
+    /// The times that the terms at hand name.
+    times: times::Times,
+    /// What stands, in the text, for what is not known before the search runs.
+    unknown: Option<&'static str>,
+    /// Whether the search is read while it runs: then nothing is asked of events before.
+    late: bool,
+}
+
+impl<'a> Lowerer<'a> {
+    fn new(file: &Arc<SourceFile>, options: Options<'a>, schemas: &'a Schemas) -> Self {
+        Self {
+            file: Arc::clone(file),
+            options,
+            schemas,
+            diagnostics: Vec::new(),
+            reasons: Vec::new(),
+            parts: Parts::default(),
+            scopes: Vec::new(),
+            nested: 0,
+            writes: None,
+            times: times::Times::default(),
+            unknown: None,
+            late: false,
+        }
+    }
 }
 
 impl Lowerer<'_> {
@@ -162,9 +188,11 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Lowers a search in brackets to a branch, and says what columns its rows have.
+    /// Lowers a search in brackets to a branch whose rows are in the order that Splunk would have them in, and says what
+    /// columns they have.
     fn nested(&mut self, pipeline: &ast::Pipeline) -> Result<(usize, Names), Said> {
-        let rows = self.pipeline(pipeline, None)?;
+        let mut rows = self.pipeline(pipeline, None)?;
+        rows.order();
         Ok(self.park(rows))
     }
 
@@ -183,8 +211,13 @@ impl Lowerer<'_> {
 
     /// Keeps the rows for which a condition is true.
     fn keep(&mut self, rows: &mut Rows, condition: terms::Condition) {
-        let symbolic = rows.inputs.iter().all(|input| matches!(input, Source::Events(_)))
-            && rows.stages.iter().all(|stage| matches!(stage, Stage::Eval(_) | Stage::Where(_) | Stage::Reverse))
+        let condition = match self.unknown {
+            Some(unknown) => condition.relaxed(&|expr| format!("{expr:?}").contains(unknown)),
+            None => condition,
+        };
+        let symbolic = !self.late
+            && rows.inputs.iter().all(|input| matches!(input, Source::Events(_)))
+            && rows.stages.iter().all(only_names)
             && !condition.reads_column();
         if !symbolic {
             return match condition.into_expr() {

@@ -134,30 +134,41 @@ impl Lowerer<'_> {
         (vec![ColumnPattern::Named(value), ColumnPattern::Named(count)], found)
     }
 
-    /// `trendline`: simple moving averages; the others weigh rows by how near they are.
+    /// `trendline`: moving averages, plain (`sma`), weighing rows by how near they are (`wma`), smoothed (`ema`).
     pub(super) fn trendline(&mut self, trends: &[Trend], mut rows: Rows) -> Result<Rows, Said> {
         rows.order();
         for trend in trends {
             let function = trend.function.text.to_ascii_lowercase();
             let digits = function.trim_start_matches(char::is_alphabetic);
             let period: u64 = digits.parse().unwrap_or(0);
-            if !function.starts_with("sma") || period == 0 {
-                let message = format!("`trendline` by `{}`: only simple moving averages are run", trend.function.text);
-                return Err(self.unsupported("function", message, trend.function.span));
-            }
+            let kind = match function.get(..3) {
+                Some("sma") => Some(Aggregate::Average),
+                Some("wma") => Some(Aggregate::LinearAverage),
+                Some("ema") => u32::try_from(period).ok().map(|period| Aggregate::SmoothedAverage { period }),
+                _ => None,
+            };
+            let Some(kind) = kind.filter(|_| (2..=10_000).contains(&period)) else {
+                return Err(self.report(
+                    lurcher_diagnostics::Diagnostic::error(
+                        "spl-trend",
+                        format!("there is no trend `{}`", trend.function.text),
+                    )
+                    .at(trend.function.span, "`sma`, `ema` or `wma`, and over how many rows: from 2 to 10000"),
+                ));
+            };
             let value = self.name(&trend.field.text, trend.field.span, &rows.names);
             rows.names.set(&trend.field.text, value);
             rows.make_columns();
             let (mean, count) = (self.parts.fresh_name("mean"), self.parts.fresh_name("rows"));
             let aggregates = vec![
-                AggregateColumn::new(Arc::clone(&mean), Aggregate::Average, [column(&trend.field.text)]),
+                AggregateColumn::new(Arc::clone(&mean), kind, [column(&trend.field.text)]),
                 AggregateColumn::new(Arc::clone(&count), Aggregate::Count, []),
             ];
-            rows.stages.push(Stage::Running(running(aggregates, Some(period), true)));
-            let full = Expr::call(
-                Function::Equal(lurcher_ir::Case::Sensitive),
-                [column(&count), number(i64::try_from(period).unwrap_or(i64::MAX))],
-            );
+            // A smoothed mean goes on from the first row; the others look at so many.
+            let window = (!matches!(kind, Aggregate::SmoothedAverage { .. })).then_some(period);
+            rows.stages.push(Stage::Running(running(aggregates, window, true)));
+            let full =
+                Expr::call(Function::LessOrEqual, [number(i64::try_from(period).unwrap_or(i64::MAX)), column(&count)]);
             let found = Expr::call(Function::If, [full, column(&mean), Expr::Literal(Value::Null)]);
             let name = trend
                 .alias

@@ -1,8 +1,12 @@
-//! Lookups: `lookup`, `inputlookup`, `iplocation`.
+//! Tables: `lookup`, `inputlookup`, `iplocation`, `multikv`.
 
 use std::sync::Arc;
 
-use lurcher_ir::{Case, Expr, LookupKey, LookupMatch, LookupOutput, LookupRows, LooseFunction, Stage};
+use lurcher_diagnostics::Span;
+use lurcher_ir::{
+    Case, ColumnPattern, Expr, Locate, LookupKey, LookupMatch, LookupOutput, LookupRows, LooseFunction, PlaceFact,
+    Stage, TextTable, Titles,
+};
 use lurcher_schema::Value;
 
 use super::{
@@ -17,8 +21,15 @@ use crate::spl::{
 };
 
 /// What `iplocation` adds, and what more with `allfields`.
-const PLACES: [&str; 5] = ["City", "Country", "Region", "lat", "lon"];
-const MORE_PLACES: [&str; 3] = ["Continent", "MetroCode", "Timezone"];
+const PLACES: [(&str, PlaceFact); 5] = [
+    ("City", PlaceFact::City),
+    ("Country", PlaceFact::Country),
+    ("Region", PlaceFact::Region),
+    ("lat", PlaceFact::Latitude),
+    ("lon", PlaceFact::Longitude),
+];
+const MORE_PLACES: [(&str, PlaceFact); 3] =
+    [("Continent", PlaceFact::Continent), ("MetroCode", PlaceFact::MetroCode), ("Timezone", PlaceFact::TimeZone)];
 
 impl Lowerer<'_> {
     pub(super) fn lookup(&mut self, command: &LookupCommand, mut rows: Rows) -> Result<Rows, Said> {
@@ -151,17 +162,69 @@ impl Lowerer<'_> {
         Ok(rows)
     }
 
-    /// Places of addresses need a database that the user has; without one they are not known.
+    /// The place of an address, by a database that the user has; without one it is not known.
+    ///
+    /// Source: Splunk's Search Reference, `iplocation`.
     pub(super) fn iplocation(&mut self, field: &Name, settings: &Settings, mut rows: Rows) -> Rows {
-        let _ = self.name(&field.text, field.span, &rows.names);
-        let message = "there is no database of the places of addresses; they are not known";
-        self.approximate("iplocation", message, field.span);
+        let address = self.name(&field.text, field.span, &rows.names);
+        if !self.options.knowledge.knows_places() {
+            let message = "there is no database of the places of addresses, so they are not known: name one with \
+                           `--geoip FILE`, or `geoip` in lurcher.toml";
+            self.approximate("iplocation", message, field.span);
+        }
         let prefix = setting(settings, "prefix").map_or("", |prefix| prefix.text.as_ref());
         let more = is_on(settings, "allfields", false);
-        for name in PLACES.iter().chain(MORE_PLACES.iter().filter(|_| more)) {
-            rows.names.set(&format!("{prefix}{name}").into(), Expr::Literal(Value::Null));
+        let wanted = PLACES.iter().chain(MORE_PLACES.iter().filter(|_| more));
+        let outputs: Vec<(PlaceFact, Arc<str>)> =
+            wanted.map(|(name, fact)| (*fact, format!("{prefix}{name}").into())).collect();
+        let reads = |expr: &Expr| expr.reads_column(&|column| outputs.iter().any(|(_, name)| name.as_ref() == column));
+        if rows.names.columns.iter().any(|(_, expr)| reads(expr)) {
+            rows.make_columns();
         }
+        for (_, name) in &outputs {
+            rows.names.set(name, Expr::Column(Arc::clone(name)));
+        }
+        let language = setting(settings, "lang").map_or_else(|| "en".into(), |lang| Arc::clone(&lang.text));
+        rows.stages.push(Stage::Locate(Locate { address, language, outputs }));
         rows
+    }
+
+    /// `multikv`: a row for each line of a table that an event's text holds.
+    ///
+    /// Source: Splunk's Search Reference, `multikv`.
+    pub(super) fn multikv(
+        &mut self,
+        settings: &Settings,
+        fields: &[Name],
+        filter: &[Name],
+        span: Span,
+        mut rows: Rows,
+    ) -> Result<Rows, Said> {
+        if let Some(stanza) = setting(settings, "conf") {
+            let message = format!("the stanza `{}` of multikv.conf is not known", stanza.text);
+            return Err(self.unsupported("multikv", message, span));
+        }
+        rows.order();
+        let text = rows.names.get("_raw");
+        rows.names.set(&"_raw".into(), text);
+        rows.flatten();
+        let titles = match setting(settings, "forceheader").map(|line| line.text.parse::<u64>()) {
+            Some(Ok(line)) if line > 0 => Titles::At(line),
+            _ if is_on(settings, "noheader", false) => Titles::Missing,
+            _ => Titles::Found,
+        };
+        rows.stages.push(Stage::TextTable(TextTable {
+            text: Expr::Column("_raw".into()),
+            columns: fields.iter().map(|field| ColumnPattern::parse(&field.text)).collect(),
+            filter: filter.iter().map(|text| Arc::clone(&text.text)).collect(),
+            titles,
+            several: is_on(settings, "multitable", true),
+            copy: is_on(settings, "copyattrs", true),
+            keep_original: !is_on(settings, "rmorig", true),
+            line: "_raw".into(),
+        }));
+        rows.names = Names::new(Base::Row);
+        Ok(rows)
     }
 }
 

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{Case, Expr, Function, LooseFunction, Predicate, Regex, Wildcard, WildcardPiece};
-use lurcher_schema::{Schemas, Taxonomy, Timestamp, Value};
+use lurcher_schema::{Schemas, Taxonomy, Value};
 
 use super::{
     Lowerer, Said,
     rows::{Base, Names, loose, reads_column},
+    times,
 };
 use crate::{
     pipeline::predicate::Predicates,
@@ -46,11 +47,27 @@ impl Condition {
     }
 
     pub(super) fn reads_column(&self) -> bool {
+        self.asks(&reads_column)
+    }
+
+    /// Whether one of its expressions is so.
+    pub(super) fn asks(&self, is_so: &dyn Fn(&Expr) -> bool) -> bool {
         match self {
             Self::Constant(_) => false,
-            Self::Holds(expr) => reads_column(expr),
-            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::reads_column),
-            Self::Not(inner) => inner.reads_column(),
+            Self::Holds(expr) => is_so(expr),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.asks(is_so)),
+            Self::Not(inner) => inner.asks(is_so),
+        }
+    }
+
+    /// What must hold for it to hold, whatever becomes of the expressions that are so.
+    pub(super) fn relaxed(self, is_so: &dyn Fn(&Expr) -> bool) -> Self {
+        match self {
+            Self::Holds(expr) if is_so(&expr) => Self::Constant(true),
+            Self::All(parts) => Self::All(parts.into_iter().map(|part| part.relaxed(is_so)).collect()),
+            Self::Any(parts) => Self::Any(parts.into_iter().map(|part| part.relaxed(is_so)).collect()),
+            Self::Not(inner) if inner.asks(is_so) => Self::Constant(true),
+            other => other,
         }
     }
 
@@ -209,7 +226,7 @@ impl Lowerer<'_> {
             return None;
         }
         match (field.text.as_ref(), operator) {
-            (name, Operator::Equal) if is_time_range(name) => Some(self.time_range(field, value, names)),
+            (name, Operator::Equal) if times::is_time(name) => Some(self.time_range(field, value, names)),
             ("index", Operator::Equal | Operator::NotEqual) if of_splunk_itself(&value.text) => {
                 let same = Condition::Holds(same_text(&names.get(&field.text), &value.text));
                 Some(if operator == Operator::Equal { same } else { same.negate() })
@@ -228,35 +245,6 @@ impl Lowerer<'_> {
                 Some(Condition::Any(vec![unknown, said]))
             }
             _ => None,
-        }
-    }
-
-    /// A time in the search: a moment holds as it stands, both in `search` and in `tstats … where`. What is counted from
-    /// the moment that the search runs at has no meaning in a hunt over what is on disk.
-    fn time_range(&mut self, field: &Name, value: &Name, names: &Names) -> Condition {
-        let begins = matches!(field.text.as_ref(), "earliest" | "starttime");
-        let moment = matches!(field.text.as_ref(), "earliest" | "latest" | "starttime" | "endtime");
-        let (time, now) = (names.get("_time"), matches!(value.text.as_ref(), "now" | "now()"));
-        match moment.then(|| moment_of(&value.text)).flatten() {
-            Some(moment) => {
-                let moment = Expr::Literal(Value::Float(moment));
-                Condition::Holds(if begins {
-                    any_value(Function::LessOrEqual, [moment, time])
-                } else {
-                    any_value(Function::Less, [time, moment])
-                })
-            }
-            // Nothing on disk is later than now, and the beginning of time is before all.
-            None if now && !begins => Condition::Constant(true),
-            None => {
-                let message = format!(
-                    "`{}={}` counts from when the search runs, and a hunt over what is on disk runs at no such time: \
-                     its own range (`--from`, `--to`), or that of the simulated schedule, holds instead",
-                    field.text, value.text
-                );
-                self.approximate("time-range", &message, field.span.to(value.span));
-                Condition::Constant(true)
-            }
         }
     }
 
@@ -288,29 +276,6 @@ impl Lowerer<'_> {
             )),
         }
     }
-}
-
-/// The words that say when, beside the terms of a search.
-fn is_time_range(name: &str) -> bool {
-    const UNITS: [&str; 4] = ["daysago", "hoursago", "minutesago", "monthsago"];
-    let ago = |rest: &str| UNITS.contains(&rest);
-    matches!(name, "earliest" | "latest" | "_index_earliest" | "_index_latest" | "starttime" | "endtime" | "timeformat")
-        || name.strip_prefix("start").or_else(|| name.strip_prefix("end")).is_some_and(ago)
-}
-
-/// A moment as seconds since 1970: written as such, or as `month/day/year:hour:minute:second` in UTC.
-fn moment_of(text: &str) -> Option<f64> {
-    if text.starts_with(|c: char| c.is_ascii_digit())
-        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-        && let Ok(seconds) = text.parse::<f64>()
-    {
-        return Some(seconds);
-    }
-    let (date, time) = text.split_once(':').unwrap_or((text, "00:00:00"));
-    let mut parts = date.split('/');
-    let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
-    let written = format!("{year:0>4}-{month:0>2}-{day:0>2}T{time}Z");
-    Timestamp::parse(&written).map(|time| time.0 as f64 / 1e6)
 }
 
 /// Whether an index is one that Splunk, or Enterprise Security, fills by itself: no source's events lie there, so an

@@ -40,6 +40,7 @@ impl Parser<'_> {
             "transaction" => self.transaction()?,
             "foreach" => self.foreach()?,
             "map" => self.map()?,
+            "multikv" => self.multikv()?,
             "from" | "datamodel" | "makeresults" | "format" | "return" => self.source(&lower)?,
             "accum" | "delta" | "autoregress" => self.series()?,
             "trendline" => self.trendline()?,
@@ -572,12 +573,56 @@ impl Parser<'_> {
                 self.skip_command();
                 CommandKind::Makeresults(settings)
             }
-            "format" => {
-                self.skip_command();
-                CommandKind::Format
-            }
+            "format" => self.format()?,
             _ => self.return_command()?,
         })
+    }
+
+    fn format(&mut self) -> Parsed<CommandKind> {
+        let start = self.peek(Mode::Words).span;
+        let (mut settings, mut words) = (Settings::new(), Vec::new());
+        while !self.at_command_end() {
+            if self.setting_ahead() {
+                settings.push(self.setting()?);
+            } else if !self.eat(",", Mode::Words) {
+                words.push(self.word("a text in quotes")?);
+            }
+        }
+        if !matches!(words.len(), 0 | 6) {
+            return Err(self.report(
+                Diagnostic::error("spl-expected", "six texts expected, or none")
+                    .at(start.to(self.last), format!("{} given", words.len()))
+                    .with_help(r#"the defaults are `"(" "(" "AND" ")" "OR" ")"`"#),
+            ));
+        }
+        Ok(CommandKind::Format { settings, words })
+    }
+
+    /// `multikv [name=value …] [fields a, b] [filter "text" …]`.
+    fn multikv(&mut self) -> Parsed<CommandKind> {
+        let (mut settings, mut fields, mut filter) = (Settings::new(), Vec::new(), Vec::new());
+        while !self.at_command_end() {
+            if self.setting_ahead() {
+                let (name, value) = self.setting()?;
+                let list = if name.is("fields") {
+                    &mut fields
+                } else if name.is("filter") {
+                    &mut filter
+                } else {
+                    settings.push((name, value));
+                    continue;
+                };
+                let parts = value.text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                list.extend(parts.map(|part| Name { text: part.into(), ..value.clone() }));
+            } else if self.eat_word("fields") {
+                fields.extend(self.fields_until(&["fields", "filter"])?);
+            } else if self.eat_word("filter") {
+                filter.extend(self.fields_until(&["fields", "filter"])?);
+            } else {
+                return Err(self.expected("`fields`, `filter` or an option"));
+            }
+        }
+        Ok(CommandKind::Multikv { settings, fields, filter })
     }
 
     fn return_command(&mut self) -> Parsed<CommandKind> {

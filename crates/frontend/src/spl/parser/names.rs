@@ -2,7 +2,7 @@
 
 /// The commands that are read.
 #[rustfmt::skip]
-pub(super) const RUN: [&str; 108] = [
+pub(super) const RUN: [&str; 109] = [
     "search", "where", "eval", "stats", "eventstats", "streamstats", "tstats", "mstats", "chart", "timechart", "top",
     "rare", "table", "fields", "rename", "rex", "regex", "spath", "xmlkv", "xpath", "extract", "kv", "bin", "bucket",
     "discretize", "dedup", "sort", "head", "tail", "reverse", "fillnull", "filldown", "convert", "fieldformat", "makemv",
@@ -14,7 +14,7 @@ pub(super) const RUN: [&str; 108] = [
     "makecontinuous", "fieldsummary", "rangemap", "reltime", "setfields", "inputcsv", "metadata", "metasearch",
     "eventcount", "gentimes", "tags", "typer", "localize", "iconify", "relevancy", "rtorder", "tscollect", "outputtext",
     "sistats", "sitimechart", "sitop", "sirare", "redistribute",
-    "require", "apply",
+    "require", "apply", "multikv",
 ];
 
 /// Commands that take fields and `name=value`, and nothing else.
@@ -26,10 +26,10 @@ pub(super) const PLAIN: [&str; 17] = [
 
 /// Commands that are known and not run; the lowering says why.
 #[rustfmt::skip]
-pub(super) const NOT_RUN: [&str; 59] = [
+pub(super) const NOT_RUN: [&str; 58] = [
     "fit", "score", "summary", "sample", "anomalies", "anomalousvalue", "anomalydetection", "associate",
     "cluster", "contingency", "counttable", "ctable", "correlate", "cofilter", "analyzefields", "af", "arules", "predict",
-    "kmeans", "outlier", "multikv", "cyberchef", "concurrency", "diff", "dbinspect", "dump", "entitymerge", "erex",
+    "kmeans", "outlier", "cyberchef", "concurrency", "diff", "dbinspect", "dump", "entitymerge", "erex",
     "findtypes", "folderize", "gauge", "geom", "geomfilter", "geostats", "history", "kvform", "loadjob", "mcatalog",
     "mpreview", "msearch", "rest", "run", "runshellscript", "savedsearch", "script", "scrub", "searchtxn", "selfjoin",
     "thru", "timewrap", "tojson", "typelearner", "walklex", "x11", "listmodels", "deletemodel", "audit", "overlap", "bucketdir",
