@@ -79,11 +79,11 @@ pub(super) fn month(text: &str) -> Option<usize> {
     MONTHS.iter().position(|month| *month == text).map(|at| at + 1)
 }
 
-/// The facility and the severity that a priority is made of.
-pub(super) fn say_priority(line: &mut Line<'_>, desk: &mut Desk, priority: Option<u8>) {
+/// The facility and the severity that a priority is made of, under these names.
+pub(super) fn say_priority(line: &mut Line<'_>, desk: &mut Desk, priority: Option<u8>, names: [&str; 2]) {
     let Some(priority) = priority else { return };
-    line.text(desk, "facility", FACILITIES.get(usize::from(priority / 8)).copied().unwrap_or_default());
-    line.text(desk, "severity", SEVERITIES.get(usize::from(priority % 8)).copied().unwrap_or_default());
+    line.text(desk, names[0], FACILITIES.get(usize::from(priority / 8)).copied().unwrap_or_default());
+    line.text(desk, names[1], SEVERITIES.get(usize::from(priority % 8)).copied().unwrap_or_default());
 }
 
 /// Takes a line apart; `None` if it is no syslog.
@@ -236,7 +236,7 @@ impl Reader<'_> {
         let mut line = Line::new("syslog");
         line.time = header.time.at(self.options.now);
         line.attribute("program", header.program.to_owned());
-        say_priority(&mut line, desk, header.priority);
+        say_priority(&mut line, desk, header.priority, ["facility", "severity"]);
         line.text(desk, "host", header.host);
         line.text(desk, "program", header.program);
         line.text(desk, "pid", header.pid);

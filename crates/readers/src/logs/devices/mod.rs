@@ -41,7 +41,7 @@ fn priority(line: &str) -> (&str, Option<u8>) {
 }
 
 /// The host and the time of a usual header of syslog.
-fn header<'a>(line: &'a str, now: Timestamp) -> (&'a str, Option<Timestamp>) {
+fn header(line: &str, now: Timestamp) -> (&str, Option<Timestamp>) {
     syslog::header(line).map_or(("", None), |header| (header.host, header.time.at(now)))
 }
 
@@ -55,7 +55,8 @@ impl Reader<'_> {
             Device::FortiGate(message) => message.event(desk, header(text, now)),
             Device::Panos(message) => message.event(desk, header(text, now)),
         };
-        syslog::say_priority(&mut line, desk, priority(text).1);
+        // Devices have severities of their own.
+        syslog::say_priority(&mut line, desk, priority(text).1, ["syslog_facility", "syslog_severity"]);
         line.text(desk, "_raw", text);
         self.line_event(&line, place);
     }
