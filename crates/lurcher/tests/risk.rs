@@ -244,7 +244,7 @@ fn four_rules_on_one_host_in_a_day_are_an_incident_of_score_and_one_of_tactics()
         .map(|i| (i["rule"]["name"].as_str().unwrap(), i["values"]["normalized_risk_object"].as_str().unwrap()))
         .map(|(name, object)| (name.split(' ').next().unwrap(), object))
         .collect();
-    for expected in [("Risk", "fin-01"), ("Risk", "corp\\ann"), ("ATT&CK", "fin-01"), ("ATT&CK", "corp\\ann")] {
+    for expected in [("Risk", "fin-01"), ("Risk", "ann"), ("ATT&CK", "fin-01"), ("ATT&CK", "ann")] {
         assert!(told.contains(&expected), "{expected:?} in {told:?}");
     }
     assert_eq!(told.len(), 4, "nothing of the other host: {told:?}");
