@@ -86,7 +86,7 @@ pub struct Place {
 /// The tables of a run and its models, by name, and its database of places.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    tables: BTreeMap<Arc<str>, Arc<Table>>,
+    by_name: BTreeMap<Arc<str>, Arc<Table>>,
     models: BTreeMap<Arc<str>, Arc<dyn Model>>,
     places: Option<Arc<dyn Places>>,
 }
@@ -104,12 +104,12 @@ impl Tables {
 
     /// Adds a table, replacing one of the same name.
     pub fn insert(&mut self, name: impl Into<Arc<str>>, table: Table) {
-        self.tables.insert(name.into(), Arc::new(table));
+        self.by_name.insert(name.into(), Arc::new(table));
     }
 
     /// The table of exactly this name.
     pub fn get(&self, name: &str) -> Option<&Arc<Table>> {
-        self.tables.get(name)
+        self.by_name.get(name)
     }
 
     /// Adds a model, replacing one of the same name.
@@ -124,6 +124,6 @@ impl Tables {
 
     /// The names of all tables, sorted.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.tables.keys()
+        self.by_name.keys()
     }
 }

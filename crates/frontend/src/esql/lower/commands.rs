@@ -175,7 +175,7 @@ impl Lowerer<'_> {
 
     /// Says of a metadata field that is computed with, not merely shown, what is not as in an index.
     pub(super) fn read_metadata(&mut self, name: &str, span: Span) {
-        if !self.columns.find(name).is_some_and(|column| column.field.is_some()) {
+        if self.columns.find(name).is_none_or(|column| column.field.is_none()) {
             return;
         }
         match name {
@@ -297,7 +297,7 @@ impl Lowerer<'_> {
                 self.columns.hidden.push(shape);
             } else if self.columns.unknown {
                 self.stages.push(Stage::Drop(vec![shape]));
-            } else if !found && !(pattern.plain().is_some() && self.takes_unmapped()) {
+            } else if !(found || pattern.plain().is_some() && self.takes_unmapped()) {
                 let message = format!("unknown column `{}`", pattern.text());
                 return Err(self.report(
                     Diagnostic::error("esql-unknown-column", message).at(pattern.span, "there is nothing to drop"),

@@ -136,7 +136,7 @@ impl Lowerer<'_> {
             // Months are those of the query's zone; of days there, too, each is as long as any other.
             let time = if span.months == 0 { time } else { self.local(time) };
             let moved = Expr::call(Function::Time(function), [time]);
-            if span.months == 0 { moved } else { self.from_local(moved) }
+            if span.months == 0 { moved } else { self.instant_of_local(moved) }
         };
         let time = match date.kind {
             Type::Date => match date.constant() {

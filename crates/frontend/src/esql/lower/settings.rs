@@ -110,7 +110,7 @@ impl Lowerer<'_> {
     }
 
     /// The point in time at which the clock of the query's zone shows this.
-    pub(super) fn from_local(&self, millis: Expr) -> Expr {
+    pub(super) fn instant_of_local(&self, millis: Expr) -> Expr {
         self.shifted(Function::Subtract, millis)
     }
 

@@ -33,10 +33,10 @@ impl<'a> Message<'a> {
         let [mut date, mut clock, mut zone, mut moment] = [const { Cow::Borrowed("") }; 4];
         for (key, value) in Pairs(self.0).take(KEYS) {
             match key {
-                "date" => date = value.clone(),
-                "time" => clock = value.clone(),
-                "tz" => zone = value.clone(),
-                "eventtime" => moment = value.clone(),
+                "date" => date.clone_from(&value),
+                "time" => clock.clone_from(&value),
+                "tz" => zone.clone_from(&value),
+                "eventtime" => moment.clone_from(&value),
                 "type" => line.attribute("type", value.to_string()),
                 "subtype" => line.attribute("subtype", value.to_string()),
                 _ => {}

@@ -198,7 +198,7 @@ impl Lowerer<'_> {
     fn truncated(&mut self, call: &Call<'_>, place: usize, span: Interval) -> Result<Typed> {
         let fine = call.at(place).kind == Type::DateNanos;
         let time = self.date_at(call, place)?;
-        let time = self.from_local(Expr::call(Function::Time(T::Truncated(span)), [self.local(time)]));
+        let time = self.instant_of_local(Expr::call(Function::Time(T::Truncated(span)), [self.local(time)]));
         Ok(if fine { Typed::single(Type::DateNanos, in_nanos(time)) } else { Typed::single(Type::Date, time) })
     }
 
@@ -270,7 +270,7 @@ impl Lowerer<'_> {
         self.zone_in_format(call)?;
         let text = self.text_at(call, 1)?;
         let time = Expr::call(Function::Time(T::Parsed), [text, format]);
-        Ok(Typed::single(Type::Date, self.from_local(time)))
+        Ok(Typed::single(Type::Date, self.instant_of_local(time)))
     }
 
     /// Of a form that has the zone in it, or that is computed, it is not known whether the query's zone counts.
@@ -381,7 +381,7 @@ impl Lowerer<'_> {
         let span = self.span_at(call, 0)?;
         let time = crate::esql::lower::operators::millis(&time);
         let time = Expr::call(Function::Time(T::Truncated(span)), [self.local(time)]);
-        Ok(Typed::single(Type::Date, self.from_local(time)))
+        Ok(Typed::single(Type::Date, self.instant_of_local(time)))
     }
 
     /// `TRANGE(span)` or `TRANGE(start, end)`: a condition on `@timestamp`.
