@@ -43,7 +43,7 @@ fn query(folder: &Path, text: &str, more: &[&str]) -> (Vec<Value>, String) {
 
 /// A column of rows that are answers.
 fn column(rows: &[Value], name: &str) -> Vec<Value> {
-    let cell = |row: &Value| row.get(name).or_else(|| row.get("values")?.get(name)).cloned().unwrap_or_default();
+    let cell = |row: &Value| row.get("row").and_then(|row| row.get(name)).cloned().unwrap_or_default();
     rows.iter().map(cell).collect()
 }
 

@@ -54,6 +54,12 @@ impl Lowerer<'_> {
         Ok(rows)
     }
 
+    /// `append`: the rows of a search behind these.
+    pub(super) fn append(&mut self, search: &Pipeline, rows: Rows) -> Result<Rows, Said> {
+        let own = self.pipeline(search, None)?;
+        Ok(self.append_rows(rows, own))
+    }
+
     /// Puts rows behind others.
     pub(super) fn append_rows(&mut self, mut rows: Rows, mut own: Rows) -> Rows {
         rows.order();

@@ -29,6 +29,10 @@ impl Lowerer<'_> {
         if first && let CommandKind::Search(term) = &command.kind {
             return self.search(term, rows);
         }
+        // Searches in brackets nest as deep as they are read: from one to the next there are few steps.
+        if let CommandKind::Append(search) = &command.kind {
+            return self.append(search, rows);
+        }
         match &command.kind {
             CommandKind::Search(term) => self.search(term, rows),
             CommandKind::Where(expr) => {
@@ -177,10 +181,6 @@ impl Lowerer<'_> {
     fn combining(&mut self, command: &Command, kind: &CommandKind, mut rows: Rows) -> Result<Rows, Said> {
         match kind {
             CommandKind::Join { settings, fields, search } => self.join(settings, fields, search, rows),
-            CommandKind::Append(search) => {
-                let own = self.pipeline(search, None)?;
-                Ok(self.append_rows(rows, own))
-            }
             CommandKind::Appendcols { settings, search } => self.appendcols(settings, search, rows),
             CommandKind::Appendpipe(search) => self.appendpipe(search, rows),
             CommandKind::Union(searches) => self.union(searches, Some(rows)),
