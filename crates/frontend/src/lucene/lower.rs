@@ -329,9 +329,13 @@ impl Lowering<'_> {
         }
     }
 
+    /// Says of each such word once that it is none: there may be thousands.
     fn lower_case_operator(&mut self, text: &str, span: Span) {
         if matches!(text, "and" | "or" | "not") {
             let message = format!("`{text}` in lower case is a word that is sought");
+            if self.diagnostics.iter().any(|known| known.message == message) {
+                return;
+            }
             let warning = Diagnostic::warning("lucene-lower-case", message).at(span, "not an operator");
             self.report(warning, &format!("write `{}`; quotes around it if the word is meant", text.to_uppercase()));
         }
