@@ -7,6 +7,7 @@ mod rule_file;
 mod run;
 mod spec;
 mod table;
+mod weights;
 
 pub use rule_file::{RuleCase, check_rules, is_rule_spec, parse_rules};
 pub use run::{Outcome, check, run};

@@ -11,7 +11,7 @@ use lurcher_outputs::lookups::Written;
 use lurcher_readers::{Input, ReadOptions, Report, read};
 use lurcher_schema::{Schemas, Value};
 
-use crate::{Case, Expected};
+use crate::{Case, Expected, weights};
 
 /// What came out of a query over events.
 #[derive(Debug, Default)]
@@ -123,7 +123,7 @@ impl Endpoint for Capitals {
     }
 }
 
-/// The lookups of a case, whose files are put into the folder.
+/// The lookups and models of a case, whose files are put into the folder.
 fn knowledge(case: &Case, folder: &Path, schemas: &Arc<Schemas>) -> Result<Arc<Knowledge>, String> {
     if case.tables.is_empty() && case.transforms.is_empty() {
         return Ok(Arc::default());
@@ -132,20 +132,24 @@ fn knowledge(case: &Case, folder: &Path, schemas: &Arc<Schemas>) -> Result<Arc<K
     for (name, text) in transforms.iter().chain(&case.tables) {
         fs::write(folder.join(name), text).map_err(|error| format!("{name}: {error}"))?;
     }
-    let pack = load(&[folder.to_owned()], &LoadOptions::default(), schemas);
+    let options = LoadOptions { model_reader: Some(weights::read), ..LoadOptions::default() };
+    let pack = load(&[folder.to_owned()], &options, schemas);
     match pack.problems.first() {
         Some(problem) => Err(format!("{}: {}", problem.path, problem.message)),
         None => Ok(pack.knowledge),
     }
 }
 
-/// The tables that a query looks things up in. An empty cell is no value.
+/// The tables that a query looks things up in, and the models that it judges by. An empty cell is no value.
 fn tables(knowledge: &Knowledge) -> Tables {
     let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
     let rows = |rows: &[Vec<Arc<str>>]| rows.iter().map(|row| row.iter().map(cell).collect()).collect::<Vec<_>>();
     let mut tables = Tables::default();
     for table in knowledge.lookups.used() {
         tables.insert(Arc::clone(&table.name), Table::new(table.columns.iter().cloned(), rows(&table.rows)));
+    }
+    for (name, model) in knowledge.models.used() {
+        tables.insert_model(name, model);
     }
     tables
 }

@@ -14,7 +14,7 @@
 //! | `model` | ES|QL: an inference endpoint by name, and at most so many rows; it answers in capitals, but nothing to `silence` |
 //! | `budget` | how many bytes of waiting events may be kept in memory; the rest goes to a file |
 //! | `transforms` | SPL: stanzas of `transforms.conf`, the lookups that the query may name |
-//! | `table NAME.csv` | SPL: a file that lookups are made of |
+//! | `table NAME.csv` | SPL: a file that lookups are made of; `table NAME.onnx`: a model, in the form of `weights.rs` |
 //! | `written NAME.csv` | SPL: what that file holds afterwards, where the query writes it; beside what must come out |
 //! | `unwritten` | SPL: files that are not there afterwards, a name a line |
 //! | `reasons` | why the rule runs less than exactly: `VERDICT CODE`, a line each; beside what must come out |
