@@ -33,7 +33,6 @@ impl Parser<'_> {
             "rename" => self.rename()?,
             "rex" => self.rex()?,
             "regex" => self.regex_command()?,
-            "join" | "append" | "appendcols" | "appendpipe" | "union" | "multisearch" => self.combination(&lower)?,
             "lookup" | "inputlookup" | "outputlookup" | "iplocation" => self.table_command(&lower)?,
             "dedup" | "sort" | "head" | "tail" | "reverse" => self.ordering(&lower)?,
             "spath" | "xmlkv" | "xpath" | "extract" | "kv" | "fromjson" => self.extraction(&lower)?,
@@ -167,7 +166,7 @@ impl Parser<'_> {
     }
 
     /// Commands with searches in brackets.
-    fn combination(&mut self, name: &str) -> Parsed<CommandKind> {
+    pub(super) fn combination(&mut self, name: &str) -> Parsed<CommandKind> {
         Ok(match name {
             "join" => {
                 let (fields, settings) = self.fields_and_settings()?;

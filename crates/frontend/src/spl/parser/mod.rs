@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, SourceFile, Span};
 
-use self::names::{NOT_RUN, RUN};
+use self::names::{COMBINATIONS, NOT_RUN, RUN};
 use super::{
     ast::{Command, CommandKind, Expr, Name, Pipeline, Term},
     lexer::{self, Mode, Token, TokenKind},
@@ -153,7 +153,13 @@ impl<'a> Parser<'a> {
             return Err(self.expected("a command"));
         };
         self.bump(Mode::Words);
-        let kind = self.command_kind(&name)?;
+        let lower = name.text.to_ascii_lowercase();
+        // These nest: from one search in brackets to the next there are few steps.
+        let kind = if COMBINATIONS.contains(&lower.as_str()) {
+            self.combination(&lower)?
+        } else {
+            self.command_kind(&name)?
+        };
         Ok((name, kind))
     }
 

@@ -17,6 +17,9 @@ pub(super) const RUN: [&str; 109] = [
     "require", "apply", "multikv",
 ];
 
+/// Commands with searches in brackets.
+pub(super) const COMBINATIONS: [&str; 6] = ["join", "append", "appendcols", "appendpipe", "union", "multisearch"];
+
 /// Commands that take fields and `name=value`, and nothing else.
 #[rustfmt::skip]
 pub(super) const PLAIN: [&str; 17] = [
