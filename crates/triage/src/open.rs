@@ -69,7 +69,7 @@ impl Triage {
     /// Opens a database that is there, to look at it: its tables stay in the version that they have. Fails if there is
     /// none, or a newer program wrote it.
     pub async fn existing(url: &str, clock: Arc<dyn Clock>) -> Result<Self> {
-        sqlx::any::install_default_drivers();
+        install_drivers();
         let Place { dialect, mut url, file } = Place::parse(url)?;
         if let Some(file) = &file {
             url = sqlite_url(file, "rw");
@@ -95,7 +95,7 @@ impl Triage {
 
     /// The same with limits of the caller's.
     pub async fn open_with(url: &str, clock: Arc<dyn Clock>, limits: Limits) -> Result<Self> {
-        sqlx::any::install_default_drivers();
+        install_drivers();
         let Place { dialect, url, file } = Place::parse(url)?;
         let writer = pool(&url, dialect, false).await?;
         let found = match migration::migrate(&writer, dialect, clock.now()).await {
@@ -161,6 +161,13 @@ impl Triage {
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
         Ok(self.writer.begin_with(self.dialect.begin()).await?)
     }
+}
+
+/// Makes the databases known, and what encrypts the connection to one.
+fn install_drivers() {
+    sqlx::any::install_default_drivers();
+    // Fails only if there is a provider already, which does as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 async fn pool(url: &str, dialect: Dialect, reader: bool) -> Result<Pool<Any>> {

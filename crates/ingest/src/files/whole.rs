@@ -99,9 +99,12 @@ impl Whole {
         let mark = Mark::at(&mut file, look.0)?;
         self.reception.bytes(look.0 as usize);
         let read = self.events(path);
-        if self.waiting.is_empty() && read.errors() == 0 {
+        if self.waiting.is_empty() {
             // Nothing that the readers know: lines, as they stand.
-            self.lines(path, look.0)?;
+            match self.lines(path, look.0) {
+                Err(_) if read.errors() > 0 => self.tell(&read),
+                done => done?,
+            }
         } else {
             self.tell(&read);
         }

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 use lurcher_schema::Timestamp;
 use lurcher_triage::Gap;
 
-/// The name under which it is kept when the detector was last at work: its place is a time, in microseconds since 1970.
+/// The name under which it is kept up to when the detector has made all runs: its place is a time, in microseconds since 1970.
 pub(super) const ALIVE: &str = "detector-alive";
 
 /// A detector that shows no sign of life for so long stands still.

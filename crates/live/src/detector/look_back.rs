@@ -26,7 +26,7 @@ use lurcher_journal::{Journal, Position, Record};
 use lurcher_readers::{ReadOptions, record_number};
 use lurcher_schema::Timestamp;
 use lurcher_store::{Scan, Store, TimeField};
-use lurcher_triage::Gap;
+use lurcher_triage::{Gap, NewAlert};
 
 use super::{
     feed,
@@ -62,8 +62,10 @@ pub(super) struct LookBack {
     /// The search that is under way, and its place: up to where it looks.
     search: Option<(u64, Position)>,
     searches: u64,
-    /// Rules that were just given what they look back at, and from when on they tell what they find.
+    /// Rules that were just given what they look back at.
     fresh: BTreeMap<String, Waiting>,
+    /// Those whose runs have not caught up yet with the time from which on they are there.
+    young: BTreeMap<String, Waiting>,
 }
 
 /// A rule that waits.
@@ -117,6 +119,7 @@ impl LookBack {
             search: None,
             searches: 0,
             fresh: BTreeMap::new(),
+            young: BTreeMap::new(),
         }
     }
 
@@ -235,14 +238,15 @@ impl LookBack {
         gaps
     }
 
-    /// Takes away what is found while the state is built again: it was told when it was found. Of rules that were just
-    /// given what they look back at that is told which their first run would find.
-    pub(super) fn hush(&mut self, state: &mut State) {
-        let fresh = std::mem::take(&mut self.fresh);
+    /// Takes away what was found while the state was built again: it was told when it was found. Of rules that were just
+    /// given what they look back at that is told which their first run would find; or what came in since they are there,
+    /// but for `runs`, which look at what came before.
+    pub(super) fn hush(&self, state: &mut State, runs: bool) {
+        let Self { fresh, .. } = self;
         let findings = &mut state.findings;
-        findings.alerts.retain(|alert| {
-            fresh.get(&alert.rule.id).is_some_and(|one| alert.time >= one.back.window || alert.detected >= one.since)
-        });
+        let told =
+            |one: &Waiting, alert: &NewAlert| alert.time >= one.back.window || (!runs && alert.detected >= one.since);
+        findings.alerts.retain(|alert| fresh.get(&alert.rule.id).is_some_and(|one| told(one, alert)));
         let told: BTreeSet<&str> = findings.alerts.iter().map(|alert| alert.id.as_str()).collect();
         findings.updates.retain(|id, _| told.contains(id.as_str()));
         findings.runs.retain(|(rule, time), _| fresh.get(rule).is_some_and(|one| *time >= one.since));
@@ -250,6 +254,28 @@ impl LookBack {
         if fresh.is_empty() {
             state.incidents.clear();
         }
+    }
+
+    /// The state is built.
+    pub(super) fn is_built(&mut self) {
+        self.young.append(&mut self.fresh);
+    }
+
+    /// Takes away what rules find in runs that are made up for from before they were there.
+    pub(super) fn mute(&mut self, state: &mut State) {
+        if self.young.is_empty() {
+            return;
+        }
+        let early = |alert: &NewAlert| {
+            let young = self.young.get(&alert.rule.id);
+            young.is_some_and(|one| alert.time < one.back.window && alert.detected < one.since)
+        };
+        let muted: BTreeSet<String> =
+            state.findings.alerts.iter().filter(|alert| early(alert)).map(|alert| alert.id.clone()).collect();
+        state.findings.alerts.retain(|alert| !muted.contains(&alert.id));
+        state.risk_events.retain(|event| !muted.contains(&event.alert));
+        let now = state.now();
+        self.young.retain(|_, one| one.since > now);
     }
 
     fn save(&self) {

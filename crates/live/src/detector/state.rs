@@ -90,6 +90,11 @@ impl State {
         self.rules.rules().get(number as usize)
     }
 
+    /// Up to when it has made the runs that were due.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// When something is due next.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.live.due().into_iter().chain(self.joiner.due()).min()

@@ -48,6 +48,8 @@ pub(super) struct Work {
     reader: Reader,
     /// The first record that is not dealt with.
     position: Position,
+    /// Up to when all runs that were due have surely been made, and what they found is written down.
+    made: Timestamp,
     poison: BTreeSet<Position>,
     aside: Vec<Quarantine>,
     health: BTreeMap<u32, (HealthState, String)>,
@@ -98,6 +100,7 @@ impl Work {
             loaded,
             kept,
             position,
+            made: alive.unwrap_or(Timestamp(i64::MIN)),
             poison: BTreeSet::new(),
             aside: Vec::new(),
             health: BTreeMap::new(),
@@ -250,6 +253,7 @@ impl Work {
     fn commit(&mut self) {
         let figures = Arc::clone(&self.parts.figures);
         figures.events.fetch_add(std::mem::take(&mut self.state.events), Ordering::Relaxed);
+        self.look_back.mute(&mut self.state);
         for (record, why) in std::mem::take(&mut self.state.unreadable) {
             self.put_aside(Position(record), &why);
         }
@@ -266,6 +270,9 @@ impl Work {
             ..Commit::default()
         };
         let new = self.write(&commit);
+        if !self.stopping {
+            self.made = self.made.max(self.state.now());
+        }
         if !new.is_empty() {
             self.parts.bell.ring_all();
         }
@@ -338,6 +345,7 @@ impl Work {
             tracing::warn!(%fault, "a rule or file cannot be used");
         }
         *self.loaded.write() = Arc::clone(&loaded);
+        self.note_made();
         self.rebuild_or_log();
         self.look_back();
         self.beat();
@@ -352,8 +360,19 @@ impl Work {
         }
     }
 
+    /// Notes up to when all runs that were due have been made, of a state that is sound; whether that is all the time there
+    /// was.
+    fn note_made(&mut self) -> bool {
+        let past = Timestamp(self.parts.clock.now().0.saturating_sub(self.options.grace.as_micros() as i64));
+        let rests = self.state.due().is_none_or(|due| due > past) && self.position >= self.parts.journal.end();
+        if rests {
+            self.made = self.made.max(past);
+        }
+        rests
+    }
+
     /// Builds the state of the rules from the records that were kept before a place, and those of the journal from there up
-    /// to the present one.
+    /// to the present one, with the runs that were made since.
     fn rebuild(&mut self, settled: Position) -> Result<(), String> {
         let start = Instant::now();
         let text = |error: lurcher_triage::Error| error.to_string();
@@ -395,7 +414,19 @@ impl Work {
             }
         }
         self.reader = self.parts.journal.reader(self.position);
-        self.look_back.hush(&mut self.state);
+        self.look_back.hush(&mut self.state, false);
+        let made = self.made;
+        if made > self.state.now() {
+            let arrived = std::mem::take(&mut self.state.findings.alerts);
+            let risk = std::mem::take(&mut self.state.risk_events);
+            if self.state.advance(made, clock).is_err() {
+                return Err("the engine failed in a run that it had made before".to_owned());
+            }
+            self.look_back.hush(&mut self.state, true);
+            self.state.findings.alerts.splice(0..0, arrived);
+            self.state.risk_events.splice(0..0, risk);
+        }
+        self.look_back.is_built();
         self.state.missed();
         self.health.clear();
         self.parts.figures.rules.store(self.state.rules() as u64, Ordering::Relaxed);
@@ -493,6 +524,7 @@ impl Work {
         }
         let filled = self.look_back.learn(&search, grafted.is_ok(), self.parts.clock.now());
         self.gaps.add(filled);
+        self.note_made();
         self.rebuild_or_log();
         self.beat();
         self.look_back();
@@ -510,11 +542,10 @@ impl Work {
                 self.gaps.stopped(&rule_id(rule), now);
             }
         }
-        let due = self.state.due().is_some_and(|due| due.0 <= now.0 - self.options.grace.as_micros() as i64);
-        if !due && self.reader.position() >= self.parts.journal.end() {
+        if self.note_made() {
             self.gaps.caught_up(now);
         }
-        let position = now.0.unsigned_abs();
+        let position = u64::try_from(self.made.0).unwrap_or(0);
         let gaps = self.gaps.take();
         self.write(&Commit { consumer: ALIVE.to_owned(), position, gaps, ..Commit::default() });
     }

@@ -97,7 +97,7 @@ async fn a_new_rule_knows_its_history_from_the_tables_when_the_journal_has_it_no
     engine.until("the new rule has looked back", "/api/v1/gaps?filled=true", filled).await;
     engine.deliver(&[event("2026-03-02T08:20:00Z", "h", "login.exe", 2)]).await;
     engine.deliver(&[event("2026-03-02T08:20:01Z", "k", "login.exe", 3)]).await;
-    clock.set(Timestamp(begin.0 + 25 * MINUTE));
+    clock.set(Timestamp(begin.0 + 26 * MINUTE));
     engine.settle().await;
     // The host h is known from before; only k is new.
     assert_eq!(names(&engine).await, ["New Host"]);
@@ -105,8 +105,8 @@ async fn a_new_rule_knows_its_history_from_the_tables_when_the_journal_has_it_no
 
     // And what is known is known after another restart.
     let mut engine = Engine::start_with_key(folder.path(), rules.path(), Arc::clone(&clock), engine.key.clone()).await;
-    engine.deliver(&[event("2026-03-02T08:25:00Z", "h", "login.exe", 4)]).await;
-    clock.set(Timestamp(begin.0 + 28 * MINUTE));
+    engine.deliver(&[event("2026-03-02T08:26:00Z", "h", "login.exe", 4)]).await;
+    clock.set(Timestamp(begin.0 + 31 * MINUTE));
     engine.settle().await;
     assert_eq!(names(&engine).await, ["New Host"]);
     engine.stop().await;
