@@ -176,7 +176,7 @@ impl Times {
         let (from, to) = (outermost(self.from, true), outermost(self.to, false));
         // Said to be searched from some time on and no end: up to now.
         let to = to.or_else(|| from.is_some().then(RelativeTime::now));
-        Moment { from, to, beside_window: false }
+        Moment { from, to: to.map(RelativeTime::just_before), beside_window: false }
     }
 }
 
