@@ -51,6 +51,11 @@ impl Record {
         self.suppressor.begin_run();
     }
 
+    /// Whether a match was beyond what a run may raise, in this run or a later one.
+    pub(super) fn waits_since(&self, run: Timestamp) -> bool {
+        self.over.values().any(|last| *last >= run)
+    }
+
     /// Makes alerts of what a run found and nobody has found before. Where they are told at once (`told`), each goes there
     /// when it is raised and again when another is counted in it; else they wait for [`Record::finish`].
     pub(super) fn take(

@@ -138,7 +138,9 @@ impl Watch {
                 late.push((first, found));
             }
         }
-        if !early.is_empty() {
+        // What the last run could not raise comes first when the next one is made.
+        let waiting = self.last_run.is_some_and(|last| self.record.waits_since(last));
+        if !early.is_empty() && !waiting {
             self.raise(early, next, tail, rule, desk, now);
         }
         let alone = !late.is_empty();
