@@ -155,11 +155,8 @@ impl<'a> Parser<'a> {
         self.bump(Mode::Words);
         let lower = name.text.to_ascii_lowercase();
         // These nest: from one search in brackets to the next there are few steps.
-        let kind = if COMBINATIONS.contains(&lower.as_str()) {
-            self.combination(&lower)?
-        } else {
-            self.command_kind(&name)?
-        };
+        let kind =
+            if COMBINATIONS.contains(&lower.as_str()) { self.combination(&lower)? } else { self.command_kind(&name)? };
         Ok((name, kind))
     }
 
