@@ -342,6 +342,7 @@ fn stored_events_are_hunted_in_every_language_and_rules_simulated_and_backfilled
         ("lucene", "process.name:bitsadmin.exe"),
         ("esql", "FROM * | WHERE process.name == \"bitsadmin.exe\""),
         ("spl", "search process_name=bitsadmin.exe"),
+        ("spl2", "from source | eval name = lower(process.file.name) | where name = \"bitsadmin.exe\""),
         (
             "sigma",
             "title: t\nlogsource: {category: process_creation, product: windows}\ndetection: {a: {Image|endswith: '\\bitsadmin.exe'}, condition: a}\n",
