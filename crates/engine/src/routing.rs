@@ -6,6 +6,8 @@ use std::sync::Arc;
 use lurcher_ir::Sources;
 use lurcher_schema::{LogSource, Schemas, Shape, star_match};
 
+use crate::risk;
+
 /// What the mapping packs say about where events of a shape belong.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Belongs {
@@ -13,12 +15,14 @@ pub(crate) struct Belongs {
     indices: Vec<Arc<str>>,
     /// Their log sources.
     log_sources: Vec<LogSource>,
+    /// Whether they were made of this run's own alerts.
+    pub(crate) own_risk: bool,
 }
 
 impl Belongs {
     /// Where events of this shape belong.
     pub(crate) fn new(schemas: &Schemas, shape: &Shape) -> Self {
-        Self { indices: schemas.indices(shape), log_sources: schemas.log_sources(shape) }
+        Self { indices: schemas.indices(shape), log_sources: schemas.log_sources(shape), own_risk: risk::is_own(shape) }
     }
 
     /// Whether a rule with these sources sees such events.

@@ -17,6 +17,7 @@ use crate::{
     graph::{Graph, GraphBuilder},
     matcher::Matcher,
     program::{Program, Root},
+    risk,
     routing::Belongs,
 };
 
@@ -232,6 +233,9 @@ impl RuleSet {
     /// by the rule's.
     fn sees(&self, rule: u32, filter: u32, belongs: &Belongs) -> bool {
         let rule = &self.rules[rule as usize];
+        if belongs.own_risk && !risk::asks_for_risk(rule) {
+            return false;
+        }
         // Whatever else is let through, indicators come from where the rule says: any event may carry their fields.
         let indicators = matches!(
             rule.body.as_ref().map(|body| &body.tail),

@@ -320,7 +320,9 @@ impl Server {
     pub fn is_at_rest(&self) -> bool {
         let due = self.figures.due.load(Ordering::Acquire);
         let now = self.clock.now().0 - GRACE.as_micros() as i64;
-        self.figures.position.load(Ordering::Acquire) == self.journal.end().0 && due > now
+        self.figures.position.load(Ordering::Acquire) == self.journal.end().0
+            && due > now
+            && self.figures.unwritten.load(Ordering::Acquire) == 0
     }
 
     /// Reads rules and certificates again.

@@ -11,11 +11,14 @@ use std::{
 
 use lurcher_engine::{
     Alert, FilterPlan, RuleSet, ScanStats, Scanner, Settings,
-    risk::{Directory, FactorOperation, IncidentRule, ObjectType, Priority, Record, RiskFactor, RiskIndex, Site},
+    risk::{
+        Directory, FactorOperation, IncidentRule, ObjectType, Priority, Record, RiskFactor, RiskIndex, Site,
+        asks_for_risk, own_shape,
+    },
 };
-use lurcher_ir::{Predicate, Rule, Test};
+use lurcher_ir::Rule;
 use lurcher_outputs::splunk;
-use lurcher_schema::{Schemas, Value};
+use lurcher_schema::Schemas;
 
 use crate::{
     arguments::{Risk, Route},
@@ -115,10 +118,10 @@ struct Known {
 impl<'s> RunRisk<'s> {
     /// An empty one, for a run of these rules.
     pub(crate) fn new(rules: &RuleSet, site: Arc<Site>, incidents: bool, schemas: &'s Arc<Schemas>) -> Self {
-        let shape = splunk::risk_shape();
+        let shape = own_shape();
         let reads = |number: usize, rule: &Rule| {
             let live = |plan: &FilterPlan| !matches!(plan, FilterPlan::Never | FilterPlan::NotRouted);
-            names_risk(rule) && rules.plan(number as u32, &shape).values().any(live)
+            asks_for_risk(rule) && rules.plan(number as u32, &shape).values().any(live)
         };
         let readers = rules.rules().iter().enumerate().filter(|(number, rule)| reads(*number, rule));
         Self {
@@ -179,23 +182,6 @@ impl<'s> RunRisk<'s> {
         alerts.retain(|alert| seen.insert(alert.id.clone()));
         (alerts, faults)
     }
-}
-
-/// Whether a rule asks for risk events by name: the data model, or the index. Others may well fit such an event, which
-/// carries the fields of the row behind it; but it is no new event, only what was made of one.
-fn names_risk(rule: &Rule) -> bool {
-    fn asks(predicate: &Predicate) -> bool {
-        match predicate {
-            Predicate::Test { field, test: Test::Equals(Value::Text(text), _) } => match field.path.as_str() {
-                "_datamodels" => text.to_ascii_lowercase().starts_with("risk"),
-                "index" => text.eq_ignore_ascii_case("risk"),
-                _ => false,
-            },
-            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().any(asks),
-            _ => false,
-        }
-    }
-    rule.body.as_ref().is_some_and(|body| body.filters.iter().any(asks))
 }
 
 #[cfg(test)]

@@ -6,14 +6,12 @@
 //! scores and urgency come from what the site says about its assets and identities. What only a running search head
 //! knows (search ids, review state) is left out.
 
-use std::sync::Arc;
-
 use lurcher_engine::{
     Alert, AlertEntity,
     risk::{self, ObjectType, Priority, Site, risk_objects},
 };
 use lurcher_ir::{AlertKind, EntityRole, EntityType, Severity};
-use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp};
+use lurcher_schema::{BatchBuilder, EventBatch, Origin, RawField, Schemas, Taxonomy, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -154,18 +152,13 @@ pub fn risk_events(alert: &Alert, schemas: &Schemas, site: &Site) -> Vec<Json> {
     risk_documents(alert, site, &row(alert, schemas))
 }
 
-/// The shape of the events of the risk index.
-pub fn risk_shape() -> Arc<Shape> {
-    Shape::new([("dialect", "cim"), ("index", "risk"), ("sourcetype", "stash")])
-}
-
 /// Risk events ([`risk_events`]) as events that a search over the risk index reads, numbered from `first` on.
 ///
 /// # Errors
 ///
 /// More than a batch holds.
 pub fn risk_batch(events: &[Json], first: u64) -> Result<EventBatch, String> {
-    let mut builder = BatchBuilder::new(risk_shape(), Origin::new("index=risk"));
+    let mut builder = BatchBuilder::new(risk::own_shape(), Origin::new("index=risk"));
     for (number, event) in (first..).zip(events) {
         let time = event["_time"].as_f64().map(|seconds| Timestamp::from_millis((seconds * 1000.0) as i64));
         let texts: Vec<(&str, Option<&str>, String)> = event

@@ -13,8 +13,8 @@ mod incident;
 
 use std::sync::Arc;
 
-use lurcher_ir::{AlertKind, EntityRole, EntityType, Rule};
-use lurcher_schema::{Event, Timestamp, star_match};
+use lurcher_ir::{AlertKind, EntityRole, EntityType, Predicate, Rule, Test};
+use lurcher_schema::{Event, Shape, Timestamp, Value, star_match};
 
 pub use self::{
     directory::{Directory, Priority, Record},
@@ -22,6 +22,37 @@ pub use self::{
     incident::{Condition, IncidentRule, RiskIndex},
 };
 use crate::{Alert, AlertEntity};
+
+/// The attribute of the shape of risk events that were made of this run's own alerts.
+const OWN: (&str, &str) = ("own", "risk");
+
+/// The shape of risk events that were made of this run's own alerts, as Splunk would have them in its risk index. Only rules
+/// that ask for risk are given events of it ([`asks_for_risk`]).
+pub fn own_shape() -> Arc<Shape> {
+    Shape::new([("dialect", "cim"), ("index", "risk"), ("sourcetype", "stash"), OWN])
+}
+
+/// Whether events of a shape were made of this run's own alerts.
+pub(crate) fn is_own(shape: &Shape) -> bool {
+    shape.attribute(OWN.0) == Some(OWN.1)
+}
+
+/// Whether a rule asks for risk events by name: the data model, or the index. Others may well fit such an event, which
+/// carries the fields of the row behind it; but it is no new event, only what was made of one.
+pub fn asks_for_risk(rule: &Rule) -> bool {
+    fn asks(predicate: &Predicate) -> bool {
+        match predicate {
+            Predicate::Test { field, test: Test::Equals(Value::Text(text), _) } => match field.path.as_str() {
+                "_datamodels" => text.to_ascii_lowercase().starts_with("risk"),
+                "index" => text.eq_ignore_ascii_case("risk"),
+                _ => false,
+            },
+            Predicate::All(parts) | Predicate::Any(parts) => parts.iter().any(asks),
+            _ => false,
+        }
+    }
+    rule.body.as_ref().is_some_and(|body| body.filters.iter().any(asks))
+}
 
 /// What a site knows about its users and systems.
 #[derive(Clone, Debug, Default)]

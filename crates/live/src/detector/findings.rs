@@ -13,24 +13,44 @@ use crate::rules::rule_id;
 
 /// What came of some records, or of some runs.
 pub(super) struct Findings {
-    schemas: Arc<Schemas>,
     rules: Arc<RuleSet>,
-    site: Arc<Site>,
     /// The time by the server's clock.
     pub(super) now: Timestamp,
-    /// Alerts as the engine made them, for what they add up to.
+    /// Alerts as the engine made them, of which it is not known yet what they add up to.
     pub(super) found: Vec<Alert>,
-    pub(super) alerts: Vec<NewAlert>,
+    pub(super) alerts: Vec<Finding>,
     pub(super) updates: BTreeMap<String, AlertUpdate>,
     pub(super) runs: BTreeMap<(String, Timestamp), RuleRun>,
 }
 
+/// An alert, and when it was found by the server's clock.
+pub(super) struct Finding {
+    pub(super) alert: Alert,
+    pub(super) now: Timestamp,
+}
+
+impl Finding {
+    pub(super) fn rule(&self) -> String {
+        rule_id(&self.alert.rule)
+    }
+
+    pub(super) fn time(&self) -> Timestamp {
+        self.alert.time.unwrap_or(self.now)
+    }
+
+    pub(super) fn detected(&self) -> Timestamp {
+        self.alert.detected.unwrap_or(self.now)
+    }
+
+    pub(super) fn laid_out(&self, schemas: &Schemas, site: &Site) -> NewAlert {
+        new_alert(&self.alert, schemas, site, self.now)
+    }
+}
+
 impl Findings {
-    pub(super) fn new(rules: &Arc<RuleSet>, site: &Arc<Site>) -> Self {
+    pub(super) fn new(rules: &Arc<RuleSet>) -> Self {
         Self {
-            schemas: Arc::clone(rules.schemas()),
             rules: Arc::clone(rules),
-            site: Arc::clone(site),
             now: Timestamp(0),
             found: Vec::new(),
             alerts: Vec::new(),
@@ -42,7 +62,6 @@ impl Findings {
 
 impl AlertSink for Findings {
     fn alert(&mut self, alert: Alert) {
-        self.alerts.push(new_alert(&alert, &self.schemas, &self.site, self.now));
         self.found.push(alert);
     }
 

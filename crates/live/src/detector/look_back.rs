@@ -26,10 +26,11 @@ use lurcher_journal::{Journal, Position, Record};
 use lurcher_readers::{ReadOptions, record_number};
 use lurcher_schema::Timestamp;
 use lurcher_store::{Scan, Store, TimeField};
-use lurcher_triage::{Gap, NewAlert};
+use lurcher_triage::Gap;
 
 use super::{
     feed,
+    findings::Finding,
     joined::{Joined, Joiner},
     state::State,
 };
@@ -244,10 +245,11 @@ impl LookBack {
     pub(super) fn hush(&self, state: &mut State, runs: bool) {
         let Self { fresh, .. } = self;
         let findings = &mut state.findings;
-        let told =
-            |one: &Waiting, alert: &NewAlert| alert.time >= one.back.window || (!runs && alert.detected >= one.since);
-        findings.alerts.retain(|alert| fresh.get(&alert.rule.id).is_some_and(|one| told(one, alert)));
-        let told: BTreeSet<&str> = findings.alerts.iter().map(|alert| alert.id.as_str()).collect();
+        let told = |one: &Waiting, found: &Finding| {
+            found.time() >= one.back.window || (!runs && found.detected() >= one.since)
+        };
+        findings.alerts.retain(|found| fresh.get(&found.rule()).is_some_and(|one| told(one, found)));
+        let told: BTreeSet<&str> = findings.alerts.iter().map(|found| found.alert.id.as_str()).collect();
         findings.updates.retain(|id, _| told.contains(id.as_str()));
         findings.runs.retain(|(rule, time), _| fresh.get(rule).is_some_and(|one| *time >= one.since));
         state.risk_events.retain(|event| told.contains(event.alert.as_str()));
@@ -266,13 +268,13 @@ impl LookBack {
         if self.young.is_empty() {
             return;
         }
-        let early = |alert: &NewAlert| {
-            let young = self.young.get(&alert.rule.id);
-            young.is_some_and(|one| alert.time < one.back.window && alert.detected < one.since)
+        let early = |found: &Finding| {
+            let young = self.young.get(&found.rule());
+            young.is_some_and(|one| found.time() < one.back.window && found.detected() < one.since)
         };
         let muted: BTreeSet<String> =
-            state.findings.alerts.iter().filter(|alert| early(alert)).map(|alert| alert.id.clone()).collect();
-        state.findings.alerts.retain(|alert| !muted.contains(&alert.id));
+            state.findings.alerts.iter().filter(|found| early(found)).map(|found| found.alert.id.clone()).collect();
+        state.findings.alerts.retain(|found| !muted.contains(&found.alert.id));
         state.risk_events.retain(|event| !muted.contains(&event.alert));
         let now = state.now();
         self.young.retain(|_, one| one.since > now);

@@ -1,6 +1,6 @@
 //! The detector: reads the journal, runs the rules over what comes and as time goes on, and writes down what they find.
 //!
-//! One thread of its own. What it makes of a block of the journal goes into the alert store in one transaction together
+//! One thread of its own, and one that writes down what it finds (`scribe.rs`). What it makes of a block of the journal goes into the alert store in one transaction together
 //! with its place in the journal, so a crash at any moment loses nothing and doubles nothing: it goes on at its place,
 //! and what it finds again has the ids that it had. The state of rules (what is in their windows) is not stored; it is
 //! built again from the records that rules kept something of (`kept.rs`), by the very same calls.
@@ -18,6 +18,7 @@ mod joined;
 mod kept;
 pub(crate) mod look_back;
 mod risk;
+mod scribe;
 mod service;
 mod state;
 mod work;
@@ -111,6 +112,8 @@ pub struct Figures {
     pub events: AtomicU64,
     /// Records that could not be read, or were put aside.
     pub unreadable: AtomicU64,
+    /// What was found and is not written down yet, in pages.
+    pub unwritten: AtomicU64,
     /// New alerts.
     pub alerts: AtomicU64,
     /// Rules that run.

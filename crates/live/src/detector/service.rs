@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 
 use super::{
     Detector, feed,
-    findings::{Findings, risk_events},
+    findings::{Findings, new_alert, risk_events},
     joined::Joiner,
 };
 use crate::rules::{Loaded, RuleSource, RuleText, rule_id};
@@ -157,14 +157,14 @@ impl Detection for Service {
             }
         }
         let rules = Compiler::new(Arc::clone(&loaded.schemas)).add(self.find(&backfill.rule)?).build();
-        let mut findings = Findings::new(&rules, &loaded.site);
+        let mut findings = Findings::new(&rules);
         findings.now = self.clock.now();
         swept.ledger.iter().for_each(|entry| findings.ledger(entry));
         let risk = swept.alerts.iter().flat_map(|alert| risk_events(alert, &loaded.site, findings.now)).collect();
-        swept.alerts.into_iter().for_each(|alert| findings.alert(alert));
+        let laid_out = |alert: &Alert| new_alert(alert, &loaded.schemas, &loaded.site, findings.now);
         let commit = Commit {
             consumer: "backfill".to_owned(),
-            alerts: findings.alerts,
+            alerts: swept.alerts.iter().map(laid_out).collect(),
             runs: findings.runs.into_values().collect(),
             risk_events: risk,
             ..Commit::default()

@@ -15,7 +15,7 @@ use lurcher_triage::{NewIncident, RiskEvent};
 
 use super::{
     DetectorOptions, feed,
-    findings::{Findings, risk_events},
+    findings::{Finding, Findings, risk_events},
     joined::{Joined, Joiner},
     risk::{LiveRisk, Remembered},
 };
@@ -69,7 +69,7 @@ impl State {
             live: Live::new(Arc::clone(&rules), &settings, now, options.lateness),
             joiner: Joiner::default(),
             risk: LiveRisk::new(&loaded.site, loaded.incidents, known, &loaded.rules),
-            findings: Findings::new(&rules, &loaded.site),
+            findings: Findings::new(&rules),
             rules,
             loaded: Arc::clone(loaded),
             options: ReadOptions { now, unknown_is_mapped: true, ..ReadOptions::default() },
@@ -216,6 +216,7 @@ impl State {
                 // Risk events lie in no journal, so there is nothing to keep.
                 live.taken();
             }
+            self.findings.alerts.extend(found.into_iter().map(|alert| Finding { alert, now: clock }));
         }
         Ok(())
     }

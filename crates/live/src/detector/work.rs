@@ -14,10 +14,12 @@ use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
     CONSUMER, DetectorOptions, DetectorParts, Wish,
+    findings::Finding,
     gaps::{ALIVE, Gaps},
     kept::{Kept, SHORT},
     look_back::{Found, LookBack, Search, search, search_rest},
     risk::Remembered,
+    scribe::{Page, Scribe},
     state::{Panicked, State},
 };
 use crate::rules::{Loaded, rule_id};
@@ -27,8 +29,6 @@ use lurcher_server::events::Topic;
 const KEPT: &str = "detector-kept";
 /// How often the kept records are made durable, and rules' health is written down.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
-/// After a failure of the alert store it is tried again this soon at first, and then less and less often.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 
 /// Why a record is passed over from now on.
 const POISON: &str = "the engine failed at it: a fault of lurcher, please report it with the record";
@@ -56,6 +56,7 @@ pub(super) struct Work {
     last_housekeeping: Instant,
     fingerprint: u64,
     stopping: bool,
+    scribe: Scribe,
 }
 
 /// What to do next.
@@ -86,6 +87,7 @@ impl Work {
         let alive = runtime.block_on(parts.triage.checkpoint(ALIVE)).map_err(|error| error.to_string())?;
         let alive = alive.and_then(|alive| i64::try_from(alive.position).ok()).map(Timestamp);
         let untouched = parts.journal.end() == Position(0) && parts.store.reached() == Position(0);
+        let scribe = Scribe::start(&parts, &runtime)?;
         let mut work = Self {
             look_back: LookBack::open(&options.kept, untouched, !kept.is_empty()),
             gaps: Gaps::after(alive, now),
@@ -106,6 +108,7 @@ impl Work {
             health: BTreeMap::new(),
             last_housekeeping: Instant::now(),
             stopping: false,
+            scribe,
         };
         let settled = work.settled()?;
         work.rebuild(settled)?;
@@ -249,7 +252,7 @@ impl Work {
         self.commit();
     }
 
-    /// Writes down what was found, and the place; tries until it is done or the server stops.
+    /// Has what was found written down, and the place.
     fn commit(&mut self) {
         let figures = Arc::clone(&self.parts.figures);
         figures.events.fetch_add(std::mem::take(&mut self.state.events), Ordering::Relaxed);
@@ -258,10 +261,10 @@ impl Work {
             self.put_aside(Position(record), &why);
         }
         let findings = &mut self.state.findings;
+        let alerts = std::mem::take(&mut findings.alerts);
         let commit = Commit {
             consumer: CONSUMER.to_owned(),
             position: self.position.0,
-            alerts: std::mem::take(&mut findings.alerts),
             updates: std::mem::take(&mut findings.updates).into_values().collect(),
             runs: std::mem::take(&mut findings.runs).into_values().collect(),
             incidents: std::mem::take(&mut self.state.incidents),
@@ -269,55 +272,30 @@ impl Work {
             quarantines: std::mem::take(&mut self.aside),
             ..Commit::default()
         };
-        let new = self.write(&commit);
+        self.write(commit, alerts, true);
         if !self.stopping {
             self.made = self.made.max(self.state.now());
         }
-        if !new.is_empty() {
-            self.parts.bell.ring_all();
-        }
-        figures.alerts.fetch_add(new.len() as u64, Ordering::Relaxed);
-        figures.position.store(self.position.0, Ordering::Relaxed);
-        for alert in commit.alerts.iter().chain(commit.incidents.iter().map(|incident| &incident.alert)) {
-            if new.contains(&alert.id) {
-                let light = lurcher_triage::NewAlert { document: serde_json::Value::Null, ..alert.clone() };
-                self.parts.events.publish(Topic::Alert, &light);
-            }
-        }
-        for run in commit.runs.iter().filter(|run| run.created > 0 || run.capped > 0) {
-            self.parts.events.publish(Topic::Ledger, run);
+    }
+
+    /// Hands over what is to be written down.
+    fn write(&mut self, commit: Commit, alerts: Vec<Finding>, moves: bool) {
+        let (schemas, site) = {
+            let loaded = self.loaded.read();
+            (Arc::clone(&loaded.schemas), Arc::clone(&loaded.site))
+        };
+        let Self { scribe, wishes, back, .. } = self;
+        let page = Page { commit, alerts, schemas, site, moves };
+        if !scribe.write(page, &mut || wants_to_stop(wishes, back)) {
+            self.stopping = true;
         }
     }
 
-    /// Commits, again and again if need be; the ids of what was new.
-    fn write(&mut self, commit: &Commit) -> BTreeSet<String> {
-        let mut pause = RETRY.0;
-        loop {
-            match self.runtime.block_on(self.parts.triage.commit(commit.clone())) {
-                Ok(committed) => return committed.new_alerts.into_iter().collect(),
-                Err(error) => {
-                    tracing::error!(%error, "alerts cannot be written down; trying again");
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(RETRY.1);
-                    if self.wants_to_stop() {
-                        // Nothing is lost: the place was not written down either.
-                        self.stopping = true;
-                        return BTreeSet::new();
-                    }
-                }
-            }
-        }
-    }
-
-    fn wants_to_stop(&mut self) -> bool {
-        match self.wishes.try_recv() {
-            Ok(Wish::Stop) | Err(mpsc::error::TryRecvError::Disconnected) => true,
-            Ok(Wish::Found(found)) => {
-                // It is searched for again once alerts can be written down.
-                self.look_back.ends(&found.search);
-                false
-            }
-            _ => false,
+    /// Waits until all is written down.
+    fn flush(&mut self) {
+        let Self { scribe, wishes, back, .. } = self;
+        if !scribe.flush(&mut || wants_to_stop(wishes, back)) {
+            self.stopping = true;
         }
     }
 
@@ -376,6 +354,7 @@ impl Work {
     fn rebuild(&mut self, settled: Position) -> Result<(), String> {
         let start = Instant::now();
         let text = |error: lurcher_triage::Error| error.to_string();
+        self.flush();
         let Self { runtime, parts, kept, options, .. } = self;
         runtime.block_on(kept.write()).map_err(|error| error.to_string())?;
         runtime.block_on(kept.sync()).map_err(|error| error.to_string())?;
@@ -458,7 +437,9 @@ impl Work {
         let quarantines = std::mem::take(&mut self.aside);
         let commit =
             Commit { consumer: KEPT.to_owned(), position: position.0, health, quarantines, ..Commit::default() };
-        self.write(&commit);
+        self.write(commit, Vec::new(), false);
+        // What was not written down must stay in the journal.
+        self.flush();
         if self.stopping {
             return;
         }
@@ -547,7 +528,7 @@ impl Work {
         }
         let position = u64::try_from(self.made.0).unwrap_or(0);
         let gaps = self.gaps.take();
-        self.write(&Commit { consumer: ALIVE.to_owned(), position, gaps, ..Commit::default() });
+        self.write(Commit { consumer: ALIVE.to_owned(), position, gaps, ..Commit::default() }, Vec::new(), false);
     }
 
     /// How those rules fare that fare otherwise than when they were last looked at.
@@ -600,4 +581,16 @@ impl Work {
 async fn disabled(triage: &Triage) -> lurcher_triage::Result<BTreeSet<String>> {
     let states = triage.rule_states().await?;
     Ok(states.into_iter().filter(|state| !state.enabled).map(|state| state.rule_id).collect())
+}
+
+/// Whether somebody wants the detector to end, asked while it waits for the scribe. Other wishes wait on.
+fn wants_to_stop(wishes: &mut mpsc::UnboundedReceiver<Wish>, back: &mpsc::WeakUnboundedSender<Wish>) -> bool {
+    match wishes.try_recv() {
+        Ok(Wish::Stop) | Err(mpsc::error::TryRecvError::Disconnected) => true,
+        Ok(wish) => {
+            // If nobody can wish any more, nobody waits for an answer.
+            back.upgrade().is_none_or(|back| back.send(wish).is_err())
+        }
+        Err(mpsc::error::TryRecvError::Empty) => false,
+    }
 }
