@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         before: String::new(),
         environment: Vec::new(),
         key: None,
-        settings: server::SETTINGS.to_owned(),
+        settings: format!("{}[live]\nmemory = \"1GiB\"\n", server::SETTINGS),
     };
     let server = site.start()?;
     let shared = Shared {
@@ -241,6 +241,9 @@ fn report(server: &Server, shared: &Shared, looks: &[Look], minutes: u64) -> Res
         sent.keys().filter(|mark| !raised.contains_key(mark)).count()
     );
     let _ = writeln!(out, "sent to alert: p50 {}, p99 {}, worst {}", quantile(0.5), quantile(0.99), quantile(1.0));
+    let aside = server.get("/api/v1/quarantine").map_err(|error| error.to_string())?.json();
+    let stopped = aside["items"].as_array().into_iter().flatten().filter(|item| item["kind"] == "rule").count();
+    let _ = writeln!(out, "rules: {stopped} stopped because they kept too much (`[live] memory` is 1 GiB)");
     let _ = writeln!(
         out,
         "memory: {} MiB after a quarter, {} MiB after half, {} MiB at the end, {} MiB at most",

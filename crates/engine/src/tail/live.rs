@@ -11,7 +11,8 @@
 //!   looks again.
 //! * Every run is made, however late: after a pause [`Live::advance`] makes those that were due, in order.
 //! * What no later run can see is forgotten. What is kept lies in epochs of events, in memory up to the budget.
-//! * A rule that keeps more than its part of the memory is stopped, and it is said ([`RuleHealth::stopped`]).
+//! * A rule that keeps more than its part of the memory is stopped, and it is said ([`RuleHealth::stopped`]); so are those that
+//!   keep most where all together keep more than there is.
 //!
 //! All of it is a function of the batches, their times of arrival and the times of [`Live::advance`]: after a crash
 //! the same calls build the same state.
@@ -269,6 +270,27 @@ impl Live {
         }
         if let Some(open) = self.stores.take(self.epoch) {
             collector.store = open;
+        }
+        self.relieve();
+    }
+
+    /// Stops the rules that keep most until what all of them keep fits into the memory.
+    fn relieve(&mut self) {
+        let budget = self.settings.tail_budget;
+        let tails = &mut self.scanner.collector().tails;
+        let mut all: u64 = tails.values().map(|tail| tail.bytes).sum();
+        while all > budget
+            && let Some((number, bytes)) =
+                tails.iter().map(|(number, tail)| (*number, tail.bytes)).max_by_key(|(_, b)| *b)
+            && let Some(rule) = self.rules.rules().get(number as usize)
+        {
+            if let Some(watch) = self.watches.get_mut(&number) {
+                watch.stop(format!(
+                    "all rules together keep more than {budget} bytes of hits in memory, and this one most: {bytes}"
+                ));
+            }
+            tails.insert(number, RuleTail::stopped(rule, &self.settings));
+            all = all.saturating_sub(bytes.max(1));
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lurcher_engine::RuleHealth;
 use lurcher_journal::{Block, Position, Reader, Record};
 use lurcher_schema::Timestamp;
 use lurcher_triage::{Commit, HealthState, Quarantine, QuarantineKind, RuleHealth as StoredHealth, Triage};
@@ -531,11 +532,28 @@ impl Work {
         self.write(Commit { consumer: ALIVE.to_owned(), position, gaps, ..Commit::default() }, Vec::new(), false);
     }
 
+    /// Says, to whoever looks for where memory goes, which rules hold most of it.
+    fn tell_memory(&self, all: &[RuleHealth]) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        let mut most: Vec<&RuleHealth> = all.iter().filter(|health| health.held_bytes > 0).collect();
+        most.sort_by_key(|health| std::cmp::Reverse(health.held_bytes));
+        let sum: u64 = most.iter().map(|health| health.held_bytes).sum();
+        tracing::debug!(rules = most.len(), bytes = sum, "rules hold hits");
+        for health in most.iter().take(10) {
+            let name = self.state.rule(health.rule).map_or("", |rule| rule.meta.name.as_str());
+            tracing::debug!(rule = name, hits = health.held, bytes = health.held_bytes, "of these");
+        }
+    }
+
     /// How those rules fare that fare otherwise than when they were last looked at.
     fn changed_health(&mut self) -> Vec<StoredHealth> {
         let now = self.parts.clock.now();
         let mut changed = Vec::new();
-        for health in self.state.health() {
+        let all = self.state.health();
+        self.tell_memory(&all);
+        for health in all {
             let state = match (&health.stopped, &health.error) {
                 (Some(why), _) => (HealthState::Quarantined, why.clone()),
                 (None, Some(error)) => (HealthState::Failing, error.clone()),

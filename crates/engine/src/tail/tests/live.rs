@@ -238,3 +238,35 @@ fn a_rule_that_keeps_too_much_is_stopped_and_says_so() {
     assert!(health[0].stopped.as_ref().is_some_and(|why| why.contains("memory")), "{health:?}");
     assert_eq!(health[0].held, 0);
 }
+
+#[test]
+fn rules_that_keep_too_much_together_lose_those_that_keep_most() {
+    let terms = || lurcher_ir::NewTerms { fields: vec![raw("n")], history: super::replay::date("now-7d") };
+    let rules = (0..8).map(|_| Arc::new(scheduled(Tail::NewTerms(terms()), 5, 9)));
+    let rules = Compiler::new(Arc::clone(&SCHEMAS)).add_all(rules).build();
+    // Far less than a quarter for each.
+    let events: Vec<Spec> = (0..500).map(|n| event(60_000 * n, &[0], &[("n", &n.to_string())])).collect();
+    let all = |budget: u64| {
+        let settings = Settings { tail_budget: budget, ..Settings::default() };
+        let mut live = Live::new(Arc::clone(&rules), &settings, Timestamp(0), LATENESS);
+        let mut told = Told::default();
+        for chunk in events.chunks(50) {
+            let received = chunk.iter().filter_map(|event| event.time).max().unwrap_or(0);
+            live.advance(Timestamp::from_millis(received), &mut told);
+            let (batch, _) = batches("s", chunk, chunk.len()).remove(0);
+            for row in 0..chunk.len() {
+                let hits: Vec<Hit> = (0..8).map(|rule| Hit { rule, filter: 0 }).collect();
+                live.scanner.collector().take(&batch, row, &hits);
+            }
+            live.look_at_new(&mut told);
+        }
+        live.health()
+    };
+    let held = |health: &[crate::RuleHealth]| health.iter().map(|health| health.held_bytes).sum::<u64>();
+    let free = all(u64::MAX);
+    assert!(free.iter().all(|health| health.stopped.is_none()));
+    let budget = held(&free) / 2;
+    let bounded = all(budget);
+    let stopped = bounded.iter().filter(|health| health.stopped.is_some()).count();
+    assert!((1..8).contains(&stopped) && held(&bounded) <= budget, "{bounded:?}");
+}
