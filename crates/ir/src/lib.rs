@@ -44,9 +44,9 @@ pub use functions::{
     TimeFunction, TimePart, TimeUnit,
 };
 pub use late::{Format, MOMENT, Moment, Piece, Quoting, Reader, Repeat, Selected, SharedReader};
-pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, Sides};
+pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, RegexUse, Sides};
 pub use model::Model;
-pub use pattern::{Case, Network, Regex, Wildcard, WildcardPiece, fold_char, fold_text};
+pub use pattern::{Case, Network, Regex, RegexDialect, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
 pub use record::{Locate, PlaceFact, TextTable, Titles};

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::{Function, Regex};
+use crate::{Function, Regex, RegexDialect};
 
 /// A function that takes values as what they read as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -103,12 +103,23 @@ pub enum LooseFunction {
     MaskAddress,
     /// `(text, pattern)`: the text is matched as a whole by a pattern in which `%` is any run and `_` one character.
     LikeComputed,
-    /// `(text, expression)`: a regular expression is found in the text. Null of one that cannot be compiled.
-    MatchesComputed,
+    /// `(text, expression, …)`: what is done with a regular expression that is computed. Null of one that cannot be run.
+    ByRegex(RegexUse, RegexDialect),
     /// Percent-decoded; broken escapes stay as they are.
     UrlDecoded,
     /// `(text)`: from 0 (alike) on, how many bits a character of the text carries (Shannon's entropy).
     Entropy,
+}
+
+/// What is done with a regular expression that is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RegexUse {
+    /// `(text, expression)`: as [`Function::Matches`].
+    Found,
+    /// `(text, expression, replacement)`: as [`Function::Replace`].
+    Replaced,
+    /// `(list, expression)`: as [`LooseFunction::MatchPosition`].
+    Position,
 }
 
 /// Arithmetic on numbers. What is undefined or infinite is null.

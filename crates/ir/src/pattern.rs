@@ -1,6 +1,11 @@
 //! Patterns over text: case, wildcards, regular expressions, networks.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    net::IpAddr,
+    sync::Arc,
+};
 
 /// Whether upper and lower case differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +127,36 @@ impl fmt::Display for Wildcard {
 pub struct Regex {
     /// The expression, flags and anchors included.
     pub pattern: Arc<str>,
+}
+
+/// How a language writes regular expressions, for those that are known only when a row is looked at. Whoever runs one asks
+/// the language to translate it.
+#[derive(Clone, Copy)]
+pub struct RegexDialect {
+    /// Its name. Dialects of the same name are the same.
+    pub name: &'static str,
+    /// Translates an expression; `None` of one that is faulty or has no counterpart.
+    pub translate: fn(&str) -> Option<Regex>,
+}
+
+impl fmt::Debug for RegexDialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for RegexDialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for RegexDialect {}
+
+impl Hash for RegexDialect {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
 }
 
 /// A block of IP addresses.

@@ -66,11 +66,13 @@ pub struct CompiledExpr {
     capped: AtomicU64,
 }
 
-/// What the functions of one expression need that is costly to make: its regular expressions by their text, and its tests.
+/// What the functions of one expression need that is costly to make: its regular expressions by their text, those that it
+/// computes, and its tests.
 #[derive(Debug, Default)]
 struct Regexes {
     regexes: FxHashMap<Arc<str>, regex::Regex>,
     tests: FxHashMap<Test, Matcher>,
+    computed: pattern::ComputedRegexes,
 }
 
 impl Regexes {

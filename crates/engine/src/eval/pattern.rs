@@ -1,11 +1,56 @@
 //! Wildcards, regular expressions and networks.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use lurcher_ir::{Case, Function, Network, Regex, Wildcard, WildcardPiece, fold_char};
+use lurcher_ir::{Case, Function, Network, Regex, RegexDialect, Wildcard, WildcardPiece, fold_char};
 use lurcher_schema::Value;
+use rustc_hash::FxHashMap;
 
 use super::{Regexes, convert::text_form};
+
+/// At most so many regular expressions that were computed are kept compiled, for each expression of a rule.
+const MAX_COMPUTED: usize = 128;
+/// The largest regular expression that is compiled for a single value, in bytes of its program.
+const MAX_PROGRAM: usize = 1 << 20;
+/// How much may be kept while such an expression is looked for, in bytes.
+const MAX_SEARCH: usize = 1 << 18;
+/// The longest regular expression that is computed, in bytes. PCRE compiles none whose program is longer.
+const MAX_LENGTH: usize = 1 << 16;
+
+/// The regular expressions that were computed of late, compiled; none for what cannot be run.
+///
+/// Rows mostly repeat the same few. Where each has its own, keeping more of them would not help either, so all are forgotten
+/// when there are too many.
+#[derive(Debug, Default)]
+pub(super) struct ComputedRegexes(Mutex<FxHashMap<(&'static str, Arc<str>), Option<Arc<regex::Regex>>>>);
+
+impl ComputedRegexes {
+    /// An expression in a dialect, ready to be looked for.
+    pub(super) fn get(&self, dialect: &RegexDialect, pattern: &Arc<str>) -> Option<Arc<regex::Regex>> {
+        if pattern.len() > MAX_LENGTH {
+            return None;
+        }
+        let key = (dialect.name, Arc::clone(pattern));
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(known) = known {
+            return known;
+        }
+        // Compiled without the lock: other threads have others to look for.
+        let compiled = (dialect.translate)(pattern).and_then(|regex| {
+            let mut builder = regex::RegexBuilder::new(&regex.pattern);
+            builder.size_limit(MAX_PROGRAM).dfa_size_limit(MAX_SEARCH).build().ok().map(Arc::new)
+        });
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_COMPUTED {
+            known.clear();
+        }
+        known.insert(key, compiled.clone());
+        compiled
+    }
+}
 
 pub(super) fn apply(function: &Function, values: &[Value], regexes: &Regexes) -> Option<Value> {
     use Function as F;
@@ -14,10 +59,7 @@ pub(super) fn apply(function: &Function, values: &[Value], regexes: &Regexes) ->
         (F::Like(pattern, case), [text]) => Some(Value::Bool(wildcard_matches(pattern, &text_form(text)?, *case))),
         (F::Matches(regex), [text]) => Some(Value::Bool(compiled(regex)?.is_match(&text_form(text)?))),
         (F::Replace(regex), [text, replacement]) => {
-            let (text, replacement) = (text_form(text)?, text_form(replacement)?);
-            let replaced =
-                compiled(regex)?.replace_all(&text, |found: &regex::Captures<'_>| expand(&replacement, found));
-            Some(Value::text(replaced.as_ref()))
+            Some(replaced(compiled(regex)?, &text_form(text)?, &text_form(replacement)?))
         }
         (F::Capture(regex, group), [text]) => {
             compiled(regex)?.captures(&text_form(text)?)?.name(group).map(|found| Value::text(found.as_str()))
@@ -47,6 +89,12 @@ fn in_block(address: &str, block: &Value) -> Option<bool> {
     let block = Network::parse(&text_form(block)?);
     let address = address.trim().parse::<IpAddr>();
     Some(block.is_some_and(|block| address.is_ok_and(|address| block.contains(address))))
+}
+
+/// The text with every match replaced.
+pub(super) fn replaced(regex: &regex::Regex, text: &str, replacement: &str) -> Value {
+    let replaced = regex.replace_all(text, |found: &regex::Captures<'_>| expand(replacement, found));
+    Value::text(replaced.as_ref())
 }
 
 /// The replacement with `$1` and `\1` (up to two digits) filled in; `$$` and a doubled backslash stand for themselves.

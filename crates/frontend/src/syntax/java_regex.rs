@@ -7,7 +7,7 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use lurcher_ir::Regex;
+use lurcher_ir::{Regex, RegexDialect};
 
 /// An expression that the engine can run.
 #[derive(Debug, PartialEq)]
@@ -49,6 +49,14 @@ pub(crate) fn translate(pattern: &str) -> Result<Translated, Refusal> {
         Err(error) => Err(Refusal::Faulty(error.to_string())),
     }
 }
+
+/// How expressions are read that are known only when a row is looked at.
+pub(crate) const DIALECT: RegexDialect =
+    RegexDialect { name: "pcre", translate: |pattern| translate(pattern).ok().map(|translated| translated.regex) };
+
+/// The longest `{n,m}` that is a repetition rather than text, and the longest name of a class, in characters: they are looked
+/// for at each brace and must not go through the whole rest each time.
+const MAX_BRACES: usize = 32;
 
 /// The names of the groups of a translated expression, in order.
 pub(crate) fn group_names(regex: &Regex) -> Vec<Arc<str>> {
@@ -152,7 +160,7 @@ impl Translator {
     /// Whether `{` begins `{n}`, `{n,}` or `{n,m}`.
     fn repetition(&self) -> bool {
         let rest = &self.chars[self.at + 1..];
-        let Some(end) = rest.iter().position(|c| *c == '}') else { return false };
+        let Some(end) = rest.iter().take(MAX_BRACES).position(|c| *c == '}') else { return false };
         let inside: String = rest[..end].iter().collect();
         let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         match inside.split_once(',') {
@@ -280,7 +288,7 @@ impl Translator {
 
     /// `\x41`, `\x{41}`, `\u0041`, `\p{L}`: the crate reads them alike, but for Java's names of ASCII classes.
     fn coded(&mut self, c: char) -> Result<(), Refusal> {
-        let rest: String = self.chars[self.at..].iter().collect();
+        let rest: String = self.chars[self.at..].iter().take(MAX_BRACES).collect();
         for (name, class) in [
             ("{Lower}", "[a-z]"),
             ("{Upper}", "[A-Z]"),

@@ -62,7 +62,7 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
         | F::Parts
         | F::MaskAddress
         | F::LikeComputed
-        | F::MatchesComputed
+        | F::ByRegex(..)
         | F::UrlDecoded
         | F::Entropy => texts::apply(function, values, regexes),
     }

@@ -1,6 +1,9 @@
 //! The functions at their edges.
 
-use lurcher_ir::{BitOperation, Calculation, Case, Function, JsonOperation, LooseFunction as F, NumberForm};
+use lurcher_ir::{
+    BitOperation, Calculation, Case, Function, JsonOperation, LooseFunction as F, NumberForm, Regex, RegexDialect,
+    RegexUse,
+};
 
 use super::*;
 
@@ -88,4 +91,27 @@ fn printf_is_that_of_c() {
     assert_eq!(printf("%+d", &[Value::Int(5)]), t("+5"));
     assert_eq!(printf("%d", &[]), Value::Null);
     assert_eq!(run(&F::UrlDecoded, &[t("a%20b%zz+c")]), t("a b%zz+c"));
+}
+
+#[test]
+fn expressions_that_rows_make_are_translated_and_forgotten() {
+    let dialect = RegexDialect {
+        name: "hashes are digits",
+        translate: |pattern| Some(Regex { pattern: pattern.replace('#', "[0-9]").into() }),
+    };
+    let regexes = Regexes::default();
+    let run = |usage, values: &[Value]| apply(&F::ByRegex(usage, dialect), values, &regexes).unwrap_or_default();
+    // More than are kept at once, and one of them again.
+    for number in (0..1000).chain([0]) {
+        let pattern = t(&format!("^{number}#$"));
+        assert_eq!(run(RegexUse::Found, &[t(&format!("{number}7")), pattern.clone()]), Value::Bool(true));
+        assert_eq!(run(RegexUse::Found, &[t(&format!("{number}x")), pattern]), Value::Bool(false));
+    }
+    assert_eq!(run(RegexUse::Replaced, &[t("a1b2"), t("(#)"), t("<$1>")]), t("a<1>b<2>"));
+    assert_eq!(run(RegexUse::Position, &[Value::list([t("a"), t("1")]), t("#")]), Value::Int(1));
+    assert_eq!(run(RegexUse::Position, &[Value::list([t("a")]), t("#")]), Value::Null);
+    for faulty in ["(", "#{1000}{1000}{1000}", &"a".repeat(70_000)] {
+        assert_eq!(run(RegexUse::Found, &[t("a"), t(faulty)]), Value::Null);
+    }
+    assert_eq!(run(RegexUse::Found, &[t("a"), Value::Null]), Value::Null);
 }

@@ -2,16 +2,14 @@
 
 use std::net::Ipv4Addr;
 
-use lurcher_ir::{Case, LooseFunction, Regex, Sides, Wildcard};
+use lurcher_ir::{Case, LooseFunction, Regex, RegexUse, Sides, Wildcard};
 use lurcher_schema::Value;
 
 use super::{Regexes, number, numbers::whole, text};
-use crate::eval::pattern::{expand, wildcard_matches};
+use crate::eval::pattern::{expand, replaced, wildcard_matches};
 
 /// At most so many matches become values.
 const MAX_VALUES: usize = 10_000;
-/// The largest regular expression that is compiled for a single value, in bytes.
-const MAX_REGEX: usize = 1 << 20;
 /// No width or precision is greater.
 const MAX_WIDTH: usize = 1000;
 
@@ -29,11 +27,7 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
                 Sides::Both => value.trim_matches(any),
             }))
         }
-        (F::MatchPosition(regex), [list]) => {
-            let regex = compiled(regex)?;
-            let at = list.elements().position(|value| text(value).is_some_and(|text| regex.is_match(&text)))?;
-            Some(Value::Int(at as i64))
-        }
+        (F::MatchPosition(regex), [list]) => position(compiled(regex)?, list),
         (F::ReplaceNth(regex, number), [value, replacement]) => {
             replaced_nth(compiled(regex)?, *number, &text(value)?, &text(replacement)?)
         }
@@ -83,15 +77,25 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
             let pattern = Wildcard::parse_sql(&text(pattern)?);
             Some(Value::Bool(wildcard_matches(&pattern, &text(value)?, Case::Sensitive)))
         }
-        (F::MatchesComputed, [value, pattern]) => {
-            let (value, pattern) = (text(value)?, text(pattern)?);
-            let regex = regex::RegexBuilder::new(&pattern).size_limit(MAX_REGEX).build().ok()?;
-            Some(Value::Bool(regex.is_match(&value)))
+        (F::ByRegex(usage, dialect), [value, pattern, further @ ..]) => {
+            let regex = regexes.computed.get(dialect, &text(pattern)?)?;
+            match (usage, further) {
+                (RegexUse::Found, []) => Some(Value::Bool(regex.is_match(&text(value)?))),
+                (RegexUse::Replaced, [replacement]) => Some(replaced(&regex, &text(value)?, &text(replacement)?)),
+                (RegexUse::Position, []) => position(&regex, value),
+                _ => None,
+            }
         }
         (F::UrlDecoded, [value]) => Some(Value::text(url_decoded(&text(value)?))),
         (F::Entropy, [value]) => Some(Value::Float(entropy(&text(value)?))),
         _ => None,
     }
+}
+
+/// Which value an expression is found in first.
+fn position(regex: &regex::Regex, list: &Value) -> Option<Value> {
+    let at = list.elements().position(|value| text(value).is_some_and(|text| regex.is_match(&text)))?;
+    Some(Value::Int(at as i64))
 }
 
 /// None as null, one as itself.

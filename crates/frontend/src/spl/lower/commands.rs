@@ -8,7 +8,7 @@ use super::{Lowerer, Said, rows::Rows, terms::Condition};
 use crate::spl::ast::{Command, CommandKind, Name, Settings};
 
 /// Commands of the machine-learning toolkit and others that judge by a model.
-const MODELS: [&str; 11] = [
+const MODELS: [&str; 10] = [
     "fit",
     "score",
     "summary",
@@ -18,7 +18,6 @@ const MODELS: [&str; 11] = [
     "predict",
     "kmeans",
     "cluster",
-    "outlier",
     "sample",
 ];
 
@@ -166,6 +165,7 @@ impl Lowerer<'_> {
             "fieldsummary" => self.fieldsummary(fields, settings, rows),
             "rangemap" => return self.rangemap(settings, command.span, rows),
             "reltime" => self.reltime(rows),
+            "outlier" => return self.outlier(fields, settings, command.span, rows),
             "setfields" => self.setfields(settings, rows),
             "xpath" => return self.xpath(fields, settings, command.span, rows),
             "metadata" | "eventcount" | "gentimes" | "inputcsv" => {

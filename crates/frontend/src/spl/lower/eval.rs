@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     spl::ast::{self, ExprKind, Operator},
-    syntax::java_regex::{Refusal, translate},
+    syntax::java_regex::{Refusal, Translated, translate},
 };
 
 impl Lowerer<'_> {
@@ -121,6 +121,10 @@ impl Lowerer<'_> {
             }
             other => other,
         };
+        self.runnable(translated, span)
+    }
+
+    fn runnable(&mut self, translated: Result<Translated, Refusal>, span: Span) -> Result<Regex, Said> {
         match translated {
             Ok(translated) => {
                 if let Some(what) = translated.approximate {
@@ -136,13 +140,26 @@ impl Lowerer<'_> {
         }
     }
 
-    /// The regular expression that an argument is.
-    pub(super) fn static_regex(&mut self, pattern: &ast::Expr, names: &Names) -> Result<Regex, Said> {
-        match self.expression(pattern, names)? {
-            Expr::Literal(Value::Text(text)) => self.regex(&text, pattern.span),
-            _ => Err(self.unsupported("dynamic-pattern", "a regular expression that is computed", pattern.span)),
-        }
+    /// The regular expression that an argument is. What is known here is faulty here; what a row makes is null where it
+    /// cannot be run.
+    pub(super) fn pattern(&mut self, pattern: &ast::Expr, names: &Names) -> Result<Pattern, Said> {
+        Ok(match self.expression(pattern, names)? {
+            Expr::Literal(Value::Text(text)) if matches!(pattern.kind, ExprKind::Text(_)) => {
+                Pattern::Written(self.regex(&text, pattern.span)?)
+            }
+            // A name that was set to a text.
+            Expr::Literal(Value::Text(text)) => Pattern::Written(self.runnable(translate(&text), pattern.span)?),
+            computed => Pattern::Computed(computed),
+        })
     }
+}
+
+/// A regular expression as an argument.
+pub(super) enum Pattern {
+    /// Written out, or set to what is.
+    Written(Regex),
+    /// Made by the row.
+    Computed(Expr),
 }
 
 /// Arithmetic on what reads as numbers.

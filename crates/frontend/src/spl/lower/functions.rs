@@ -5,19 +5,19 @@ use std::sync::Arc;
 use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{
     BitOperation, Calculation as C, Case, DigestAlgorithm, Expr, Function, JsonOperation as J, ListFunction,
-    LooseFunction as L, Network, NumberForm, Sides, TextFunction,
+    LooseFunction as L, Network, NumberForm, RegexUse, Sides, TextFunction,
 };
 use lurcher_schema::Value;
 
 use super::{
     Lowerer, Said,
-    eval::calculate,
+    eval::{Pattern, calculate},
     rows::{Names, loose},
     terms::{any_value, not_null},
 };
 use crate::{
     spl::ast::{self, ExprKind, Name},
-    syntax::closest,
+    syntax::{closest, java_regex::DIALECT},
 };
 
 /// As many as one likes.
@@ -86,26 +86,34 @@ impl Lowerer<'_> {
     fn lazy(&mut self, name: &str, arguments: &[ast::Expr], span: Span, names: &Names) -> Result<Option<Expr>, Said> {
         Ok(Some(match (name, arguments) {
             ("match", [text, pattern]) => {
-                let computed = self.expression(pattern, names)?;
                 let text = self.expression(text, names)?;
-                if matches!(computed, Expr::Literal(Value::Text(_))) {
-                    any_value(Function::Matches(self.static_regex(pattern, names)?), [text])
-                } else {
-                    any_value(Function::Loose(L::MatchesComputed), [text, computed])
+                match self.pattern(pattern, names)? {
+                    Pattern::Written(regex) => any_value(Function::Matches(regex), [text]),
+                    Pattern::Computed(pattern) => {
+                        any_value(Function::Loose(L::ByRegex(RegexUse::Found, DIALECT)), [text, pattern])
+                    }
                 }
             }
             ("replace", [text, pattern, replacement]) => {
-                let regex = self.static_regex(pattern, names)?;
-                let parts = [self.expression(text, names)?, self.expression(replacement, names)?];
-                each(Function::Replace(regex), parts)
+                let pattern = self.pattern(pattern, names)?;
+                let (text, replacement) = (self.expression(text, names)?, self.expression(replacement, names)?);
+                match pattern {
+                    Pattern::Written(regex) => each(Function::Replace(regex), [text, replacement]),
+                    Pattern::Computed(pattern) => {
+                        each(Function::Loose(L::ByRegex(RegexUse::Replaced, DIALECT)), [text, pattern, replacement])
+                    }
+                }
             }
             ("like", [text, pattern]) => {
                 let text = self.expression(text, names)?;
                 self.like(text, pattern, names)?
             }
             ("mvfind", [list, pattern]) => {
-                let regex = self.static_regex(pattern, names)?;
-                loose(L::MatchPosition(regex), [self.expression(list, names)?])
+                let list = self.expression(list, names)?;
+                match self.pattern(pattern, names)? {
+                    Pattern::Written(regex) => loose(L::MatchPosition(regex), [list]),
+                    Pattern::Computed(pattern) => loose(L::ByRegex(RegexUse::Position, DIALECT), [list, pattern]),
+                }
             }
             ("mvmap", [list, body, ..]) => self.over_values(list, body, false, names)?,
             ("mvfilter", [condition]) => self.over_values(condition, condition, true, names)?,

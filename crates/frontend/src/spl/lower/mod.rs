@@ -27,6 +27,7 @@ mod functions;
 mod judging;
 mod late;
 mod models;
+mod outliers;
 mod patterns;
 mod rows;
 mod series;
