@@ -70,14 +70,14 @@ pub struct CompiledExpr {
 /// computes, and its tests.
 #[derive(Debug, Default)]
 struct Regexes {
-    regexes: FxHashMap<Arc<str>, regex::Regex>,
+    written: FxHashMap<Arc<str>, regex::Regex>,
     tests: FxHashMap<Test, Matcher>,
     computed: pattern::ComputedRegexes,
 }
 
 impl Regexes {
     fn get(&self, pattern: &Arc<str>) -> Option<&regex::Regex> {
-        self.regexes.get(pattern)
+        self.written.get(pattern)
     }
 
     /// Whether a field with this value passes one of the tests.
@@ -159,7 +159,7 @@ fn compile_regexes(expr: &Expr, regexes: &mut Regexes) {
     if let Expr::Call(function, _) = expr {
         regexes_of(function, &mut |regex| {
             if let Ok(compiled) = regex::Regex::new(&regex.pattern) {
-                regexes.regexes.insert(Arc::clone(&regex.pattern), compiled);
+                regexes.written.insert(Arc::clone(&regex.pattern), compiled);
             }
         });
         if let Function::List(ListFunction::Passes(test)) = function {
