@@ -56,8 +56,8 @@ pub use rule::{
 };
 pub use stage::{
     Aggregation, Anomaly, ColumnPattern, Completion, Dedup, Expand, ForEachColumn, Join, JoinKind, Judge, Lookup,
-    LookupKey, LookupMatch, LookupOutput, LookupRows, Pivot, Running, Semi, SortKey, Stage, Transaction, Window,
-    WindowSpan,
+    LookupKey, LookupMatch, LookupOutput, LookupRows, MadeName, NamePiece, Pivot, Running, Semi, SortKey, Stage,
+    Transaction, Window, WindowSpan,
 };
 pub use terms::{Distinct, Indicators, NewTerms, Pairing, Threshold};
 pub use words::{LONGEST_WORD, Near, Phrase, Word, words};

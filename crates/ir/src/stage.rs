@@ -192,18 +192,60 @@ impl From<Arc<str>> for ColumnPattern {
     }
 }
 
-/// Sets columns for each column that fits a pattern, one after the other in the order of their names; later ones see what
-/// earlier ones set.
+/// Sets columns for each column that fits a pattern, one after the other; later ones see what earlier ones set.
+///
+/// What is read under a name that is made of the present column's stands in a column of its own, and so does a text that
+/// is made of it: expressions read these like any others. They are gone when the stage ends.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForEachColumn {
-    /// For which columns, as the row has them when the stage begins.
+    /// For which columns, as the row has them when the stage begins: those of the first pattern in the order of their names,
+    /// then those of the next that have not been taken.
     pub columns: Vec<ColumnPattern>,
-    /// The column that holds the present column's value while its expressions are computed; gone afterwards.
-    pub value: Arc<str>,
-    /// The column that holds the present column's name.
-    pub name: Arc<str>,
-    /// What is set, left to right: a name, or a pattern whose first `*` is the present column's name.
-    pub sets: Vec<(ColumnPattern, Expr)>,
+    /// Columns that hold a text.
+    pub texts: Vec<(Arc<str>, MadeName)>,
+    /// Columns that hold what the column of a name holds at the moment when they are read.
+    pub reads: Vec<(Arc<str>, MadeName)>,
+    /// What is set, left to right.
+    pub sets: Vec<(MadeName, Expr)>,
+}
+
+/// A text that is made of a column's name and of what the `*`s of a pattern stand for in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct MadeName(pub Vec<NamePiece>);
+
+/// A piece of a [`MadeName`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum NamePiece {
+    /// This text.
+    Text(Arc<str>),
+    /// The column's whole name.
+    Whole,
+    /// What all `*`s stand for, one behind the other.
+    Matched,
+    /// What one `*` stands for, counted from 0; nothing if there are fewer.
+    Segment(usize),
+}
+
+impl MadeName {
+    /// The text for a column and what the `*`s stand for in its name.
+    pub fn fill(&self, name: &str, found: &[&str]) -> Arc<str> {
+        let mut text = String::new();
+        for piece in &self.0 {
+            match piece {
+                NamePiece::Text(own) => text.push_str(own),
+                NamePiece::Whole => text.push_str(name),
+                NamePiece::Matched => found.iter().for_each(|segment| text.push_str(segment)),
+                NamePiece::Segment(number) => text.push_str(found.get(*number).copied().unwrap_or_default()),
+            }
+        }
+        text.into()
+    }
+
+    /// The text, if it is the same for every column.
+    pub fn constant(&self) -> Option<Arc<str>> {
+        let constant = self.0.iter().all(|piece| matches!(piece, NamePiece::Text(_)));
+        constant.then(|| self.fill("", &[]))
+    }
 }
 
 /// What rows are sorted by.

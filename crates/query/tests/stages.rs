@@ -10,8 +10,8 @@ use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings, Table, Tables};
 use lurcher_ir::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, Branch, Case, Collect, CollectOrder, ColumnPattern, Dedup,
     Expand, Expr, FieldRef, ForEachColumn, Function, GroupBy, Input, Join, JoinKind, Judge, ListKeys, Lookup,
-    LookupKey, LookupMatch, LookupOutput, LookupRows, Model, NullKeys, Pipeline, Pivot, Predicate, Rule, RuleBody,
-    RuleMeta, Running, Semi, Sink, SortKey, Stage, Support, Tail, Test, Transaction,
+    LookupKey, LookupMatch, LookupOutput, LookupRows, MadeName, Model, NamePiece, NullKeys, Pipeline, Pivot, Predicate,
+    Rule, RuleBody, RuleMeta, Running, Semi, Sink, SortKey, Stage, Support, Tail, Test, Transaction,
 };
 use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
 use serde_json::{Value as Json, json};
@@ -523,13 +523,18 @@ fn columns_are_kept_dropped_renamed_and_set_by_pattern() {
     let rename =
         Stage::Rename(vec![(ColumnPattern::parse("p.*"), ColumnPattern::parse("*")), ("a".into(), "q".into())]);
     check(&[all.clone(), rename], &events, &[r#"[0] {"q":1,"b":2}"#]);
+    let twice = MadeName(vec![NamePiece::Text("twice_".into()), NamePiece::Whole]);
     let each = Stage::ForEachColumn(ForEachColumn {
         columns: vec![ColumnPattern::parse("p.*")],
-        value: "FIELD".into(),
-        name: "NAME".into(),
-        sets: vec![(ColumnPattern::parse("twice_*"), Expr::call(Function::Add, [column("FIELD"), column("FIELD")]))],
+        texts: vec![("TEXT".into(), MadeName(vec![NamePiece::Text("of ".into()), NamePiece::Segment(0)]))],
+        reads: vec![("FIELD".into(), MadeName(vec![NamePiece::Whole])), ("SEEN".into(), twice.clone())],
+        sets: vec![
+            (twice, Expr::call(Function::Add, [column("FIELD"), column("FIELD")])),
+            (MadeName(vec![NamePiece::Matched]), Expr::List(vec![column("TEXT"), column("SEEN")])),
+        ],
     });
-    check(&[all, each, keep(&["twice*"])], &events, &[r#"[0] {"twice_p.a":2,"twice_p.b":4}"#]);
+    let expected = r#"[0] {"p.a":1,"p.b":2,"q":3,"twice_p.a":2,"a":["of a",2],"twice_p.b":4,"b":["of b",4]}"#;
+    check(&[all, each], &events, &[expected]);
 }
 
 #[test]

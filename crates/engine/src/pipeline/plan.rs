@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use lurcher_ir::{
-    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Format, Input, Join, Moment, Pipeline, Pivot, Selected,
-    Semi, Sink, Stage, Transaction,
+    Anomaly, ColumnPattern, Dedup, Expand, Expr, ForEachColumn, Format, Input, Join, MadeName, Moment, Pipeline, Pivot,
+    Selected, Semi, Sink, Stage, Transaction,
 };
 use lurcher_schema::{Taxonomy, Value};
 
@@ -124,9 +124,17 @@ pub(crate) struct SortPlan {
 #[derive(Debug)]
 pub(crate) struct ForEachPlan {
     pub(super) columns: Vec<ColumnPattern>,
-    pub(super) value: Arc<str>,
-    pub(super) name: Arc<str>,
-    pub(super) sets: Vec<(ColumnPattern, StageExpr)>,
+    pub(super) texts: Vec<(Arc<str>, MadeName)>,
+    pub(super) sets: Vec<ForEachSet>,
+}
+
+/// What is set for each column.
+#[derive(Debug)]
+pub(crate) struct ForEachSet {
+    pub(super) target: MadeName,
+    /// What its value reads under names that are made.
+    pub(super) reads: Vec<(Arc<str>, MadeName)>,
+    pub(super) value: StageExpr,
 }
 
 #[derive(Debug)]
@@ -342,11 +350,18 @@ fn semi_plan(semi: &Semi) -> SemiPlan {
 
 impl ForEachPlan {
     fn new(each: &ForEachColumn) -> Self {
+        let set = |target: &MadeName, expr: &Expr| {
+            let is_read = |name: &Arc<str>| expr.reads_column(&|column| column == name.as_ref());
+            ForEachSet {
+                target: target.clone(),
+                reads: each.reads.iter().filter(|(name, _)| is_read(name)).cloned().collect(),
+                value: StageExpr::new(expr),
+            }
+        };
         Self {
             columns: each.columns.clone(),
-            value: Arc::clone(&each.value),
-            name: Arc::clone(&each.name),
-            sets: each.sets.iter().map(|(name, expr)| (name.clone(), StageExpr::new(expr))).collect(),
+            texts: each.texts.clone(),
+            sets: each.sets.iter().map(|(target, expr)| set(target, expr)).collect(),
         }
     }
 }

@@ -16,18 +16,34 @@ use crate::eval::{Number, read_number};
 
 /// See [`lurcher_ir::ForEachColumn`].
 pub(super) fn for_each_column(plan: &ForEachPlan, row: &mut PipelineRow, source: &mut dyn RowSource, now: Timestamp) {
-    let mut names = row.names(|name| plan.columns.iter().any(|pattern| pattern.fits(name).is_some()));
-    names.sort_unstable();
-    for name in names {
-        let value = row.columns.get(&name).cloned().unwrap_or_default();
-        row.columns.insert(Arc::clone(&plan.value), value);
-        row.columns.insert(Arc::clone(&plan.name), Value::Text(Arc::clone(&name)));
-        for (target, expr) in &plan.sets {
-            let value = expr.value(row, source, now);
-            row.columns.insert(target.fill(&[&name]), value);
+    let mut taken: FxHashSet<Arc<str>> = FxHashSet::default();
+    let mut targets: Vec<(Arc<str>, &ColumnPattern)> = Vec::new();
+    for pattern in &plan.columns {
+        let mut names = row.names(|name| pattern.fits(name).is_some());
+        names.sort_unstable();
+        names.retain(|name| taken.insert(Arc::clone(name)));
+        targets.extend(names.into_iter().map(|name| (name, pattern)));
+    }
+    if targets.is_empty() {
+        return;
+    }
+    for (name, pattern) in targets {
+        let found = pattern.fits(&name).unwrap_or_default();
+        for (column, text) in &plan.texts {
+            row.columns.insert(Arc::clone(column), Value::Text(text.fill(&name, &found)));
         }
-        row.columns.remove(&plan.value);
-        row.columns.remove(&plan.name);
+        for set in &plan.sets {
+            // Read anew for each: one before may have set it.
+            for (column, read) in &set.reads {
+                let value = row.columns.get(&read.fill(&name, &found)).cloned().unwrap_or_default();
+                row.columns.insert(Arc::clone(column), value);
+            }
+            let value = set.value.value(row, source, now);
+            row.columns.insert(set.target.fill(&name, &found), value);
+        }
+    }
+    for (column, _) in plan.texts.iter().chain(plan.sets.iter().flat_map(|set| &set.reads)) {
+        row.columns.remove(column);
     }
 }
 

@@ -10,9 +10,9 @@ use lurcher_schema::RelativeTime;
 use super::{Json, list, snake_case, text, tilde};
 use crate::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, Anomaly, Branch, Collect, CollectOrder, ColumnPattern,
-    Expr, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, Moment, NullKeys,
-    PercentileMethod, Piece, Pipeline, Pivot, Repeat, Running, Selected, Semi, Sink, SortKey, Stage, Transaction,
-    Window,
+    Expr, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, MadeName, Moment, NamePiece,
+    NullKeys, PercentileMethod, Piece, Pipeline, Pivot, Repeat, Running, Selected, Semi, Sink, SortKey, Stage,
+    Transaction, Window,
 };
 
 impl Display for Pipeline {
@@ -63,6 +63,17 @@ fn dollar(name: &Arc<str>) -> String {
     format!("${name}")
 }
 
+impl Display for MadeName {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            NamePiece::Text(text) => f.write_str(text),
+            NamePiece::Whole => f.write_str("<name>"),
+            NamePiece::Matched => f.write_str("<matched>"),
+            NamePiece::Segment(number) => write!(f, "<matched {number}>"),
+        })
+    }
+}
+
 impl Display for ColumnPattern {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -86,7 +97,10 @@ impl Display for Stage {
             Self::ForEachColumn(each) => {
                 write!(f, "  for each column ")?;
                 list(f, each.columns.iter().map(pattern))?;
-                columns(f, &format!(" as ${}, named ${}", each.value, each.name), &each.sets)
+                f.write_char('\n')?;
+                each.texts.iter().try_for_each(|(name, text)| writeln!(f, "    ${name} is the text {text}"))?;
+                each.reads.iter().try_for_each(|(name, read)| writeln!(f, "    ${name} is ${read}"))?;
+                each.sets.iter().try_for_each(|(name, value)| writeln!(f, "    ${name} = {value}"))
             }
             Self::Keep(names) => line(f, "keep", names.iter().map(pattern)),
             Self::Drop(names) => line(f, "drop", names.iter().map(pattern)),

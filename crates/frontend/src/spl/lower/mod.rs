@@ -34,6 +34,7 @@ mod series;
 mod shape;
 mod stats;
 mod tables;
+mod template;
 mod terms;
 mod times;
 

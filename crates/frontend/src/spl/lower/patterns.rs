@@ -2,31 +2,25 @@
 //!
 //! The template is text: `<<FIELD>>` is the field's name, `<<MATCHSTR>>` what the `*` stands for. Where the fields are
 //! known it is written out for each and lowered like any other commands. Where they are not, it becomes a stage that does
-//! so for each row; there it may write names that are built from the field's, and not read them.
+//! so for each row; there it may only hold `eval` (see `template`).
 
 use std::sync::Arc;
 
-use lurcher_diagnostics::{Level, SourceFile, Span};
+use lurcher_diagnostics::{Diagnostic, Level, SourceFile, Span};
 use lurcher_ir::{ColumnPattern, Expr, ForEachColumn, Function, JsonOperation, ListFunction, LooseFunction, Stage};
 use lurcher_schema::Value;
 
 use super::{
     Lowerer, Said,
-    rows::{Names, Rows, loose},
+    rows::{Base, Names, Rows, loose},
     stats::setting,
+    template::{Marked, made, made_reads},
 };
 use crate::spl::{
-    ast::{CommandKind, Name, Settings},
+    ast::{CommandKind, Name, Pipeline, Settings},
     parser,
 };
 
-/// The names of the columns that stand for a field and its name, in a template over unknown fields.
-const VALUE: &str = "foreach_value";
-const NAME: &str = "foreach_name";
-/// The name that stands for the field where something is assigned to it.
-const TARGET: &str = "foreach_target";
-/// What stands in a name for what the pattern's `*` stands for.
-const MATCHED: &str = "foreach_matched";
 /// The name of the column that stands for a value, in a template over the values of one field.
 const ITEM: &str = "foreach_item";
 /// At most so many values of one field are gone through.
@@ -123,19 +117,7 @@ impl Lowerer<'_> {
         if self.nested >= MAX_TEMPLATES {
             return Err(self.unsupported("size", "templates of `foreach` nest too deeply", span));
         }
-        let trimmed = text.trim();
-        let text = if trimmed.starts_with('|') { trimmed.to_owned() } else { format!("| {trimmed}") };
-        let file = SourceFile::new("the template of `foreach`", text);
-        let (pipeline, diagnostics) = parser::search(&file, 1);
-        if let Some(fault) = diagnostics.into_iter().find(|fault| fault.level == Level::Error) {
-            return Err(self.report(
-                lurcher_diagnostics::Diagnostic::error(
-                    "spl-foreach",
-                    format!("the template of `foreach` is faulty: {}", fault.message),
-                )
-                .at(span, format!("filled in it is `{}`", file.text().trim_start_matches("| "))),
-            ));
-        }
+        let (file, pipeline) = self.read_template(text, span)?;
         let outer = std::mem::replace(&mut self.file, file);
         self.nested += 1;
         let found = self.pipeline(&pipeline, Some(rows));
@@ -144,168 +126,58 @@ impl Lowerer<'_> {
         found
     }
 
+    fn read_template(&mut self, text: &str, span: Span) -> Result<(Arc<SourceFile>, Pipeline), Said> {
+        let trimmed = text.trim();
+        let text = if trimmed.starts_with('|') { trimmed.to_owned() } else { format!("| {trimmed}") };
+        let file = SourceFile::new("the template of `foreach`", text);
+        let (pipeline, diagnostics) = parser::search(&file, 1);
+        match diagnostics.into_iter().find(|fault| fault.level == Level::Error) {
+            None => Ok((file, pipeline)),
+            Some(fault) => {
+                let message = format!("the template of `foreach` is faulty: {}", fault.message);
+                let filled = format!("filled in it is `{}`", file.text().trim_start_matches("| "));
+                Err(self.report(Diagnostic::error("spl-foreach", message).at(span, filled)))
+            }
+        }
+    }
+
     /// Over fields that are not known beforehand: for each row what the template sets, field by field.
     fn foreach_dynamic(&mut self, fields: &[Name], template: &Name, mut rows: Rows) -> Result<Rows, Said> {
-        rows.flatten();
-        let patterns: Vec<ColumnPattern> = fields.iter().map(|field| ColumnPattern::parse(&field.text)).collect();
-        if !template.text.contains("<<MATCH") {
-            return self.for_each_column(patterns, None, template, rows);
-        }
-        // What a `*` stands for hangs on the pattern.
-        for pattern in patterns {
-            let own = pattern.clone();
-            rows = self.for_each_column(vec![pattern], Some(&own), template, rows)?;
-        }
-        Ok(rows)
-    }
-
-    fn for_each_column(
-        &mut self,
-        columns: Vec<ColumnPattern>,
-        matched: Option<&ColumnPattern>,
-        template: &Name,
-        mut rows: Rows,
-    ) -> Result<Rows, Said> {
-        let (sets, renamed) = self.dynamic_sets(matched, template)?;
-        rows.make_columns();
-        rows.stages.push(Stage::ForEachColumn(ForEachColumn {
-            columns,
-            value: VALUE.into(),
-            name: NAME.into(),
-            sets: sets.clone(),
-        }));
-        if !renamed.is_empty() {
-            rows.stages.push(Stage::Rename(renamed));
-        }
-        for (target, _) in sets {
-            if let ColumnPattern::Named(name) = target {
-                rows.names.set(&name, Expr::Column(Arc::clone(&name)));
-            }
-        }
-        Ok(rows)
-    }
-
-    /// What a template sets for a field that is not known, and the columns that are renamed afterwards: those that are named
-    /// by what the pattern's `*` stands for.
-    fn dynamic_sets(&mut self, matched: Option<&ColumnPattern>, template: &Name) -> Result<(Sets, Renamed), Said> {
-        let file =
-            SourceFile::new("the template of `foreach`", format!("| {}", filled(&template.text, matched).trim()));
-        let (pipeline, diagnostics) = parser::search(&file, 1);
-        let faulty = diagnostics.iter().any(|fault| fault.level == Level::Error);
-        let (mut sets, mut renamed) = (Sets::new(), Renamed::new());
-        let names = Names::new(super::rows::Base::Row);
+        let columns: Vec<ColumnPattern> = fields.iter().map(|field| ColumnPattern::parse(&field.text)).collect();
+        let marked = Marked::new(&template.text, &columns);
+        let (file, pipeline) = self.read_template(&marked.text, template.span)?;
+        let mut each = ForEachColumn { columns, texts: marked.texts, reads: Vec::new(), sets: Vec::new() };
         let outer = std::mem::replace(&mut self.file, file);
-        let mut lowered = Ok(());
-        for command in &pipeline.commands {
-            let CommandKind::Eval(assignments) = &command.kind else {
-                lowered = Err(Said);
-                break;
-            };
-            for (name, expr) in assignments {
-                let target = match (name.text.split_once(MATCHED), matched) {
-                    _ if name.text.as_ref() == TARGET => ColumnPattern::Like("*".into()),
-                    (Some((before, behind)), Some(ColumnPattern::Like(pattern))) => {
-                        let mark = self.parts.fresh_name("matched");
-                        let stars = "*".repeat(pattern.matches('*').count());
-                        let made = ColumnPattern::Like(format!("{before}{stars}{behind}").into());
-                        renamed.push((ColumnPattern::Like(format!("{mark}~{pattern}").into()), made));
-                        ColumnPattern::Like(format!("{mark}~*").into())
-                    }
-                    _ => ColumnPattern::Named(Arc::clone(&name.text)),
-                };
-                match self.expression(expr, &names) {
-                    // A field whose name is made of what was matched cannot be read.
-                    Ok(value) if value.reads_column(&|column| column.contains(MATCHED)) => lowered = Err(Said),
-                    Ok(value) => sets.push((target, value)),
-                    Err(said) => lowered = Err(said),
-                }
-            }
-        }
+        let found = self.dynamic_sets(&pipeline, &mut each);
         self.file = outer;
-        if faulty || lowered.is_err() || sets.is_empty() {
-            let message = "a template of `foreach` other than `eval`, or one that reads fields by `<<MATCHSTR>>`, over fields \
-                           that are not known beforehand";
+        if !found? || each.sets.is_empty() {
+            let message = "a template of `foreach` other than `eval` over fields that are not known beforehand";
             return Err(self.unsupported("foreach", message, template.span));
         }
-        Ok((sets, renamed))
-    }
-}
-
-/// What is set: names or patterns, and the values.
-type Sets = Vec<(ColumnPattern, Expr)>;
-type Renamed = Vec<(ColumnPattern, ColumnPattern)>;
-
-/// A template with columns in the place of what stands for a field: its value, its name as text, and its name as what is
-/// assigned to.
-fn filled(template: &str, matched: Option<&ColumnPattern>) -> String {
-    let text = template.replace("'<<FIELD>>'", VALUE);
-    let matches = match matched {
-        Some(ColumnPattern::Like(pattern)) => pattern.matches('*').count(),
-        _ => 0,
-    };
-    let mut filled = String::new();
-    let mut quoted = false;
-    let mut rest = text.as_str();
-    while let Some(c) = rest.chars().next() {
-        if let Some(behind) = rest.strip_prefix("<<FIELD>>") {
-            let assigned = behind.trim_start().starts_with('=') && !behind.trim_start().starts_with("==");
-            let before = filled.trim_end();
-            let target = !quoted && assigned && (before.ends_with("eval") || before.ends_with(','));
-            filled.push_str(match (quoted, target) {
-                (true, _) => "\".foreach_name.\"",
-                (false, true) => TARGET,
-                (false, false) => VALUE,
-            });
-            rest = behind;
-            continue;
+        rows.flatten();
+        rows.make_columns();
+        // A name that is made may be any, be nothing known of it so far.
+        if rows.names.base == Base::Nothing {
+            rows.names.base = Base::Row;
         }
-        if let Some((segment, behind)) = segment(rest)
-            && let Some(pattern) = matched
-        {
-            match (quoted, segment) {
-                (true, segment) => {
-                    filled.push_str(&format!("\".replace(foreach_name, \"{}\", \"", expression(pattern)));
-                    let all: Vec<usize> = segment.map_or_else(|| (1..=matches).collect(), |segment| vec![segment]);
-                    all.iter().for_each(|group| filled.push_str(&format!("\\{group}")));
-                    filled.push_str("\").\"");
-                }
-                // One of several is not told apart in a name.
-                (false, Some(_)) if matches > 1 => filled.push_str("<<"),
-                (false, _) => filled.push_str(MATCHED),
+        for name in each.sets.iter().filter_map(|(target, _)| target.constant()) {
+            rows.names.set(&name, Expr::Column(Arc::clone(&name)));
+        }
+        rows.stages.push(Stage::ForEachColumn(each));
+        Ok(rows)
+    }
+
+    /// What the commands of a template set for a field that is not known; whether they are such as only set fields.
+    fn dynamic_sets(&mut self, pipeline: &Pipeline, each: &mut ForEachColumn) -> Result<bool, Said> {
+        let names = Names::new(Base::Row);
+        for command in &pipeline.commands {
+            let CommandKind::Eval(assignments) = &command.kind else { return Ok(false) };
+            for (name, expr) in assignments {
+                let value = self.expression(expr, &names)?;
+                made_reads(&value, &mut each.reads);
+                each.sets.push((made(&name.text), value));
             }
-            rest = behind;
-            continue;
         }
-        quoted ^= c == '"';
-        filled.push(c);
-        rest = &rest[c.len_utf8()..];
+        Ok(true)
     }
-    filled
-}
-
-/// `<<MATCHSTR>>` or `<<MATCHSEG1>>`: its number, if it has one, and what follows.
-fn segment(text: &str) -> Option<(Option<usize>, &str)> {
-    if let Some(behind) = text.strip_prefix("<<MATCHSTR>>") {
-        return Some((None, behind));
-    }
-    let (number, behind) = text.strip_prefix("<<MATCHSEG")?.split_once(">>")?;
-    Some((Some(number.parse().ok()?), behind))
-}
-
-/// A pattern of names as a regular expression with a group for each `*`, as it stands within double quotes.
-fn expression(pattern: &ColumnPattern) -> String {
-    let text = match pattern {
-        ColumnPattern::Named(text) | ColumnPattern::Like(text) => text,
-    };
-    let pieces: Vec<String> = text.split('*').map(super::terms::escaped).collect();
-    let last = pieces.len().saturating_sub(1);
-    let mut out = String::from("^");
-    for (at, piece) in pieces.iter().enumerate() {
-        if at > 0 {
-            out.push_str(if at == last { "(.*)" } else { "(.*?)" });
-        }
-        out.push_str(&piece.replace('\\', "\\\\"));
-    }
-    out.push('$');
-    out
 }
