@@ -163,7 +163,7 @@ impl Torture {
         let start = Instant::now();
         let faults = loop {
             let faults = check(&book, &server.account(&open, &mut rounds.known)?, due);
-            if faults.is_empty() || start.elapsed() > server::PATIENCE {
+            if faults.is_empty() || start.elapsed() > server::SETTLING {
                 break faults;
             }
             thread::sleep(Duration::from_secs(1));

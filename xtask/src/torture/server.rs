@@ -20,8 +20,11 @@ use super::{
     load::{Mark, Way},
 };
 
-/// How long a server may take to be ready, and to have worked off what it took.
+/// How long a server may take to be ready, and a hunt to end.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How long a server may take to have worked off what it took: tables follow when processors are free.
+pub(super) const SETTLING: Duration = Duration::from_mins(10);
 
 /// The events that alerts name, by the alerts' ids. An alert's events never change.
 pub(super) type Known = BTreeMap<String, BTreeSet<Mark>>;

@@ -17,7 +17,10 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value]) -> Option<Value>
         (F::Number, [value]) => number(value)?.into_value(),
         (F::Add, [a, b]) => match (number(a), number(b)) {
             (Some(a), Some(b)) => add(a, b).into_value(),
-            (None, None) => Some(Value::text(format!("{}{}", text(a)?, text(b)?))),
+            // Two texts are joined, also if one of them reads as a number: `"by " + tostring(3)`.
+            _ if [a, b].iter().all(|side| matches!(side, Value::Text(_))) => {
+                Some(Value::text(format!("{}{}", text(a)?, text(b)?)))
+            }
             _ => None,
         },
         (F::Less, [a, b]) => Some(Value::Bool(order(a, b)?.is_lt())),
