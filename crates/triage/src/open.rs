@@ -159,6 +159,13 @@ impl Triage {
     }
 
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>> {
+        if let Ok(transaction) = self.writer.begin_with(self.dialect.begin()).await {
+            return Ok(transaction);
+        }
+        // A transaction whose end failed, as on a full disk, leaves a connection that takes no other one: it goes, for a new one.
+        if let Ok(connection) = self.writer.acquire().await {
+            drop(connection.detach());
+        }
         Ok(self.writer.begin_with(self.dialect.begin()).await?)
     }
 }
