@@ -58,6 +58,11 @@ impl Findings {
             runs: BTreeMap::new(),
         }
     }
+
+    /// Takes alerts of which it is known what they add up to.
+    pub(super) fn settle(&mut self, alerts: Vec<Alert>, now: Timestamp) {
+        self.alerts.extend(alerts.into_iter().map(|alert| Finding { alert, now }));
+    }
 }
 
 impl AlertSink for Findings {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lurcher_engine::{Compiler, Live, RuleHealth, RuleSet, Settings};
+use lurcher_engine::{Compiler, Live, RuleHealth, RuleSet, Settings, risk::asks_for_risk};
 use lurcher_journal::{Position, Record};
 use lurcher_readers::{ReadOptions, record_number};
 use lurcher_schema::{EventBatch, Timestamp};
@@ -15,7 +15,7 @@ use lurcher_triage::{NewIncident, RiskEvent};
 
 use super::{
     DetectorOptions, feed,
-    findings::{Finding, Findings, risk_events},
+    findings::{Findings, risk_events},
     joined::{Joined, Joiner},
     risk::{LiveRisk, Remembered},
 };
@@ -27,6 +27,8 @@ pub(super) struct State {
     joiner: Joiner,
     rules: Arc<RuleSet>,
     risk: LiveRisk,
+    /// Whether any rule looks at risk events.
+    risk_is_asked_for: bool,
     loaded: Arc<Loaded>,
     options: ReadOptions,
     /// The latest time that it was told.
@@ -69,6 +71,7 @@ impl State {
             live: Live::new(Arc::clone(&rules), &settings, now, options.lateness),
             joiner: Joiner::default(),
             risk: LiveRisk::new(&loaded.site, loaded.incidents, known, &loaded.rules),
+            risk_is_asked_for: rules.rules().iter().any(|rule| asks_for_risk(rule)),
             findings: Findings::new(&rules),
             rules,
             loaded: Arc::clone(loaded),
@@ -210,14 +213,19 @@ impl State {
                 self.risk_events.extend(risk_events(alert, &self.loaded.site, clock));
             }
             self.incidents.extend(self.risk.take(&found, &schemas, self.now));
-            if let Some(batch) = self.risk.batch(&found, &schemas) {
+            if self.risk_is_asked_for
+                && let Some(batch) = self.risk.batch(&found, &schemas)
+            {
                 let Self { live, findings, now, .. } = self;
                 guarded(|| live.take(&batch, *now, findings))?;
                 // Risk events lie in no journal, so there is nothing to keep.
                 live.taken();
             }
-            self.findings.alerts.extend(found.into_iter().map(|alert| Finding { alert, now: clock }));
+            self.findings.settle(found, clock);
         }
+        // Findings about risk that add risk without end are told, and count no further.
+        let rest = std::mem::take(&mut self.findings.found);
+        self.findings.settle(rest, clock);
         Ok(())
     }
 }
