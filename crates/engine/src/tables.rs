@@ -25,6 +25,12 @@ impl Table {
         Self { rows: rows.collect(), columns }
     }
 
+    /// A table of these columns whose cells are texts; an empty cell is no value.
+    pub fn of_texts(columns: &[Arc<str>], rows: &[Vec<Arc<str>>]) -> Self {
+        let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
+        Self::new(columns.iter().cloned(), rows.iter().map(|row| row.iter().map(cell).collect()))
+    }
+
     /// A table of rows that are named values; its columns are all the names, in the order of their first appearance.
     pub fn from_objects(objects: impl IntoIterator<Item = Object>) -> Self {
         let mut columns: Vec<Arc<str>> = Vec::new();

@@ -3,11 +3,12 @@
 //! The server does not know how rules, mapping packs and the site's lists are found and loaded: that is the command
 //! line's business, and the same for every command. It asks a [`RuleSource`] when it starts and whenever something changed.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use lurcher_engine::{Route, Settings, risk::Site};
 use lurcher_ir::Rule;
 use lurcher_schema::Schemas;
+use lurcher_triage::Triage;
 
 use lurcher_server::{content::ContentKind, detection::Finding};
 
@@ -66,4 +67,10 @@ pub struct Loaded {
 /// What a rule is known by: its publisher's id, or its file where it has none.
 pub fn rule_id(rule: &Rule) -> String {
     if rule.meta.id.is_empty() { rule.meta.path.clone() } else { rule.meta.id.to_string() }
+}
+
+/// The ids of the rules that were turned off.
+pub(crate) async fn disabled(triage: &Triage) -> lurcher_triage::Result<BTreeSet<String>> {
+    let states = triage.rule_states().await?;
+    Ok(states.into_iter().filter(|state| !state.enabled).map(|state| state.rule_id).collect())
 }

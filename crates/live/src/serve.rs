@@ -1,7 +1,6 @@
 //! The live engine put together: what is started in which order, and stopped in which.
 
 use std::{
-    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
@@ -22,7 +21,7 @@ use crate::{
     fill::{Filler, Memory},
     intake::{Door, JournalIntake},
     outbox::{StoredLetters, Targets},
-    rules::RuleSource,
+    rules::{RuleSource, disabled},
     settings::Settings,
 };
 use lurcher_server::{
@@ -271,7 +270,7 @@ impl Server {
             source,
             own_rules: Content::new(base.state.content()).folder(ContentKind::Rules),
             clock: Arc::clone(&base.clock),
-            disabled: parking_lot::RwLock::new(disabled(&base.triage).await?),
+            disabled: parking_lot::RwLock::new(disabled(&base.triage).await.map_err(|error| error.to_string())?),
         };
         let service = Arc::new(service);
         let jobs = Arc::new(Jobs::new(Arc::clone(&base.clock), Arc::clone(&base.events), server.limits.jobs));
@@ -393,11 +392,6 @@ impl Base {
         });
         shutdown
     }
-}
-
-async fn disabled(triage: &Triage) -> Result<BTreeSet<String>, String> {
-    let states = triage.rule_states().await.map_err(|error| error.to_string())?;
-    Ok(states.into_iter().filter(|state| !state.enabled).map(|state| state.rule_id).collect())
 }
 
 /// The database, as backups take it.

@@ -11,7 +11,7 @@ use lurcher_content::{Knowledge, LoadOptions, ModelFile, Pack, ReadModel, load};
 use lurcher_diagnostics::{Diagnostic, Level, render};
 use lurcher_engine::{Table, Tables};
 use lurcher_ir::{Rule, Severity, Verdict};
-use lurcher_schema::{Schemas, Value};
+use lurcher_schema::Schemas;
 
 use crate::{
     arguments::Selection,
@@ -82,9 +82,7 @@ pub(crate) fn model_files(config: &Config) -> Vec<ModelFile> {
 pub(crate) fn tables(knowledge: &Knowledge) -> Result<Tables, String> {
     let mut tables = Tables::default();
     for table in knowledge.lookups.used() {
-        let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
-        let rows = table.rows.iter().map(|row| row.iter().map(cell).collect());
-        tables.insert(Arc::clone(&table.name), Table::new(table.columns.iter().cloned(), rows));
+        tables.insert(Arc::clone(&table.name), Table::of_texts(&table.columns, &table.rows));
     }
     for (name, model) in knowledge.models.used() {
         tables.insert_model(name, model);

@@ -9,7 +9,7 @@ use lurcher_frontend::{Language, Lowered, Options, sigma, spl};
 use lurcher_ir::{Rule, RuleMeta, Support};
 use lurcher_outputs::lookups::Written;
 use lurcher_readers::{Input, ReadOptions, Report, read};
-use lurcher_schema::{Schemas, Value};
+use lurcher_schema::Schemas;
 
 use crate::{Case, Expected, weights};
 
@@ -142,11 +142,9 @@ fn knowledge(case: &Case, folder: &Path, schemas: &Arc<Schemas>) -> Result<Arc<K
 
 /// The tables that a query looks things up in, and the models that it judges by. An empty cell is no value.
 fn tables(knowledge: &Knowledge) -> Tables {
-    let cell = |text: &Arc<str>| if text.is_empty() { Value::Null } else { Value::Text(Arc::clone(text)) };
-    let rows = |rows: &[Vec<Arc<str>>]| rows.iter().map(|row| row.iter().map(cell).collect()).collect::<Vec<_>>();
     let mut tables = Tables::default();
     for table in knowledge.lookups.used() {
-        tables.insert(Arc::clone(&table.name), Table::new(table.columns.iter().cloned(), rows(&table.rows)));
+        tables.insert(Arc::clone(&table.name), Table::of_texts(&table.columns, &table.rows));
     }
     for (name, model) in knowledge.models.used() {
         tables.insert_model(name, model);

@@ -251,7 +251,6 @@ impl Live {
         let collector: &mut Collector = self.scanner.collector();
         let open = std::mem::replace(&mut collector.store, EventStore::new(0));
         self.stores.put(self.epoch, open);
-        let most = self.settings.tail_budget / RULE_SHARE;
         for number in numbers {
             let (Some(watch), Some(rule)) = (self.watches.get_mut(&number), self.rules.rules().get(number as usize))
             else {
@@ -262,10 +261,6 @@ impl Live {
             let mut desk = Desk { share, rules: &self.rules, sink: &mut *sink, lateness: self.lateness };
             if let Some(tail) = collector.tails.get_mut(&number) {
                 each(watch, tail, rule, &mut desk);
-                if tail.bytes > most {
-                    watch.stop(format!("its hits take more than {most} bytes of memory"));
-                    collector.tails.insert(number, RuleTail::stopped(rule, &self.settings));
-                }
             }
         }
         if let Some(open) = self.stores.take(self.epoch) {
@@ -274,20 +269,25 @@ impl Live {
         self.relieve();
     }
 
-    /// Stops the rules that keep most until what all of them keep fits into the memory.
+    /// Stops the rules that keep most until none keeps more than its part of the memory, and what all keep fits into it.
     fn relieve(&mut self) {
         let budget = self.settings.tail_budget;
+        let part = budget / RULE_SHARE;
         let tails = &mut self.scanner.collector().tails;
         let mut all: u64 = tails.values().map(|tail| tail.bytes).sum();
-        while all > budget
-            && let Some((number, bytes)) =
-                tails.iter().map(|(number, tail)| (*number, tail.bytes)).max_by_key(|(_, b)| *b)
+        while let Some((number, bytes)) =
+            tails.iter().map(|(number, tail)| (*number, tail.bytes)).max_by_key(|(_, bytes)| *bytes)
+            && (bytes > part || all > budget)
             && let Some(rule) = self.rules.rules().get(number as usize)
         {
             if let Some(watch) = self.watches.get_mut(&number) {
-                watch.stop(format!(
-                    "all rules together keep more than {budget} bytes of hits in memory, and this one most: {bytes}"
-                ));
+                watch.stop(if bytes > part {
+                    format!("its hits take more than {part} bytes of memory")
+                } else {
+                    format!(
+                        "all rules together keep more than {budget} bytes of hits in memory, and this one most: {bytes}"
+                    )
+                });
             }
             tails.insert(number, RuleTail::stopped(rule, &self.settings));
             all = all.saturating_sub(bytes.max(1));

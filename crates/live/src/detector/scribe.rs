@@ -11,14 +11,13 @@ use std::{
     time::Duration,
 };
 
-use lurcher_engine::risk::Site;
-use lurcher_schema::Schemas;
 use lurcher_server::events::Topic;
 use lurcher_triage::{Commit, NewAlert};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
 use super::{DetectorParts, Figures, findings::Finding};
+use crate::rules::Loaded;
 
 /// After a failure of the alert store it is tried again this soon at first, and then less and less often.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
@@ -33,8 +32,8 @@ pub(super) struct Page {
     pub(super) commit: Commit,
     /// The alerts, to be put into their layouts.
     pub(super) alerts: Vec<Finding>,
-    pub(super) schemas: Arc<Schemas>,
-    pub(super) site: Arc<Site>,
+    /// What they were found with.
+    pub(super) loaded: Arc<Loaded>,
     /// Whether its place is the detector's.
     pub(super) moves: bool,
 }
@@ -143,8 +142,8 @@ impl Shared {
 
 /// Writes a page down, again and again if need be, and tells what is new.
 fn write(page: Page, parts: &DetectorParts, runtime: &Handle, shared: &Shared) {
-    let Page { mut commit, alerts, schemas, site, moves } = page;
-    commit.alerts = alerts.iter().filter_map(|found| laid_out(found, &schemas, &site)).collect();
+    let Page { mut commit, alerts, loaded, moves } = page;
+    commit.alerts = alerts.iter().filter_map(|found| laid_out(found, &loaded)).collect();
     drop(alerts);
     let mut pause = RETRY.0;
     let new: BTreeSet<String> = loop {
@@ -178,8 +177,8 @@ fn write(page: Page, parts: &DetectorParts, runtime: &Handle, shared: &Shared) {
 }
 
 /// An alert as the store takes it. A fault in the layouts of one keeps no other from being written down.
-fn laid_out(found: &Finding, schemas: &Schemas, site: &Site) -> Option<NewAlert> {
-    let made = catch_unwind(AssertUnwindSafe(|| found.laid_out(schemas, site)));
+fn laid_out(found: &Finding, loaded: &Loaded) -> Option<NewAlert> {
+    let made = catch_unwind(AssertUnwindSafe(|| found.laid_out(&loaded.schemas, &loaded.site)));
     made.inspect_err(|_| {
         let (id, rule) = (&found.alert.id, &found.alert.rule.meta.name);
         tracing::error!(%id, %rule, "an alert cannot be laid out and is lost: a fault of lurcher, please report it");

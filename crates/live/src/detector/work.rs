@@ -9,7 +9,7 @@ use std::{
 use lurcher_engine::RuleHealth;
 use lurcher_journal::{Block, Position, Reader, Record};
 use lurcher_schema::Timestamp;
-use lurcher_triage::{Commit, HealthState, Quarantine, QuarantineKind, RuleHealth as StoredHealth, Triage};
+use lurcher_triage::{Commit, HealthState, Quarantine, QuarantineKind, RuleHealth as StoredHealth};
 use serde_json::json;
 use tokio::{runtime::Handle, sync::mpsc};
 
@@ -23,7 +23,7 @@ use super::{
     scribe::{Page, Scribe},
     state::{Panicked, State},
 };
-use crate::rules::{Loaded, rule_id};
+use crate::rules::{Loaded, disabled, rule_id};
 use lurcher_server::events::Topic;
 
 /// The name under which it is kept how far the kept records are whole.
@@ -281,12 +281,9 @@ impl Work {
 
     /// Hands over what is to be written down.
     fn write(&mut self, commit: Commit, alerts: Vec<Finding>, moves: bool) {
-        let (schemas, site) = {
-            let loaded = self.loaded.read();
-            (Arc::clone(&loaded.schemas), Arc::clone(&loaded.site))
-        };
+        let loaded = Arc::clone(&self.loaded.read());
         let Self { scribe, wishes, back, .. } = self;
-        let page = Page { commit, alerts, schemas, site, moves };
+        let page = Page { commit, alerts, loaded, moves };
         if !scribe.write(page, &mut || wants_to_stop(wishes, back)) {
             self.stopping = true;
         }
@@ -593,12 +590,6 @@ impl Work {
         }
         changed
     }
-}
-
-/// The ids of the rules that were turned off.
-async fn disabled(triage: &Triage) -> lurcher_triage::Result<BTreeSet<String>> {
-    let states = triage.rule_states().await?;
-    Ok(states.into_iter().filter(|state| !state.enabled).map(|state| state.rule_id).collect())
 }
 
 /// Whether somebody wants the detector to end, asked while it waits for the scribe. Other wishes wait on.
