@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("lurcher-outputs", &["diagnostics", "schema", "ir", "engine", "content"]),
     (
         "lurcher-testkit",
-        &["diagnostics", "schema", "ir", "frontend", "content", "readers", "engine", "query", "outputs"],
+        &["diagnostics", "schema", "ir", "frontend", "content", "readers", "engine", "query", "enrich", "outputs"],
     ),
     ("lurcher-journal", &["schema"]),
     ("lurcher-ingest", &["schema", "readers", "journal"]),
@@ -59,6 +59,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("datafusion", &["lurcher-query"]),
     ("maxminddb", &["lurcher-enrich"]),
+    ("psl", &["lurcher-engine"]),
+    ("ua-parser", &["lurcher-enrich"]),
     ("deltalake", &["lurcher-store"]),
     ("tract-onnx", &["lurcher-onnx"]),
     ("object_store", &["lurcher-store"]),

@@ -68,5 +68,5 @@ pub use rule_set::{Compiler, FilterPlan, Route, RuleSet};
 pub use scanner::{ScanStats, Scanner};
 pub use schedule::{LedgerEntry, RunSummary, Simulation};
 pub use settings::Settings;
-pub use tables::{Place, Places, Table, Tables};
+pub use tables::{Agent, Agents, Place, Places, Table, Tables};
 pub use tail::{Collector, Hit, Live, LookedBack, Missed, RuleHealth, TailStats, TakenEvent};

@@ -1,4 +1,5 @@
-//! What a run is given beside its events: tables that look-ups look up, models that rows are judged by.
+//! What a run is given beside its events: tables that look-ups look up, models that rows are judged by, what is known of
+//! addresses and of programs.
 
 use std::{collections::BTreeMap, fmt::Debug, net::IpAddr, sync::Arc};
 
@@ -87,14 +88,56 @@ pub struct Place {
     pub latitude: Option<f64>,
     /// The longitude in degrees.
     pub longitude: Option<f64>,
+    /// The two letters of the country.
+    pub country_code: Option<Arc<str>>,
+    /// Whether the country is in the European Union.
+    pub in_european_union: Option<bool>,
+    /// The two letters of the continent.
+    pub continent_code: Option<Arc<str>>,
+    /// The name of the smallest part of the country.
+    pub subdivision: Option<Arc<str>>,
+    /// The code of the smallest part of the country, without that of the country.
+    pub subdivision_code: Option<Arc<str>>,
+    /// The postal code.
+    pub postal_code: Option<Arc<str>>,
+    /// How many kilometres the place may be off.
+    pub accuracy_radius: Option<u16>,
+    /// The two letters of the country in which the address is registered.
+    pub registered_country_code: Option<Arc<str>>,
+    /// The name of that country.
+    pub registered_country: Option<Arc<str>>,
+    /// Whether that country is in the European Union.
+    pub registered_in_european_union: Option<bool>,
 }
 
-/// The tables of a run and its models, by name, and its database of places.
+/// Says what the names mean that programs give themselves.
+pub trait Agents: Debug + Send + Sync {
+    /// What is known of a program by its name, a `User-Agent` of HTTP.
+    fn find(&self, name: &str) -> Agent;
+}
+
+/// What is known of a program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Agent {
+    /// What it is called.
+    pub name: Option<Arc<str>>,
+    /// Its version.
+    pub version: Option<Arc<str>>,
+    /// What the operating system is called.
+    pub system: Option<Arc<str>>,
+    /// The version of the operating system.
+    pub system_version: Option<Arc<str>>,
+    /// What the device is called.
+    pub device: Option<Arc<str>>,
+}
+
+/// The tables of a run and its models, by name, its database of places, and its list of programs.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     by_name: BTreeMap<Arc<str>, Arc<Table>>,
     models: BTreeMap<Arc<str>, Arc<dyn Model>>,
     places: Option<Arc<dyn Places>>,
+    agents: Option<Arc<dyn Agents>>,
 }
 
 impl Tables {
@@ -106,6 +149,16 @@ impl Tables {
     /// Who knows where addresses lie; none: nobody.
     pub fn places(&self) -> Option<&Arc<dyn Places>> {
         self.places.as_ref()
+    }
+
+    /// Says who knows programs by their names.
+    pub fn set_agents(&mut self, agents: Arc<dyn Agents>) {
+        self.agents = Some(agents);
+    }
+
+    /// Who knows programs by their names; none: nobody.
+    pub fn agents(&self) -> Option<&Arc<dyn Agents>> {
+        self.agents.as_ref()
     }
 
     /// Adds a table, replacing one of the same name.

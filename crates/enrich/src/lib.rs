@@ -1,12 +1,17 @@
-//! Where addresses lie: databases in MaxMind's format (GeoLite2 City, GeoIP2 City and what is made like them).
+//! What is known besides events: where addresses lie, and what programs say they are.
 //!
+//! Where addresses lie stands in databases in MaxMind's format (GeoLite2 City, GeoIP2 City and what is made like them).
 //! The file is read whole: hunts ask for addresses in any order. Such databases are the user's own; none comes with this
 //! program. What is not here: databases of networks, of anonymous proxies and the like.
+
+mod agents;
 
 use std::{fmt, net::IpAddr, path::Path, sync::Arc};
 
 use lurcher_engine::{Place, Places};
 use maxminddb::{LookupResult, PathElement, Reader};
+
+pub use self::agents::agents;
 
 /// A database that has been read.
 struct Database {
@@ -42,18 +47,27 @@ impl Places for Database {
             return None;
         }
         let record = Record { found: &found, language };
-        let time_zone = record.text(&[PathElement::Key("location"), PathElement::Key("time_zone")]);
-        let degrees = |name| found.decode_path(&[PathElement::Key("location"), PathElement::Key(name)]).ok().flatten();
-        let metro = [PathElement::Key("location"), PathElement::Key("metro_code")];
+        let (first, last) = (PathElement::Index(0), PathElement::IndexFromEnd(0));
+        let of = |what, name| [PathElement::Key(what), PathElement::Key(name)];
         Some(Place {
             city: record.name(&[PathElement::Key("city")]),
             country: record.name(&[PathElement::Key("country")]),
-            region: record.name(&[PathElement::Key("subdivisions"), PathElement::Index(0)]),
+            region: record.name(&[PathElement::Key("subdivisions"), first]),
             continent: record.name(&[PathElement::Key("continent")]),
-            time_zone,
-            metro_code: found.decode_path(&metro).ok().flatten(),
-            latitude: degrees("latitude"),
-            longitude: degrees("longitude"),
+            time_zone: record.text(&of("location", "time_zone")),
+            metro_code: found.decode_path(&of("location", "metro_code")).ok().flatten(),
+            latitude: found.decode_path(&of("location", "latitude")).ok().flatten(),
+            longitude: found.decode_path(&of("location", "longitude")).ok().flatten(),
+            country_code: record.text(&of("country", "iso_code")),
+            in_european_union: record.truth(&of("country", "is_in_european_union")),
+            continent_code: record.text(&of("continent", "code")),
+            subdivision: record.name(&[PathElement::Key("subdivisions"), last.clone()]),
+            subdivision_code: record.text(&[PathElement::Key("subdivisions"), last, PathElement::Key("iso_code")]),
+            postal_code: record.text(&of("postal", "code")),
+            accuracy_radius: found.decode_path(&of("location", "accuracy_radius")).ok().flatten(),
+            registered_country_code: record.text(&of("registered_country", "iso_code")),
+            registered_country: record.name(&[PathElement::Key("registered_country")]),
+            registered_in_european_union: record.truth(&of("registered_country", "is_in_european_union")),
         })
     }
 }
@@ -68,6 +82,15 @@ impl Record<'_, '_> {
     fn text(&self, path: &[PathElement<'_>]) -> Option<Arc<str>> {
         let text: Option<&str> = self.found.decode_path(path).ok().flatten();
         text.filter(|text| !text.is_empty()).map(Arc::from)
+    }
+
+    /// Whether it is said at a path that something is so; of a country that is named, that nothing is said means that it is not.
+    fn truth(&self, path: &[PathElement<'_>]) -> Option<bool> {
+        let said: Option<bool> = self.found.decode_path(path).ok().flatten();
+        let (_, country) = path.split_last()?;
+        let mut code = country.to_vec();
+        code.push(PathElement::Key("iso_code"));
+        said.or_else(|| self.text(&code).map(|_| false))
     }
 
     /// The name of what stands at a path, in the language that is asked for or in English.

@@ -30,6 +30,16 @@ fn what_a_database_says_of_an_address_is_found() {
         metro_code: None,
         latitude: Some(48.137),
         longitude: Some(11.575),
+        country_code: Some("DE".into()),
+        in_european_union: Some(true),
+        continent_code: Some("EU".into()),
+        subdivision: Some("Upper Bavaria".into()),
+        subdivision_code: Some("OB".into()),
+        postal_code: Some("80331".into()),
+        accuracy_radius: None,
+        registered_country_code: Some("US".into()),
+        registered_country: Some("United States".into()),
+        registered_in_european_union: Some(false),
     };
     assert_eq!(munich, wanted);
     let boston = find(places.as_ref(), "198.51.100.1", "en").expect("known");

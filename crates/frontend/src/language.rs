@@ -122,6 +122,7 @@ impl Language {
                     now: options.now,
                     tables: options.tables.clone(),
                     endpoints: options.endpoints.clone(),
+                    knows_places: options.knowledge.as_ref().is_some_and(|known| known.knows_places()),
                     ..esql::Options::default()
                 };
                 esql::lower(file, &own, schemas)

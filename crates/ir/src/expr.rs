@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use lurcher_schema::{Taxonomy, Value};
+use lurcher_schema::{Taxonomy, Value, Zone};
 
 use crate::{
     AddressFunction, Case, FieldRef, ListFunction, LooseFunction, Network, NumberFunction, PlaceFunction, Regex,
-    TextFunction, TimeFunction, Wildcard,
+    TextFunction, TimeFunction, Wildcard, ZoneFunction,
 };
 
 /// A computation that yields a value. Null is "unknown".
@@ -175,6 +175,8 @@ pub enum Function {
     Number(NumberFunction),
     /// Of points in time.
     Time(TimeFunction),
+    /// Of points in time, by the clock of a time zone.
+    Zoned(Zone, ZoneFunction),
     /// Of addresses and versions.
     Address(AddressFunction),
     /// Of texts.

@@ -152,6 +152,9 @@ pub enum NumberFunction {
     WidthBucket,
     /// The text form as Java writes a fraction: `1.0`, `1.0E10`.
     FractionText,
+    /// `(text, base)`: the whole number that a text is in a base from 2 to 36, with a sign if it has one; in base 16 `0x` may
+    /// stand before it.
+    WholeOfBase,
 }
 
 /// Functions of points in time: whole milliseconds since 1970, UTC.
@@ -185,6 +188,33 @@ pub enum TimeFunction {
     DayName,
     /// The English name of its month.
     MonthName,
+}
+
+/// Functions of points in time by the clock of a time zone.
+///
+/// A *local* time is what the clock shows, in milliseconds since 1970 as if it were UTC's. What the clock shows twice is its
+/// first time, what it leaves out is so much later, where nothing else is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ZoneFunction {
+    /// `(time)`: the local time.
+    Local,
+    /// `(local)`: the time at which the clock shows this.
+    Instant,
+    /// `(time)`: as [`TimeFunction::Truncated`] by the clock. What begins at midnight begins at the day's first moment; other
+    /// lengths are counted from the local 1970, and none reaches over a change of the clock.
+    Truncated(Interval),
+    /// `(time)`: so much later. Months and days leave the time of the day as it is, milliseconds pass.
+    Later(Interval),
+    /// `(time)`: so much earlier, in the same way.
+    Earlier(Interval),
+    /// `(time)`: by how many seconds the clock is ahead of UTC.
+    Offset,
+    /// `(time, format)`: as [`TimeFunction::Formatted`].
+    Formatted,
+    /// `(text, format)`: as [`TimeFunction::Parsed`]; a zone or an offset in the text goes before the function's.
+    Parsed,
+    /// As [`Self::Parsed`], but of an offset in the text nothing is made; the name of a zone still goes before.
+    ParsedPastOffsets,
 }
 
 /// A length of time: months by the calendar, then milliseconds.
@@ -297,6 +327,11 @@ pub enum TimePart {
 pub enum AddressFunction {
     /// The address in its shortest spelling.
     Address,
+    /// The same of a text whose numbers may begin with zeros.
+    AddressWithZeros {
+        /// Such numbers are octal, rather than decimal.
+        octal: bool,
+    },
     /// A text by whose bytes addresses are ordered.
     AddressKey,
     /// The address that such a text was made from.
@@ -352,8 +387,9 @@ pub enum TextFunction {
     Digest(DigestAlgorithm),
     /// `(text, algorithm)`: the digest by an algorithm that is named (`md5`, `SHA-256` …); null if it is none.
     NamedDigest,
-    /// `(document, path)`: a member of a JSON document (text or object) at a path (`a.b[0].c`): scalars as text, the rest as
-    /// JSON text. A whole dotted name is found as well as members in members.
+    /// `(document, path)`: a member of a JSON document (text or object) at a path (`a.b[0].c`, `['a.b']`): scalars as text, the
+    /// rest as JSON text. Of an object a whole dotted name is found as well as members in members. A text is read only as far
+    /// as its member goes: of a name that stands twice the first counts, if nothing behind it has to be read, else null.
     JsonMember,
     /// `true` in any case as true, everything else as false; numbers but 0 as true.
     ToBoolean,
@@ -362,6 +398,50 @@ pub enum TextFunction {
     ToText,
     /// `(object, length)`: the dotted names of all texts in it that are longer than so many characters.
     LongMembers,
+    /// A part of a URI; null of what is none, and of a part that it lacks.
+    UriPart(UriPart),
+    /// A part of the name of a host, by the list of public suffixes; null of what is no such name.
+    DomainPart(DomainPart),
+}
+
+/// The parts of a URI, as `java.net.URI` has them (or, where it refuses a text, `java.net.URL`): percent-decoded but for the
+/// host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UriPart {
+    /// The host; an address of IPv6 with its brackets.
+    Domain,
+    /// Behind `#`.
+    Fragment,
+    /// The path; of a URI whose scheme no `/` follows none.
+    Path,
+    /// Behind the last dot of the path's last segment.
+    Extension,
+    /// The port, a whole number.
+    Port,
+    /// Behind `?`.
+    Query,
+    /// The scheme.
+    Scheme,
+    /// Before `@`.
+    UserInfo,
+    /// As much of that as stands before its first colon; null without a colon.
+    Username,
+    /// As much as stands behind it.
+    Password,
+}
+
+/// The parts of a host's name. A suffix that its own owner, not a registry, has made public (`github.io`) counts as a domain
+/// that somebody has registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DomainPart {
+    /// The whole name as it is written.
+    Domain,
+    /// The public suffix and the label before it, in lower case; null if the name is a suffix.
+    Registered,
+    /// The registered domain without its first label, or the name that is a suffix.
+    TopLevel,
+    /// What stands before the registered domain, if that is written in lower case.
+    Subdomain,
 }
 
 /// Digest algorithms.

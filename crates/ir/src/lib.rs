@@ -40,8 +40,8 @@ pub use correlation::{
 };
 pub use expr::{Expr, Function, ValueType};
 pub use functions::{
-    AddressFunction, DigestAlgorithm, Interval, ListFunction, NumberFunction, PlaceFunction, TextFunction,
-    TimeFunction, TimePart, TimeUnit,
+    AddressFunction, DigestAlgorithm, DomainPart, Interval, ListFunction, NumberFunction, PlaceFunction, TextFunction,
+    TimeFunction, TimePart, TimeUnit, UriPart, ZoneFunction,
 };
 pub use late::{Format, MOMENT, Moment, Piece, Quoting, Reader, Repeat, Selected, SharedReader};
 pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, RegexUse, Sides};
@@ -49,7 +49,7 @@ pub use model::Model;
 pub use pattern::{Case, Network, Regex, RegexDialect, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};
-pub use record::{Locate, PlaceFact, TextTable, Titles};
+pub use record::{AgentFact, Locate, PlaceFact, Recognize, TextTable, Titles};
 pub use rule::{
     AlertKind, Entity, EntityRole, EntityType, LookBack, Message, MissingFields, Overflow, OverrideMapping, RiskSource,
     Rule, RuleMeta, Schedule, Severity, Sources, Support, SupportReason, Suppression, Threat, Verdict,

@@ -12,7 +12,8 @@ use lurcher_schema::Value;
 
 use crate::{
     Bound, Case, Expr, FieldRef, Function, Interval, Key, Limit, ListFunction, Network, Predicate, Quantifier,
-    RuleBody, Sequence, Step, Tail, Test, TextFunction, TimeFunction, ValueType, correlation::print_correlation,
+    RuleBody, Sequence, Step, Tail, Test, TextFunction, TimeFunction, ValueType, ZoneFunction,
+    correlation::print_correlation,
 };
 
 impl Display for RuleBody {
@@ -223,6 +224,15 @@ impl Display for Function {
             Self::Time(TimeFunction::Later(span)) => interval(f, "later", *span),
             Self::Time(TimeFunction::Earlier(span)) => interval(f, "earlier", *span),
             Self::Time(function) => topic(f, "time", function),
+            Self::Zoned(zone, function) => {
+                write!(f, "zone[{zone}].")?;
+                match function {
+                    ZoneFunction::Truncated(span) => interval(f, "truncated", *span),
+                    ZoneFunction::Later(span) => interval(f, "later", *span),
+                    ZoneFunction::Earlier(span) => interval(f, "earlier", *span),
+                    plain => topic(f, "time", plain),
+                }
+            }
             Self::Address(function) => topic(f, "address", function),
             Self::Text(TextFunction::Replaced(regex)) => write!(f, "text.replaced[/{}/]", regex.pattern),
             Self::Text(function) => topic(f, "text", function),

@@ -1,4 +1,5 @@
-//! Stages that read what a text or an address holds: tables written as text, the places of addresses.
+//! Stages that read what a text or an address holds: tables written as text, the places of addresses, the programs that
+//! browsers say they are.
 
 use std::sync::Arc;
 
@@ -70,4 +71,54 @@ pub enum PlaceFact {
     Latitude,
     /// The longitude in degrees.
     Longitude,
+    /// The address itself in its shortest spelling.
+    Address,
+    /// The two letters of the country.
+    CountryCode,
+    /// Whether the country is in the European Union.
+    CountryInEuropeanUnion,
+    /// The two letters of the continent.
+    ContinentCode,
+    /// The name of the smallest part of the country.
+    Subdivision,
+    /// The code of the smallest part of the country behind that of the country, as `US-FL`.
+    SubdivisionCode,
+    /// The postal code.
+    PostalCode,
+    /// Latitude and longitude as a point, `POINT (longitude latitude)`.
+    Point,
+    /// How many kilometres the point may be off.
+    AccuracyRadius,
+    /// The two letters of the country in which the address is registered.
+    RegisteredCountryCode,
+    /// The name of that country.
+    RegisteredCountry,
+    /// Whether that country is in the European Union.
+    RegisteredCountryInEuropeanUnion,
+}
+
+/// Sets columns to what the name that a program gives itself (a `User-Agent` of HTTP) says of it; null where it says nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recognize {
+    /// The name.
+    pub text: Expr,
+    /// What is set, and the names of the columns.
+    pub outputs: Vec<(AgentFact, Arc<str>)>,
+}
+
+/// What is known of a program by the name that it gives itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AgentFact {
+    /// What the program is called.
+    Name,
+    /// Its version.
+    Version,
+    /// What the operating system is called.
+    SystemName,
+    /// The version of the operating system.
+    SystemVersion,
+    /// Both in one; null without a version.
+    SystemFull,
+    /// What the device is called.
+    Device,
 }

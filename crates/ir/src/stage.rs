@@ -18,7 +18,9 @@ use std::{sync::Arc, time::Duration};
 
 use lurcher_schema::{Taxonomy, Value};
 
-use crate::{AggregateColumn, AggregateEach, Case, Expr, Format, GroupBy, Locate, Moment, Repeat, Selected, TextTable};
+use crate::{
+    AggregateColumn, AggregateEach, Case, Expr, Format, GroupBy, Locate, Moment, Recognize, Repeat, Selected, TextTable,
+};
 
 /// One stage of a pipeline.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +126,8 @@ pub enum Stage {
     TextTable(TextTable),
     /// Says where addresses lie.
     Locate(Locate),
+    /// Says which programs give themselves a name.
+    Recognize(Recognize),
 }
 
 /// Columns by name or by pattern.
@@ -650,6 +654,7 @@ impl Stage {
             }
             Self::TextTable(table) => vec![&table.text],
             Self::Locate(locate) => vec![&locate.address],
+            Self::Recognize(recognize) => vec![&recognize.text],
             Self::Fields(_)
             | Self::Moment(_)
             | Self::Format(_)

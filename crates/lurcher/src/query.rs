@@ -35,11 +35,18 @@ pub(crate) fn run(arguments: &Query) -> Result<Outcome, String> {
     let more = if has_tables { Vec::new() } else { table_files(&arguments.table) };
     let plan = if reads_events { Plan::new(&arguments.input, &more)? } else { Plan::empty(&arguments.input) };
     let plan = plan.with_packs(&schemas);
+    let tables = if is_spl(arguments) {
+        rules::tables(&knowledge)?
+    } else {
+        let mut tables = tables;
+        rules::add_known(&mut tables, &knowledge)?;
+        tables
+    };
     let rule_set = hunt::compile(vec![Arc::clone(&rule)], &schemas, Route::Any);
     let settings = Arc::new(Settings {
         now: hunt::now(),
         relational: Some(lurcher_query::relational()),
-        tables: if is_spl(arguments) { rules::tables(&knowledge)? } else { tables },
+        tables,
         endpoints: inference::endpoints(&config),
         ..Settings::default()
     });

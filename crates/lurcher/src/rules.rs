@@ -87,10 +87,17 @@ pub(crate) fn tables(knowledge: &Knowledge) -> Result<Tables, String> {
     for (name, model) in knowledge.models.used() {
         tables.insert_model(name, model);
     }
+    add_known(&mut tables, knowledge)?;
+    Ok(tables)
+}
+
+/// Adds what is known of programs, and of addresses if the site has a database of their places.
+pub(crate) fn add_known(tables: &mut Tables, knowledge: &Knowledge) -> Result<(), String> {
+    tables.set_agents(lurcher_enrich::agents());
     if let Some(path) = &knowledge.places {
         tables.set_places(lurcher_enrich::open(path)?);
     }
-    Ok(tables)
+    Ok(())
 }
 
 /// The flags as the content crate understands them.

@@ -1,4 +1,4 @@
-//! Where addresses lie: `iplocation` with the user's own database, wherever rules run.
+//! Where addresses lie: `iplocation` and `IP_LOCATION` with the user's own database, wherever rules run.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
@@ -34,8 +34,12 @@ fn path(folder: &Path, name: &str) -> String {
 }
 
 fn query(folder: &Path, text: &str, more: &[&str]) -> (Vec<Value>, String) {
+    answers("spl", folder, text, more)
+}
+
+fn answers(language: &str, folder: &Path, text: &str, more: &[&str]) -> (Vec<Value>, String) {
     let logs = path(folder, "events.jsonl");
-    let output = lurcher(&[&["query", "spl", text, &logs, "--format", "jsonl", "-q"], more].concat());
+    let output = lurcher(&[&["query", language, text, &logs, "--format", "jsonl", "-q"], more].concat());
     let rows =
         String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     (rows, String::from_utf8_lossy(&output.stderr).into_owned())
@@ -116,4 +120,51 @@ fn rules_are_exact_and_find_by_place_with_the_sites_database() {
     let mut found: Vec<String> = alerts.iter().map(|alert| alert["values"]["Country"].to_string()).collect();
     found.sort();
     assert_eq!(found, ["\"Norway\"", "\"United States\""], "{said}");
+}
+
+/// Elasticsearch's suite `ip_location.csv-spec`, with a database that is made for the purpose.
+#[test]
+fn ip_location_makes_columns_of_places() {
+    let folder = folder();
+    let geoip = path(folder.path(), "cities.mmdb");
+    let text = r#"ROW ip = "203.0.113.9" | IP_LOCATION g = ip"#;
+    let (rows, said) = answers("esql", folder.path(), text, &["--geoip", &geoip]);
+    let wanted = json!({
+        "ip": "203.0.113.9", "g.country_iso_code": "DE", "g.country_name": "Germany", "g.continent_name": "Europe",
+        "g.region_iso_code": "DE-OB", "g.region_name": "Upper Bavaria", "g.city_name": "Munich",
+        "g.location": "POINT (11.575 48.137)",
+    });
+    assert_eq!(rows.first().and_then(|row| row.get("row")), Some(&wanted), "{said}");
+}
+
+#[test]
+fn ip_location_of_null_of_several_and_of_what_is_no_address() {
+    let folder = folder();
+    let geoip = path(folder.path(), "cities.mmdb");
+    let text = r#"ROW a = null, b = ["198.51.100.7", "203.0.113.9"], c = "", d = "127.0.0.1", e = "203.0.113.9"::ip, f = "::ffff:203.0.113.9"
+        | IP_LOCATION a = a WITH { "properties": ["city_name"] } | IP_LOCATION b = b WITH { "properties": ["city_name"] }
+        | IP_LOCATION m = b WITH { "first_only": false, "properties": ["city_name"] } | IP_LOCATION c = c WITH {}
+        | IP_LOCATION d = d | IP_LOCATION e = e WITH { "properties": ["ip", "timezone", "postal_code", "registered_country_name", "country_in_european_union"] }
+        | IP_LOCATION f = f WITH { "properties": ["city_name"] }
+        | KEEP a.city_name, b.city_name, m.city_name, c.city_name, d.city_name, e.*, f.city_name"#;
+    let (rows, said) = answers("esql", folder.path(), text, &["--geoip", &geoip]);
+    let wanted = json!({
+        "a.city_name": null, "b.city_name": "Boston", "m.city_name": null, "c.city_name": null, "d.city_name": null,
+        "e.ip": "203.0.113.9", "e.timezone": "Europe/Berlin", "e.postal_code": "80331",
+        "e.registered_country_name": "United States", "e.country_in_european_union": true, "f.city_name": "Munich",
+    });
+    assert_eq!(rows.first().and_then(|row| row.get("row")), Some(&wanted), "{said}");
+}
+
+#[test]
+fn ip_location_finds_events_by_place() {
+    let folder = folder();
+    let geoip = path(folder.path(), "cities.mmdb");
+    let text = r#"FROM * | EVAL src = src::string | IP_LOCATION g = src WITH { "database_file": "GeoLite2-Country.mmdb" }
+        | WHERE g.country_iso_code == "DE" OR g.country_name == "Norway" | STATS c = COUNT(*) BY g.country_name"#;
+    let (rows, said) = answers("esql", folder.path(), text, &["--geoip", &geoip]);
+    assert!(said.contains("approximate"), "another database is asked: {said}");
+    assert_eq!(column(&rows, "g.country_name"), [json!("Germany"), json!("Norway")]);
+    // Of several addresses the first in the order of an index counts, 10.0.0.1.
+    assert_eq!(column(&rows, "c"), [json!(2), json!(1)]);
 }

@@ -20,6 +20,7 @@ mod star;
 mod taxonomy;
 mod time;
 mod value;
+mod zone;
 
 pub use batch::{BatchBuilder, EventBatch, RawField};
 pub use clock::{Clock, SystemClock, VirtualClock};
@@ -35,3 +36,4 @@ pub use star::star_match;
 pub use taxonomy::{FieldPath, FieldType, Taxonomy};
 pub use time::Timestamp;
 pub use value::{Object, Value};
+pub use zone::Zone;

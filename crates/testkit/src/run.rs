@@ -143,6 +143,7 @@ fn knowledge(case: &Case, folder: &Path, schemas: &Arc<Schemas>) -> Result<Arc<K
 /// The tables that a query looks things up in, and the models that it judges by. An empty cell is no value.
 fn tables(knowledge: &Knowledge) -> Tables {
     let mut tables = Tables::default();
+    tables.set_agents(lurcher_enrich::agents());
     for table in knowledge.lookups.used() {
         tables.insert(Arc::clone(&table.name), Table::of_texts(&table.columns, &table.rows));
     }

@@ -1,6 +1,9 @@
 //! IP addresses, networks and version numbers.
 
-use std::{fmt::Write as _, net::IpAddr};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use lurcher_ir::{AddressFunction, Network};
 use lurcher_schema::Value;
@@ -11,6 +14,13 @@ pub(super) fn apply(function: AddressFunction, values: &[Value]) -> Option<Value
     use AddressFunction as A;
     match (function, values) {
         (A::Address, [address]) => Some(Value::text(read(address)?.to_string())),
+        (A::AddressWithZeros { octal }, [address]) => {
+            let text = text_form(address)?;
+            if text.contains(':') {
+                return Some(Value::text(read(address)?.to_string()));
+            }
+            Some(Value::text(with_zeros(&text, octal)?.to_string()))
+        }
         (A::AddressKey, [address]) => {
             let bits = match read(address)? {
                 // As an address of version 6, as which those of version 4 are ordered.
@@ -45,6 +55,18 @@ pub(super) fn apply(function: AddressFunction, values: &[Value]) -> Option<Value
         (A::VersionOfKey, [key]) => Some(Value::text(text_form(key)?.rsplit_once('\0')?.1)),
         _ => None,
     }
+}
+
+/// An address of version 4 whose numbers may begin with zeros.
+fn with_zeros(text: &str, octal: bool) -> Option<Ipv4Addr> {
+    let mut parts = text.split('.').map(|part| {
+        let base = if octal && part.len() > 1 && part.starts_with('0') { 8 } else { 10 };
+        let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| u32::from_str_radix(part, base).ok()).flatten().and_then(|number| u8::try_from(number).ok())
+    });
+    let mut next = || parts.next().flatten();
+    let octets = [next()?, next()?, next()?, next()?];
+    parts.next().is_none().then(|| octets.into())
 }
 
 fn read(value: &Value) -> Option<IpAddr> {

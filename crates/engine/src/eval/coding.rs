@@ -1,4 +1,4 @@
-//! Pieces of texts, their codings and digests, members of JSON documents.
+//! Pieces of texts, their codings and digests.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -9,7 +9,7 @@ use sha2::Digest as _;
 use super::{
     Regexes,
     convert::{text_form, whole},
-    math,
+    domain, json_path, math, uri,
 };
 
 /// The longest text that repetition makes, in bytes.
@@ -23,7 +23,7 @@ pub(super) fn apply(function: &TextFunction, values: &[Value], regexes: &Regexes
             _ => text_form(value).map(Value::Text),
         },
         (T::ToBoolean, [value]) => math::to_boolean(value),
-        (T::JsonMember, [document, path]) => json_member(document, &text_form(path)?),
+        (T::JsonMember, [document, path]) => json_path::member(document, &text_form(path)?),
         (T::LongMembers, [Value::Object(object), length]) => {
             let mut names = Vec::new();
             long_members(object, "", usize::try_from(whole(length)?).ok()?, &mut names);
@@ -69,6 +69,8 @@ fn of_text(function: &TextFunction, text: &str, rest: &[Value]) -> Option<Value>
         (T::Base64, []) => Value::text(base64(text.as_bytes())),
         (T::FromBase64, []) => Value::text(String::from_utf8_lossy(&from_base64(text)?).into_owned()),
         (T::Digest(algorithm), []) => Value::text(digest(*algorithm, text)),
+        (T::UriPart(part), []) => uri::part(text, *part)?,
+        (T::DomainPart(part), []) => Value::Text(domain::part(text, *part)?),
         (T::NamedDigest, [name]) => Value::text(digest(algorithm(&text_form(name)?)?, text)),
         _ => return None,
     })
@@ -233,59 +235,6 @@ fn digest(algorithm: DigestAlgorithm, text: &str) -> String {
         DigestAlgorithm::Sha384 => hex(&sha2::Sha384::digest(bytes)),
         DigestAlgorithm::Sha512 => hex(&sha2::Sha512::digest(bytes)),
     }
-}
-
-/// The part of a document that a path leads to. Of a text every dot is a step; an event may have its fields under dotted
-/// names.
-fn json_member(document: &Value, path: &str) -> Option<Value> {
-    let is_text = matches!(document, Value::Text(_));
-    let parsed;
-    let document = match document {
-        Value::Text(text) => {
-            parsed = Value::from_json(&serde_json::from_str(text).ok()?);
-            &parsed
-        }
-        other => other,
-    };
-    let path = path.strip_prefix('$').unwrap_or(path);
-    let found = member(document, path.trim_start_matches('.'), is_text, 0)?;
-    match found {
-        Value::Null => None,
-        Value::List(_) | Value::Object(_) => Some(Value::text(found.to_json().to_string())),
-        scalar => text_form(&scalar).map(Value::Text),
-    }
-}
-
-/// Follows a path: step by step, or by the longest name that the document has.
-fn member(document: &Value, path: &str, by_steps: bool, depth: usize) -> Option<Value> {
-    if path.is_empty() {
-        return Some(document.clone());
-    }
-    if depth > 64 {
-        return None;
-    }
-    if let Some(rest) = path.strip_prefix('[') {
-        let (index, rest) = rest.split_once(']')?;
-        let rest = rest.strip_prefix('.').unwrap_or(rest);
-        if let Some(name) = index.strip_prefix(['"', '\'']).and_then(|name| name.strip_suffix(['"', '\''])) {
-            let Value::Object(object) = document else { return None };
-            return member(object.get(name)?, rest, by_steps, depth + 1);
-        }
-        let Value::List(items) = document else { return None };
-        return member(items.get(index.parse::<usize>().ok()?)?, rest, by_steps, depth + 1);
-    }
-    let Value::Object(object) = document else { return None };
-    let ends = path.char_indices().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| at).chain([path.len()]);
-    let mut ends: Vec<usize> = ends.take(if by_steps { 1 } else { usize::MAX }).collect();
-    while let Some(end) = ends.pop() {
-        if let Some(inner) = object.get(&path[..end]) {
-            let rest = &path[end..];
-            if let Some(found) = member(inner, rest.strip_prefix('.').unwrap_or(rest), by_steps, depth + 1) {
-                return Some(found);
-            }
-        }
-    }
-    None
 }
 
 fn long_members(object: &Object, prefix: &str, length: usize, names: &mut Vec<Value>) {

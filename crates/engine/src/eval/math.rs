@@ -4,7 +4,7 @@ use lurcher_ir::NumberFunction;
 use lurcher_schema::Value;
 
 use super::{
-    convert::{read_number, truth, whole},
+    convert::{read_number, text_form, truth, whole},
     number::Number,
 };
 
@@ -21,6 +21,14 @@ pub(super) fn apply(function: NumberFunction, values: &[Value]) -> Option<Value>
         (N::Round, [value]) => round(Number::of(value)?, 0),
         (N::Round, [value, places]) => round(Number::of(value)?, whole(places)?),
         (N::RoundTo, [value, points]) => round_to(value, points),
+        (N::WholeOfBase, [text, base]) => {
+            let (text, base) = (text_form(text)?, whole(base)?);
+            let base = u32::try_from(base).ok().filter(|base| (2..=36).contains(base))?;
+            let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).filter(|_| base == 16);
+            // Behind the prefix there is no sign.
+            let digits = digits.filter(|digits| !digits.starts_with(['+', '-'])).unwrap_or(&text);
+            i64::from_str_radix(digits, base).ok().map(Value::Int)
+        }
         (N::WidthBucket, [value, from, to, count]) => {
             let [value, from, to] = [value, from, to].map(Value::as_number);
             let (value, from, to, count) = (value?, from?, to?, whole(count)?);

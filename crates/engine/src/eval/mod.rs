@@ -8,6 +8,8 @@
 mod address;
 mod coding;
 mod convert;
+mod domain;
+mod json_path;
 mod list;
 mod logic;
 mod loose;
@@ -19,6 +21,8 @@ mod place;
 mod text;
 mod time;
 mod time_format;
+mod uri;
+mod zoned;
 
 use std::{
     sync::{
@@ -32,13 +36,13 @@ use lurcher_ir::{Expr, FieldRef, Function, ListFunction, Quantifier, Test, TextF
 use lurcher_schema::{Object, Taxonomy, Timestamp, Value, ValueRef};
 use rustc_hash::FxHashMap;
 
-pub(crate) use self::number::FractionSum;
 pub use self::{
     address::version_key,
     convert::{read_number, truth},
     number::Number,
     pattern::wildcard_matches,
 };
+pub(crate) use self::{number::FractionSum, place::point_text};
 use crate::matcher::{Found, Matcher};
 
 /// How many combinations of single values are tried for one event; what lies beyond is counted and not tried.
@@ -373,6 +377,7 @@ fn apply(function: &Function, values: &[Value], regexes: &Regexes) -> Value {
         F::List(function) => multi::apply(function, values, regexes),
         F::Number(function) => math::apply(*function, values),
         F::Time(function) => time::apply(*function, values),
+        F::Zoned(zone, function) => zoned::apply(zone, *function, values),
         F::Address(function) => address::apply(*function, values),
         F::Text(function) => coding::apply(function, values, regexes),
         F::Place(function) => place::apply(*function, values),

@@ -12,13 +12,18 @@ pub(super) fn apply(function: PlaceFunction, values: &[Value]) -> Option<Value> 
     match (function, values) {
         (PlaceFunction::Point, [point]) => {
             let (x, y) = read(point)?;
-            Some(Value::text(format!("POINT ({} {})", fraction_text(x), fraction_text(y))))
+            Some(Value::text(point_text(x, y)))
         }
         (PlaceFunction::X, [point]) => Number::Float(read(point)?.0).into_value(),
         (PlaceFunction::Y, [point]) => Number::Float(read(point)?.1).into_value(),
         (PlaceFunction::Distance, [a, b]) => Number::Float(distance(read(a)?, read(b)?)).into_value(),
         _ => None,
     }
+}
+
+/// A point in its plain spelling.
+pub(crate) fn point_text(x: f64, y: f64) -> String {
+    format!("POINT ({} {})", fraction_text(x), fraction_text(y))
 }
 
 /// Reads `POINT(x y)`, `y,x` as documents have it, or an object of `lat` and `lon`.

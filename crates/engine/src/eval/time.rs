@@ -36,10 +36,10 @@ pub(super) fn apply(function: TimeFunction, values: &[Value]) -> Option<Value> {
         (T::Earlier(span), [time]) => moved(whole(time)?, span, -1).map(Value::Int),
         (T::Difference(unit), [start, end]) => difference(whole(start)?, whole(end)?, unit).map(Value::Int),
         (T::Part(part), [time]) => Some(Value::Int(part_of(civil(whole(time)?)?, whole(time)?, part))),
-        (T::Formatted, [time, format]) => {
-            time_format::write(civil(whole(time)?)?, whole(time)?, &text_form(format)?).map(Value::text)
+        (T::Formatted, [time, format]) => time_format::write(whole(time)?, &text_form(format)?, None).map(Value::text),
+        (T::Parsed, [text, format]) => {
+            time_format::read(&text_form(text)?, &text_form(format)?, None, true).map(Value::Int)
         }
-        (T::Parsed, [text, format]) => time_format::read(&text_form(text)?, &text_form(format)?).map(Value::Int),
         (T::DayName, [time]) => {
             let day = civil(whole(time)?)?.date().weekday();
             Some(Value::text(time_format::DAYS[day.to_monday_zero_offset() as usize]))
@@ -124,7 +124,7 @@ fn offset_seconds(offset: &str) -> Option<i64> {
     Some(sign * (hours * 3600 + minutes * 60))
 }
 
-fn truncated(time: i64, span: Interval) -> Option<i64> {
+pub(super) fn truncated(time: i64, span: Interval) -> Option<i64> {
     let now = civil(time)?;
     let start = |year: i16, month: i8| Date::new(year, month, 1).ok().and_then(|date| millis(date.at(0, 0, 0, 0)));
     match span {

@@ -1,9 +1,10 @@
 //! Times by patterns of letters, as in `java.time.format.DateTimeFormatter`, and by the names that Elasticsearch gives
-//! to some. English names, UTC. Letters that nothing is known of make the result null.
+//! to some. English names. Letters that nothing is known of make the result null.
 
 use std::fmt::Write as _;
 
 use jiff::civil::{Date, DateTime};
+use lurcher_schema::Zone;
 
 use super::time;
 
@@ -89,21 +90,59 @@ fn pieces(format: &str) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-/// A time as text.
-pub(super) fn write(time: DateTime, millis: i64, format: &str) -> Option<String> {
+/// A time, in milliseconds since 1970, as text; in a zone, or else in UTC.
+pub(super) fn write(millis: i64, format: &str, zone: Option<&Zone>) -> Option<String> {
     match format {
         "epoch_millis" => return Some(millis.to_string()),
         "epoch_second" => return Some(millis.div_euclid(1000).to_string()),
         _ => {}
     }
+    let offset = zone.map_or(Some(0), |zone| zone.offset(millis))?;
+    let time = time::civil(millis.checked_add(offset)?)?;
     let mut out = String::new();
     for piece in pieces(format)? {
         match piece {
             Piece::Literal(text) => out.push_str(&text),
+            Piece::Field(letter @ ('X' | 'x' | 'Z' | 'O'), count) => {
+                out.push_str(&offset_text(letter, count, offset / 1000)?);
+            }
+            Piece::Field('V', 2) => out.push_str(zone.map_or("Z", Zone::name)),
+            // Long names are in no database of zones.
+            Piece::Field('z', 1..=3) => match zone.filter(|zone| zone.fixed_offset().is_none()) {
+                Some(zone) => out.push_str(&zone.abbreviation(millis)?),
+                None => out.push_str(zone.map_or("Z", Zone::name)),
+            },
             Piece::Field(letter, count) => field(&mut out, time, letter, count)?,
         }
     }
     Some(out)
+}
+
+/// An offset in seconds by a letter: `+01`, `+0130`, `+01:30`, `GMT+1`, seconds only where there are any.
+fn offset_text(letter: char, count: usize, seconds: i64) -> Option<String> {
+    let zero = seconds == 0;
+    let sign = if seconds < 0 { '-' } else { '+' };
+    let all = seconds.abs();
+    let (hours, minutes, rest) = (all / 3600, all / 60 % 60, all % 60);
+    let joined = |between: &str, seconds: bool| {
+        let text = format!("{sign}{hours:02}{between}{minutes:02}");
+        if seconds && rest != 0 { format!("{text}{between}{rest:02}") } else { text }
+    };
+    Some(match (letter, count) {
+        ('X', 1..=5) | ('Z', 5) if zero => "Z".to_owned(),
+        ('X' | 'x', 1) if minutes == 0 => format!("{sign}{hours:02}"),
+        ('X' | 'x', 1 | 2) => joined("", false),
+        ('X' | 'x', 3) => joined(":", false),
+        ('X' | 'x', 4) => joined("", true),
+        ('X' | 'x' | 'Z', 5) => joined(":", true),
+        ('Z', 1..=3) => joined("", true),
+        ('Z' | 'O', 4) if zero => "GMT".to_owned(),
+        ('Z' | 'O', 4) => format!("GMT{}", joined(":", true)),
+        ('O', 1) if zero => "GMT".to_owned(),
+        ('O', 1) if minutes == 0 && rest == 0 => format!("GMT{sign}{hours}"),
+        ('O', 1) => format!("GMT{sign}{hours}:{minutes:02}"),
+        _ => return None,
+    })
 }
 
 fn field(out: &mut String, time: DateTime, letter: char, count: usize) -> Option<()> {
@@ -136,14 +175,6 @@ fn field(out: &mut String, time: DateTime, letter: char, count: usize) -> Option
             let _ = write!(out, "{digits:0<count$.count$}");
             return Some(());
         }
-        'X' | 'z' | 'V' => {
-            out.push('Z');
-            return Some(());
-        }
-        'x' | 'Z' => {
-            out.push_str(if count >= 3 && letter == 'x' || count == 5 { "+00:00" } else { "+0000" });
-            return Some(());
-        }
         'M' | 'L' => month as i64,
         'd' => i64::from(time.day()),
         'D' => i64::from(time.day_of_year()),
@@ -173,8 +204,9 @@ fn field(out: &mut String, time: DateTime, letter: char, count: usize) -> Option
     Some(())
 }
 
-/// What a text says, as milliseconds since 1970.
-pub(super) fn read(text: &str, format: &str) -> Option<i64> {
+/// What a text says, as milliseconds since 1970. What it does not say of where is meant in the zone, or else in UTC; an offset
+/// in it counts only if `offsets` do, the name of a zone always.
+pub(super) fn read(text: &str, format: &str, zone: Option<&Zone>, offsets: bool) -> Option<i64> {
     match format {
         "epoch_millis" => return text.parse().ok(),
         "epoch_second" => return text.parse::<i64>().ok()?.checked_mul(1000),
@@ -194,7 +226,12 @@ pub(super) fn read(text: &str, format: &str) -> Option<i64> {
         }
     }
     rest.is_empty().then_some(())?;
-    found.millis()
+    let local = found.local()?;
+    match (&found.zone, found.offset.filter(|_| offsets), zone) {
+        (Some(zone), ..) | (None, None, Some(zone)) => zone.instant(local),
+        (None, Some(offset), _) => local.checked_sub(offset * 1000),
+        (None, None, None) => Some(local),
+    }
 }
 
 #[derive(Default)]
@@ -208,7 +245,8 @@ struct Found {
     minute: i8,
     second: i8,
     nanos: i32,
-    offset: i64,
+    offset: Option<i64>,
+    zone: Option<Zone>,
 }
 
 impl Found {
@@ -228,7 +266,8 @@ impl Found {
                 self.afternoon = Some(starts(text, "PM"));
                 return (starts(text, "PM") || starts(text, "AM")).then(|| &text[2..]);
             }
-            'X' | 'x' | 'Z' | 'z' | 'V' => return self.zone(text),
+            'X' | 'x' | 'Z' | 'O' => return self.offset(text),
+            'z' | 'V' => return self.zone(text),
             _ => {}
         }
         let most = if letter == 'S' || touches || count >= 2 { count } else { 19 };
@@ -255,12 +294,28 @@ impl Found {
         Some(rest)
     }
 
+    /// The name of a zone, or an offset in its place.
     fn zone<'t>(&mut self, text: &'t str) -> Option<&'t str> {
-        if let Some(rest) =
-            text.strip_prefix('Z').or_else(|| text.strip_prefix("UTC")).or_else(|| text.strip_prefix("GMT"))
-        {
+        let end = text
+            .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '/' | '_' | '-' | '+'))
+            .unwrap_or(text.len());
+        if let Some(zone) = Zone::named(&text[..end]) {
+            self.zone = Some(zone);
+            return Some(&text[end..]);
+        }
+        let rest = self.offset(text)?;
+        let seconds = self.offset.and_then(|seconds| i32::try_from(seconds).ok())?;
+        self.zone = Zone::fixed(seconds);
+        Some(rest)
+    }
+
+    fn offset<'t>(&mut self, text: &'t str) -> Option<&'t str> {
+        let rest = text.strip_prefix("UTC").or_else(|| text.strip_prefix("GMT"));
+        if let Some(rest) = text.strip_prefix('Z').or_else(|| rest.filter(|rest| !rest.starts_with(['+', '-']))) {
+            self.offset = Some(0);
             return Some(rest);
         }
+        let text = rest.unwrap_or(text);
         let sign = if text.starts_with('-') { -1 } else { 1 };
         let rest = text.strip_prefix(['+', '-'])?;
         let hours: i64 = rest.get(..2)?.parse().ok()?;
@@ -268,11 +323,12 @@ impl Found {
         let rest = rest.strip_prefix(':').unwrap_or(rest);
         let digits = rest.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
         let minutes: i64 = digits.map_or(Some(0), |digits| digits.parse().ok())?;
-        self.offset = sign * (hours * 3600 + minutes * 60);
+        self.offset = Some(sign * (hours * 3600 + minutes * 60));
         Some(if digits.is_some() { &rest[2..] } else { rest })
     }
 
-    fn millis(&self) -> Option<i64> {
+    /// Milliseconds since 1970 of what the text says, as if it were of UTC.
+    fn local(&self) -> Option<i64> {
         let hour = match self.afternoon {
             Some(true) if self.hour < 12 => self.hour + 12,
             Some(false) if self.hour == 12 => 0,
@@ -284,7 +340,7 @@ impl Found {
             date = date.checked_add(jiff::Span::new().try_days(i64::from(day) - 1).ok()?).ok()?;
         }
         let time = jiff::civil::Time::new(hour, self.minute, self.second, self.nanos).ok()?;
-        time::millis(date.to_datetime(time))?.checked_sub(self.offset * 1000)
+        time::millis(date.to_datetime(time))
     }
 }
 

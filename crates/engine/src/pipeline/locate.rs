@@ -1,11 +1,12 @@
-//! Where addresses lie, by the run's database of places.
+//! What a run knows besides its events: where addresses lie, and which programs give themselves a name.
 
 use std::{
+    hash::Hash,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use lurcher_ir::{Locate, PlaceFact};
+use lurcher_ir::{AgentFact, Locate, PlaceFact, Recognize};
 use lurcher_schema::{Timestamp, Value};
 use rustc_hash::FxHashMap;
 
@@ -15,7 +16,7 @@ use super::{
     joining::text,
     row::{PipelineRow, RowSource},
 };
-use crate::{Place, Places, Tables};
+use crate::{Agent, Agents, Place, Places, Tables};
 
 /// How many answers are remembered before they are all forgotten.
 const REMEMBERED: usize = 1 << 16;
@@ -27,7 +28,32 @@ pub(crate) struct LocatePlan {
     language: Arc<str>,
     outputs: Vec<(PlaceFact, Arc<str>)>,
     places: Option<Arc<dyn Places>>,
-    answers: Mutex<FxHashMap<IpAddr, Option<Arc<Place>>>>,
+    answers: Answers<IpAddr, Option<(IpAddr, Arc<Place>)>>,
+}
+
+/// Answers that have been given.
+#[derive(Debug)]
+struct Answers<K, V>(Mutex<FxHashMap<K, V>>);
+
+impl<K, V> Default for Answers<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Answers<K, V> {
+    fn get_or(&self, key: K, find: impl FnOnce(&K) -> V) -> V {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = answers.get(&key) {
+            return known.clone();
+        }
+        let found = find(&key);
+        if answers.len() >= REMEMBERED {
+            answers.clear();
+        }
+        answers.insert(key, found.clone());
+        found
+    }
 }
 
 impl LocatePlan {
@@ -37,39 +63,37 @@ impl LocatePlan {
             language: Arc::clone(&words.language),
             outputs: words.outputs.clone(),
             places: tables.places().cloned(),
-            answers: Mutex::default(),
+            answers: Answers::default(),
         }
     }
 
     pub(super) fn apply(&self, row: &mut PipelineRow, source: &mut dyn RowSource, now: Timestamp) {
         let address = self.address.value(row, source, now);
-        let found: Vec<Arc<Place>> = address.elements().filter_map(|value| self.found(&text(value))).collect();
+        let found: Vec<(IpAddr, Arc<Place>)> =
+            address.elements().filter_map(|value| self.found(&text(value))).collect();
         for (fact, name) in &self.outputs {
-            let values = found.iter().map(|place| said(*fact, place)).filter(|value| !value.is_null());
-            row.columns.insert(Arc::clone(name), lone(values.collect()));
+            let values = found.iter().map(|(address, place)| said(*fact, *address, place));
+            row.columns.insert(Arc::clone(name), lone(values.filter(|value| !value.is_null()).collect()));
         }
     }
 
-    fn found(&self, address: &str) -> Option<Arc<Place>> {
+    fn found(&self, address: &str) -> Option<(IpAddr, Arc<Place>)> {
         let places = self.places.as_ref()?;
         // Within an IPv6 address there may be one of IPv4.
         let address = address.trim().parse::<IpAddr>().ok()?.to_canonical();
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = answers.get(&address) {
-            return known.clone();
-        }
-        let found = places.find(address, &self.language).map(Arc::new);
-        if answers.len() >= REMEMBERED {
-            answers.clear();
-        }
-        answers.insert(address, found.clone());
-        found
+        let find = |address: &IpAddr| places.find(*address, &self.language).map(|place| (*address, Arc::new(place)));
+        self.answers.get_or(address, find)
     }
 }
 
-fn said(fact: PlaceFact, place: &Place) -> Value {
-    let text = |text: &Option<Arc<str>>| text.clone().map_or(Value::Null, Value::Text);
+fn known(text: &Option<Arc<str>>) -> Value {
+    text.clone().map_or(Value::Null, Value::Text)
+}
+
+fn said(fact: PlaceFact, address: IpAddr, place: &Place) -> Value {
+    let text = known;
     let number = |number: Option<f64>| number.map_or(Value::Null, Value::Float);
+    let truth = |truth: Option<bool>| truth.map_or(Value::Null, Value::Bool);
     match fact {
         PlaceFact::City => text(&place.city),
         PlaceFact::Country => text(&place.country),
@@ -79,5 +103,66 @@ fn said(fact: PlaceFact, place: &Place) -> Value {
         PlaceFact::MetroCode => place.metro_code.map_or(Value::Null, |code| Value::Int(i64::from(code))),
         PlaceFact::Latitude => number(place.latitude),
         PlaceFact::Longitude => number(place.longitude),
+        PlaceFact::Address => Value::text(address.to_string()),
+        PlaceFact::CountryCode => text(&place.country_code),
+        PlaceFact::CountryInEuropeanUnion => truth(place.in_european_union),
+        PlaceFact::ContinentCode => text(&place.continent_code),
+        PlaceFact::Subdivision => text(&place.subdivision),
+        PlaceFact::SubdivisionCode => match (&place.country_code, &place.subdivision_code) {
+            (Some(country), Some(own)) => Value::text(format!("{country}-{own}")),
+            _ => Value::Null,
+        },
+        PlaceFact::PostalCode => text(&place.postal_code),
+        PlaceFact::Point => match (place.longitude, place.latitude) {
+            (Some(x), Some(y)) => Value::text(crate::eval::point_text(x, y)),
+            _ => Value::Null,
+        },
+        PlaceFact::AccuracyRadius => place.accuracy_radius.map_or(Value::Null, |radius| Value::Int(i64::from(radius))),
+        PlaceFact::RegisteredCountryCode => text(&place.registered_country_code),
+        PlaceFact::RegisteredCountry => text(&place.registered_country),
+        PlaceFact::RegisteredCountryInEuropeanUnion => truth(place.registered_in_european_union),
+    }
+}
+
+/// A [`Recognize`] made ready to run.
+#[derive(Debug)]
+pub(crate) struct RecognizePlan {
+    text: StageExpr,
+    outputs: Vec<(AgentFact, Arc<str>)>,
+    agents: Option<Arc<dyn Agents>>,
+    answers: Answers<Arc<str>, Arc<Agent>>,
+}
+
+impl RecognizePlan {
+    pub(super) fn new(words: &Recognize, tables: &Tables) -> Self {
+        Self {
+            text: StageExpr::new(&words.text),
+            outputs: words.outputs.clone(),
+            agents: tables.agents().cloned(),
+            answers: Answers::default(),
+        }
+    }
+
+    pub(super) fn apply(&self, row: &mut PipelineRow, source: &mut dyn RowSource, now: Timestamp) {
+        let agent = match (self.text.value(row, source, now), &self.agents) {
+            (Value::Text(name), Some(agents)) if !name.trim().is_empty() => {
+                self.answers.get_or(name, |name| Arc::new(agents.find(name)))
+            }
+            _ => Arc::default(),
+        };
+        for (fact, column) in &self.outputs {
+            let value = match fact {
+                AgentFact::Name => known(&agent.name),
+                AgentFact::Version => known(&agent.version),
+                AgentFact::SystemName => known(&agent.system),
+                AgentFact::SystemVersion => known(&agent.system_version),
+                AgentFact::SystemFull => match (&agent.system, &agent.system_version) {
+                    (Some(name), Some(version)) => Value::text(format!("{name} {version}")),
+                    _ => Value::Null,
+                },
+                AgentFact::Device => known(&agent.device),
+            };
+            row.columns.insert(Arc::clone(column), value);
+        }
     }
 }

@@ -243,6 +243,7 @@ impl StagePlan {
             Self::Judge(judge) => judge.apply(row, source, now),
             Self::FillNull { columns, value } => reshape::fill_null(std::slice::from_mut(row), columns, value),
             Self::Locate(locate) => locate.apply(row, source, now),
+            Self::Recognize(recognize) => recognize.apply(row, source, now),
             _ => {}
         }
         true

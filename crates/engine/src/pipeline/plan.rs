@@ -14,7 +14,7 @@ use super::{
     grouping::{AggregationPlan, GroupPlan, aggregates},
     joining::SemiPlan,
     judge::JudgePlan,
-    locate::LocatePlan,
+    locate::{LocatePlan, RecognizePlan},
     lookup::LookupPlan,
     running::RunningPlan,
     text_table::TextTablePlan,
@@ -109,6 +109,7 @@ pub(crate) enum StagePlan {
     Repeat(Box<RepeatPlan>),
     TextTable(Box<TextTablePlan>),
     Locate(Box<LocatePlan>),
+    Recognize(Box<RecognizePlan>),
     /// Not in the IR: the end of a branch whose rows a stage of another takes.
     Gather,
 }
@@ -294,6 +295,7 @@ impl StagePlan {
             }
             Stage::TextTable(table) => Self::TextTable(Box::new(TextTablePlan::new(table))),
             Stage::Locate(locate) => Self::Locate(Box::new(LocatePlan::new(locate, &settings.tables))),
+            Stage::Recognize(words) => Self::Recognize(Box::new(RecognizePlan::new(words, &settings.tables))),
         })
     }
 
@@ -312,6 +314,7 @@ impl StagePlan {
             | Self::Unpivot { .. }
             | Self::TextTable(_)
             | Self::Locate(_)
+            | Self::Recognize(_)
             | Self::Lookup(_)
             | Self::Judge(_) => false,
             Self::FillNull { columns, .. } => columns.iter().any(|column| matches!(column, ColumnPattern::Like(_))),

@@ -12,6 +12,7 @@ pub(crate) enum Data {
     Short(u16),
     Word(u32),
     Long(u64),
+    Truth(bool),
     Map(Vec<(&'static str, Data)>),
     List(Vec<Data>),
 }
@@ -22,6 +23,17 @@ impl Data {
         let mut names = vec![("en", Self::Text(english))];
         names.extend(german.map(|name| ("de", Self::Text(name))));
         Self::Map(vec![("names", Self::Map(names))])
+    }
+
+    /// The same with more members.
+    pub(crate) fn with(self, more: &[(&'static str, Data)]) -> Self {
+        match self {
+            Self::Map(mut members) => {
+                members.extend(more.iter().cloned());
+                Self::Map(members)
+            }
+            other => other,
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -46,6 +58,8 @@ impl Data {
                 control(out, 9, 8);
                 out.extend(number.to_be_bytes());
             }
+            // The value is the size.
+            Self::Truth(truth) => control(out, 14, usize::from(*truth)),
             Self::Map(members) => {
                 control(out, 7, members.len());
                 for (name, value) in members {
@@ -141,9 +155,21 @@ pub(crate) fn cities() -> Vec<u8> {
     };
     let munich = Data::Map(vec![
         ("city", Data::named("Munich", Some("München"))),
-        ("country", Data::named("Germany", Some("Deutschland"))),
-        ("continent", Data::named("Europe", Some("Europa"))),
-        ("subdivisions", Data::List(vec![Data::named("Bavaria", None), Data::named("Upper Bavaria", None)])),
+        (
+            "country",
+            Data::named("Germany", Some("Deutschland"))
+                .with(&[("iso_code", Data::Text("DE")), ("is_in_european_union", Data::Truth(true))]),
+        ),
+        ("continent", Data::named("Europe", Some("Europa")).with(&[("code", Data::Text("EU"))])),
+        (
+            "subdivisions",
+            Data::List(vec![
+                Data::named("Bavaria", None).with(&[("iso_code", Data::Text("BY"))]),
+                Data::named("Upper Bavaria", None).with(&[("iso_code", Data::Text("OB"))]),
+            ]),
+        ),
+        ("postal", Data::Map(vec![("code", Data::Text("80331"))])),
+        ("registered_country", Data::named("United States", None).with(&[("iso_code", Data::Text("US"))])),
         ("location", location(48.137, 11.575, "Europe/Berlin")),
     ]);
     let boston = Data::Map(vec![

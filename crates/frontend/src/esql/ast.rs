@@ -90,10 +90,37 @@ pub(super) enum CommandKind {
     LookupJoin { table: Name, on: Vec<Expr> },
     /// `COMPLETION column = prompt WITH { options }`.
     Completion { column: Option<Name>, prompt: Expr, options: Vec<(Name, Expr)> },
+    /// `URI_PARTS prefix = input` and its like, with the options of a `WITH`.
+    Parts { of: PartsOf, prefix: Name, input: Expr, options: Vec<(Name, Expr)> },
     /// `DEDUP`.
     Dedup,
     /// A command that is known but not run; the reason stands with the lowering.
     Other(Name),
+}
+
+/// What a command takes apart into columns that begin alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PartsOf {
+    /// `URI_PARTS`.
+    Uri,
+    /// `REGISTERED_DOMAIN`.
+    Domain,
+    /// `USER_AGENT`.
+    Agent,
+    /// `IP_LOCATION`.
+    Address,
+}
+
+impl PartsOf {
+    /// The command's name.
+    pub(super) fn command(self) -> &'static str {
+        match self {
+            Self::Uri => "URI_PARTS",
+            Self::Domain => "REGISTERED_DOMAIN",
+            Self::Agent => "USER_AGENT",
+            Self::Address => "IP_LOCATION",
+        }
+    }
 }
 
 /// `name = value`, or a value that its own text names.

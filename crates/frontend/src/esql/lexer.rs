@@ -298,6 +298,9 @@ impl Lexer<'_> {
             };
             return self.push(start, Kind::Mark(mark));
         }
+        if self.cursor.peek() == Some('\'') && self.single_quoted(start) {
+            return;
+        }
         let found = self.cursor.bump().map_or(String::new(), String::from);
         let help = match found.as_str() {
             "'" => "text stands in double quotes, an odd name in backquotes",
@@ -305,6 +308,21 @@ impl Lexer<'_> {
         };
         let message = format!("`{found}` means nothing here");
         self.error("esql-character", &message, self.cursor.span_from(start), "unexpected", help);
+    }
+
+    /// Text in single quotes, as other languages write it: said once, and read as meant.
+    fn single_quoted(&mut self, start: usize) -> bool {
+        let line = self.cursor.rest().lines().next().unwrap_or_default();
+        let Some(end) = line.get(1..).and_then(|inside| inside.find('\'')) else { return false };
+        let text: Arc<str> = line[1..=end].into();
+        while self.cursor.offset() < start + end + 2 {
+            self.cursor.bump();
+        }
+        let help = format!("write `\"{text}\"`; an odd name stands in backquotes");
+        let span = self.cursor.span_from(start);
+        self.error("esql-single-quotes", "text stands in double quotes", span, "single quotes", &help);
+        self.push(start, Kind::Text(text));
+        true
     }
 
     /// Whether a bracket that opens now may hold a pipeline: after `FORK`, or after another such pipeline.

@@ -35,6 +35,8 @@ pub struct Options {
     pub tables: Tables,
     /// The language models that `COMPLETION` may ask.
     pub endpoints: Endpoints,
+    /// Whether the run has a database of the places of addresses, for `IP_LOCATION`.
+    pub knows_places: bool,
     /// The values of `?name`, by name or number.
     pub parameters: BTreeMap<String, Value>,
 }

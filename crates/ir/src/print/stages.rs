@@ -163,6 +163,10 @@ impl Display for Stage {
                 let outputs = locate.outputs.iter().map(|(fact, name)| format!("${name} = {fact:?}"));
                 line(f, &format!("locate {}", locate.address), outputs)
             }
+            Self::Recognize(recognize) => {
+                let outputs = recognize.outputs.iter().map(|(fact, name)| format!("${name} = {fact:?}"));
+                line(f, &format!("recognize {}", recognize.text), outputs)
+            }
         }
     }
 }

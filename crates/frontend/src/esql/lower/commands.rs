@@ -22,27 +22,26 @@ const IGNORED_ABOVE: i64 = 1024;
 
 /// Commands that are not run, and why.
 const NOT_RUN: &[(&str, &str)] = &[
-    ("rerank", "it asks a model"),
-    ("change_point", "it finds changes of a series by a statistical model of its own"),
-    ("sample", "its result is random"),
-    ("fork", "its rows have no order that could be reproduced"),
-    ("fuse", "it fuses ranked searches, and events have no rank"),
-    ("show", "there is no cluster to show"),
-    ("explain", "there is no cluster to explain"),
-    ("ts", "time series indices are not handled"),
-    ("promql", "time series indices are not handled"),
-    ("metrics_info", "time series indices are not handled"),
-    ("ts_info", "time series indices are not handled"),
-    ("insist", "it is not documented"),
-    ("fillnull", "it is not documented"),
-    ("eql", "rules in EQL are rules of their own"),
-    ("highlight", "it marks what a ranked search found"),
-    ("mmr", "it ranks by vectors"),
-    ("dense_vector", "vectors are not handled"),
-    ("ip_location", "it asks a database of places that does not come with Lurcher"),
-    ("user_agent", "it takes browsers' names apart by a list that does not come with Lurcher"),
-    ("uri_parts", "addresses are taken apart by DISSECT and GROK only"),
-    ("registered_domain", "it asks the list of public suffixes, which does not come with Lurcher"),
+    ("rerank", "it asks a model for an order; order by a value of the rows with SORT"),
+    (
+        "change_point",
+        "it finds changes of a series by a statistical model of its own; compare groups of time with STATS",
+    ),
+    ("sample", "its result is random, and no run could be repeated; leave it out, all rows are looked at"),
+    ("fork", "its rows have no order that could be reproduced; write a query for each branch"),
+    ("fuse", "it fuses ranked searches, and events have no rank; write the searches as one condition"),
+    ("show", "there is no cluster to show; begin with FROM or ROW"),
+    ("explain", "there is no cluster to explain; begin with FROM or ROW"),
+    ("ts", "time series indices are not handled; begin with FROM"),
+    ("promql", "time series indices are not handled; begin with FROM"),
+    ("metrics_info", "time series indices are not handled; leave it out"),
+    ("ts_info", "time series indices are not handled; leave it out"),
+    ("insist", "it is not documented; leave it out, a field that an event lacks is null"),
+    ("fillnull", "it is not documented; use EVAL and COALESCE"),
+    ("eql", "a rule in EQL is a rule of its own: give it the language `eql`"),
+    ("highlight", "it marks what a ranked search found; leave it out"),
+    ("mmr", "it ranks by vectors, and events have none; leave it out"),
+    ("dense_vector", "it makes vectors, and events have none; leave it out"),
 ];
 
 impl Lowerer<'_> {
@@ -76,6 +75,7 @@ impl Lowerer<'_> {
             CommandKind::Completion { column, prompt, options } => {
                 self.completion(column.as_ref(), prompt, options, command.span)
             }
+            CommandKind::Parts { of, prefix, input, options } => self.parts_of(*of, prefix, input, options),
             CommandKind::Dedup => self.dedup(command.span),
             CommandKind::Other(name) => {
                 let why = NOT_RUN.iter().find(|(known, _)| *known == name.text.as_ref()).map_or("", |(_, why)| *why);
@@ -91,7 +91,8 @@ impl Lowerer<'_> {
 
     fn from(&mut self, patterns: &[Name], metadata: &[Name]) -> Result<()> {
         if let Some(nested) = patterns.iter().find(|name| name.text.as_ref() == "(") {
-            return Err(self.unsupported("subquery", "a query in brackets as a source", nested.span));
+            let message = "FROM with a query in brackets is not run; write that query as one of its own";
+            return Err(self.unsupported("subquery", message, nested.span));
         }
         let names: Vec<String> = patterns
             .iter()

@@ -167,7 +167,7 @@ impl Lowerer<'_> {
             ExprKind::Match { .. } if self.symbolic => Err(Said),
             ExprKind::Match { .. } => Err(self.unsupported(
                 "full-text",
-                "a full-text search stands outside the conditions that choose events",
+                "a full-text search stands outside the conditions that choose events; move it into a WHERE before other commands",
                 span,
             )),
             ExprKind::Star | ExprKind::Map(_) => {
@@ -180,7 +180,11 @@ impl Lowerer<'_> {
         let shapes =
             ["geo_shape", "cartesian_point", "cartesian_shape", "dense_vector", "geohash", "geotile", "geohex"];
         if shapes.contains(&to.text.to_ascii_lowercase().as_str()) {
-            return self.unsupported("type", format!("values of type {} are not handled", to.text), to.span);
+            return self.unsupported(
+                "type",
+                format!("values of type {} are not handled; events have none", to.text),
+                to.span,
+            );
         }
         let known = ["boolean", "integer", "long", "double", "keyword", "string", "ip", "version", "datetime"];
         let diagnostic = Diagnostic::error("esql-unknown-type", format!("there is no type `{}`", to.text))

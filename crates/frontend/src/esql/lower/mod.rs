@@ -24,6 +24,7 @@ mod convert;
 mod expressions;
 mod functions;
 mod operators;
+mod parts;
 mod patterns;
 mod search;
 mod settings;

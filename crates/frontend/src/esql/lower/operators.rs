@@ -131,19 +131,11 @@ impl Lowerer<'_> {
 
     /// A date that is a length of time later, or earlier; `None` if it is no date.
     fn moved(&self, date: &Typed, span: Interval, minus: bool) -> Option<Typed> {
-        let function = if minus { TimeFunction::Earlier(span) } else { TimeFunction::Later(span) };
-        let moved = |time: Expr| {
-            // Months are those of the query's zone; of days there, too, each is as long as any other.
-            let time = if span.months == 0 { time } else { self.local(time) };
-            let moved = Expr::call(Function::Time(function), [time]);
-            if span.months == 0 { moved } else { self.instant_of_local(moved) }
-        };
+        let moved = |time: Expr| self.moved_in_zone(time, span, minus);
         let time = match date.kind {
             Type::Date => match date.constant() {
                 Some(Value::Int(millis)) => {
-                    let local = millis.checked_add(self.zone());
-                    let moved = local.and_then(|local| moved_constant(local, span, minus));
-                    let folded = moved.and_then(|moved| moved.checked_sub(self.zone()));
+                    let folded = self.moved_constant_in_zone(*millis, span, minus);
                     return Some(Typed::literal(Type::Date, folded.map_or(Value::Null, Value::Int)));
                 }
                 _ => date.one(),
@@ -333,7 +325,7 @@ impl Lowerer<'_> {
             )),
             Err(RegexpError::Unsupported(operator)) => Err(self.unsupported(
                 "regex",
-                format!("the operator `{operator}` of Lucene's regular expressions"),
+                format!("the operator `{operator}` of Lucene's regular expressions is not run; write `\\{operator}` for the character"),
                 span,
             )),
         }

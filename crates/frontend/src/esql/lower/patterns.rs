@@ -50,37 +50,45 @@ struct Group {
     unless: Vec<Regex>,
 }
 
+/// A column that is made of a value.
+pub(super) struct Piece {
+    /// Its name.
+    pub(super) name: Arc<str>,
+    /// How it is made of the value.
+    pub(super) value: Box<dyn Fn(&Typed) -> Typed>,
+}
+
 impl Lowerer<'_> {
-    /// Sets a column for each piece; null where the pattern does not fit.
-    fn take(&mut self, input: &Tree, taken: &[Taken]) -> Result<()> {
+    /// Sets a column for each piece that a command takes out of a text; null where there is no such piece.
+    pub(super) fn take(&mut self, input: &Tree, command: &str, pieces: &[Piece]) -> Result<()> {
         let (value, meaning) = self.value_and_meaning(input)?;
         if !value.kind.is_text() && !value.kind.is_open() && !value.loose {
+            let message = format!("`{command}` takes a text, found {}", value.kind.name());
             return Err(self.report(
-                Diagnostic::error("esql-type", format!("only texts are taken apart, found {}", value.kind.name()))
-                    .at(input.span, format!("this is {}", value.kind.name())),
+                Diagnostic::error("esql-type", message)
+                    .at(input.span, format!("this is {}", value.kind.name()))
+                    .with_help("convert it: `TO_STRING(value)`"),
             ));
         }
         // All columns are taken from the old row, even if one of them replaces the text.
-        let set: Vec<_> = taken
-            .iter()
-            .map(|taken| (Arc::clone(&taken.name), taken.of(&value), meaning.as_ref().map(|own| taken.of(own))))
-            .collect();
-        let replaces = set.iter().any(|(name, ..)| self.columns.find(name).is_some());
-        if replaces
-            && let Node::Expr(Expr::Column(column)) = &value.node
-            && set.iter().any(|(name, ..)| name == column)
+        let meanings: Vec<Option<Typed>> =
+            pieces.iter().map(|piece| meaning.as_ref().map(|own| (piece.value)(own))).collect();
+        let mut from = value;
+        let mut held = None;
+        if let Node::Expr(Expr::Column(column)) = &from.node
+            && self.columns.find(column).is_some()
+            && pieces.iter().any(|piece| piece.name == *column)
         {
-            let held = self.parts.fresh_name(column);
-            self.stages.push(lurcher_ir::Stage::Eval(vec![(Arc::clone(&held), value.all())]));
-            let copy = Typed { node: Node::Expr(Expr::Column(Arc::clone(&held))), ..value };
-            for (taken, (name, _, meaning)) in taken.iter().zip(set) {
-                self.set(&name, taken.of(&copy), meaning);
-            }
-            self.stages.push(lurcher_ir::Stage::Drop(vec![lurcher_ir::ColumnPattern::Named(held)]));
-            return Ok(());
+            let copy = self.parts.fresh_name(column);
+            self.stages.push(lurcher_ir::Stage::Eval(vec![(Arc::clone(&copy), from.all())]));
+            from.node = Node::Expr(Expr::Column(Arc::clone(&copy)));
+            held = Some(copy);
         }
-        for (name, value, meaning) in set {
-            self.set(&name, value, meaning);
+        for (piece, meaning) in pieces.iter().zip(meanings) {
+            self.set(&piece.name, (piece.value)(&from), meaning);
+        }
+        if let Some(copy) = held {
+            self.stages.push(lurcher_ir::Stage::Drop(vec![lurcher_ir::ColumnPattern::Named(copy)]));
         }
         Ok(())
     }
@@ -89,7 +97,7 @@ impl Lowerer<'_> {
     pub(super) fn dissect(&mut self, input: &Tree, pattern: &Name, separator: Option<&Name>) -> Result<()> {
         let separator: Arc<str> = separator.map_or_else(|| "".into(), |name| Arc::clone(&name.text));
         match dissect(&pattern.text, &separator) {
-            Ok(taken) => self.take(input, &taken),
+            Ok(taken) => self.take(input, "DISSECT", &pieces(taken)),
             Err(DissectError::Faulty(why)) => Err(self.report(
                 Diagnostic::error("esql-dissect", format!("the pattern is faulty: {why}"))
                     .at(pattern.span, "cannot be read")
@@ -125,7 +133,7 @@ impl Lowerer<'_> {
             }
             before.push(regex);
         }
-        self.take(input, &taken)
+        self.take(input, "GROK", &pieces(taken))
     }
 
     fn grok_fault(&mut self, pattern: &Name, why: &str) -> Said {
@@ -135,6 +143,11 @@ impl Lowerer<'_> {
                 .with_help("a named pattern is written `%{SYNTAX:column}`, a group `(?<column>…)`"),
         )
     }
+}
+
+fn pieces(taken: Vec<Taken>) -> Vec<Piece> {
+    let piece = |taken: Taken| Piece { name: Arc::clone(&taken.name), value: Box::new(move |value| taken.of(value)) };
+    taken.into_iter().map(piece).collect()
 }
 
 impl Taken {

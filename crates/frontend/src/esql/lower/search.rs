@@ -107,7 +107,7 @@ impl Lowerer<'_> {
                 Ok(Expr::call(passes, [self.searched_value(field, span)?]))
             }
             Predicate::Holds { .. } => {
-                Err(self.unsupported("full-text", "a search of nested objects outside the first conditions", span))
+                Err(self.unsupported("full-text", "a search of nested objects stands outside the conditions that choose events; move it into a WHERE before other commands", span))
             }
         }
     }
@@ -183,7 +183,7 @@ impl Lowerer<'_> {
 
     /// Dates without a zone in an embedded query are of the query's; here they are read as of UTC.
     fn zoned_search(&mut self, span: Span) {
-        if self.zone() != 0 {
+        if self.zone().is_some() {
             self.approximate("time-zone", "dates without a zone in a search are read as of UTC", span);
         }
     }
@@ -267,7 +267,11 @@ impl Lowerer<'_> {
         query: &ast::Expr,
     ) -> Result<Predicate> {
         found.or_else(|misfit| match misfit {
-            Misfit::NoClock => Err(self.unsupported("now", "a search that counts from `now`", query.span)),
+            Misfit::NoClock => Err(self.unsupported(
+                "now",
+                "a search that counts from `now` is not run here; compare the date with `NOW() - 1 day` instead",
+                query.span,
+            )),
             Misfit::Type(_) | Misfit::Pattern(_) => {
                 self.report(
                     Diagnostic::warning("esql-full-text", "the field cannot hold what is searched for")

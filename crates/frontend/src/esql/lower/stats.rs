@@ -247,8 +247,10 @@ impl Lowerer<'_> {
                 return Ok(Tree { kind: ExprKind::Column(column), span: tree.span });
             }
             if NOT_RUN.contains(&own) {
-                let message =
-                    format!("the aggregate {} is not run: time series and shapes are not handled", own.to_uppercase());
+                let message = format!(
+                    "the aggregate {} is not run: it is of time series or of shapes, and events are neither",
+                    own.to_uppercase()
+                );
                 return Err(self.unsupported("function", message, name.span));
             }
         }
@@ -295,11 +297,15 @@ impl Lowerer<'_> {
             arguments.iter().filter(|argument| !matches!(argument.kind, ExprKind::Map(_))).collect();
         let star = matches!(given.as_slice(), [Tree { kind: ExprKind::Star, .. }]);
         if given.len() < least || given.len() > most || (star && own != "count") {
-            let message = format!("`{}` does not take these arguments", own.to_uppercase());
-            return Err(self.report(
-                Diagnostic::error("esql-arguments", message)
-                    .at(tree.span, format!("{least} to {most} arguments expected")),
-            ));
+            let message = match super::functions::counted(least, most) {
+                _ if star => format!("`{}` does not take `*`", own.to_uppercase()),
+                wanted => format!("`{}` takes {wanted}, found {}", own.to_uppercase(), given.len()),
+            };
+            let help =
+                if star { "name a column; `COUNT(*)` counts rows" } else { "give each argument, parted by commas" };
+            return Err(
+                self.report(Diagnostic::error("esql-arguments", message).at(tree.span, "in this call").with_help(help))
+            );
         }
         let mut typed = Vec::new();
         for argument in given.iter().filter(|_| !star) {
@@ -422,7 +428,9 @@ impl Lowerer<'_> {
             }
         };
         if typed.len() == 4 {
-            return Err(self.unsupported("function", "`TOP` with an output field", tree.span));
+            let message =
+                "TOP with an output field is not run: its values would be those of another field; group by that field";
+            return Err(self.unsupported("function", message, tree.span));
         }
         Ok(Aggregate::Top { count, ascending })
     }

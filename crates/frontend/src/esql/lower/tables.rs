@@ -35,7 +35,7 @@ impl Lowerer<'_> {
             _ => {
                 return Err(self.unsupported(
                     "enrich",
-                    "which field a policy matches is not said in the query",
+                    "which field the policy of ENRICH matches is not said in the query; say it with ON",
                     policy.span,
                 ));
             }
@@ -135,9 +135,9 @@ impl Lowerer<'_> {
                         let here = |name: &Arc<str>| self.columns.find(name).is_some() || self.columns.has_field(name);
                         if here(a) { ((a, left.span), Arc::clone(b)) } else { ((b, right.span), Arc::clone(a)) }
                     }
-                    _ => return Err(self.unsupported("join", "a join by a condition on constants", part.span)),
+                    _ => return Err(self.unsupported("join", "LOOKUP JOIN by a condition on constants is not run; put the condition into a WHERE", part.span)),
                 },
-                _ => return Err(self.unsupported("join", "a join by another condition than equality", part.span)),
+                _ => return Err(self.unsupported("join", "LOOKUP JOIN by another condition than `==` is not run; join by equal fields, and compare in a WHERE", part.span)),
             };
             if let Some(columns) = &known
                 && !columns.iter().any(|(name, _)| *name == right)

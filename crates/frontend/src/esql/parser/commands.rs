@@ -5,7 +5,7 @@ use lurcher_diagnostics::Diagnostic;
 use super::{Failed, Parsed, Parser};
 use crate::{
     esql::{
-        ast::{Aggregate, CommandKind, Expr, ExprKind, Field, Name, Order},
+        ast::{Aggregate, CommandKind, Expr, ExprKind, Field, Name, Order, PartsOf},
         lexer::Kind,
     },
     syntax::closest,
@@ -121,6 +121,10 @@ impl Parser<'_> {
             "enrich" => self.enrich()?,
             "lookup" => self.lookup()?,
             "completion" => self.completion()?,
+            "uri_parts" => self.parts(PartsOf::Uri)?,
+            "registered_domain" => self.parts(PartsOf::Domain)?,
+            "user_agent" => self.parts(PartsOf::Agent)?,
+            "ip_location" => self.parts(PartsOf::Address)?,
             "dedup" => CommandKind::Dedup,
             known if COMMANDS.contains(&known) => {
                 self.skip_command();
@@ -300,6 +304,30 @@ impl Parser<'_> {
             return Err(self.expected("`ON`"));
         }
         Ok(CommandKind::LookupJoin { table, on: self.list(Self::expression)? })
+    }
+
+    /// `prefix = input WITH { options }`.
+    fn parts(&mut self, of: PartsOf) -> Parsed<CommandKind> {
+        let Some(prefix) = self.assignment() else {
+            let message = format!("`{}` does not say what its columns begin with", of.command());
+            return Err(self.report(
+                Diagnostic::error("esql-expected", message)
+                    .at(self.peek_span(), "expected `prefix =`")
+                    .with_help(format!("write `{} prefix = value`", of.command())),
+            ));
+        };
+        let input = self.primary()?;
+        let mut options = Vec::new();
+        let takes_options = matches!(of, PartsOf::Agent | PartsOf::Address);
+        if takes_options && self.eat_word("with") {
+            if !self.at("{") {
+                return Err(self.expected("`{`"));
+            }
+            if let ExprKind::Map(entries) = self.argument()?.kind {
+                options = entries;
+            }
+        }
+        Ok(CommandKind::Parts { of, prefix, input, options })
     }
 
     /// `COMPLETION column = prompt WITH { "inference_id": "…" }`; before 9.2 the endpoint's bare name stood behind `WITH`.

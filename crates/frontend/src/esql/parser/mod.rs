@@ -24,7 +24,9 @@ type Parsed<T> = Result<T, Failed>;
 /// Reads a whole query.
 pub(super) fn query(text: &str) -> (Query, Vec<Diagnostic>) {
     let (tokens, diagnostics) = tokens(text);
-    let end = Token { kind: Kind::End, span: Span::new(text.len(), text.len()) };
+    // A query in a rule file ends with the line that it stands on, not with the next.
+    let end = text.trim_end().len();
+    let end = Token { kind: Kind::End, span: Span::new(end, end) };
     let mut parser =
         Parser { text, tokens: Tokens::new(tokens, end), depth: Depth::default(), operators: 0, diagnostics };
     let query = parser.query();
@@ -141,7 +143,8 @@ impl Parser<'_> {
         let found = self.found();
         let diagnostic = Diagnostic::error("esql-unclosed-bracket", format!("`{mark}` expected, found {found}"))
             .at(self.peek_span(), format!("`{mark}` expected"))
-            .at(open, "opened here");
+            .at(open, "opened here")
+            .with_help(format!("add `{mark}`"));
         self.diagnostics.push(diagnostic);
         Err(Failed)
     }

@@ -117,7 +117,12 @@ fn written(diagnostic: &Diagnostic, file: &Arc<SourceFile>, expansion: &Expansio
 /// Whether a condition on events may as well be asked before a stage as behind it.
 fn only_names(stage: &Stage) -> bool {
     match stage {
-        Stage::Eval(_) | Stage::Where(_) | Stage::Reverse | Stage::Moment(_) | Stage::Locate(_) => true,
+        Stage::Eval(_)
+        | Stage::Where(_)
+        | Stage::Reverse
+        | Stage::Moment(_)
+        | Stage::Locate(_)
+        | Stage::Recognize(_) => true,
         Stage::Drop(names) => names.iter().all(|name| *name == ColumnPattern::from(MOMENT)),
         _ => false,
     }

@@ -1,15 +1,16 @@
 //! Functions of points in time, and the buckets that `STATS` groups by.
 
 use lurcher_diagnostics::Diagnostic;
-use lurcher_ir::{Expr, Function, Interval, NumberFunction, TimeFunction as T, TimePart, TimeUnit};
-use lurcher_schema::Value;
+use lurcher_ir::{Expr, Function, Interval, NumberFunction, TimeFunction as T, TimePart, TimeUnit, ZoneFunction};
+use lurcher_schema::{Value, Zone};
 
 use super::{Call, Class};
 use crate::{
     esql::{
         lower::{
             Lowerer, Result,
-            operators::{in_nanos, moved_constant, read_date},
+            operators::{in_nanos, read_date},
+            settings::in_zone,
             value::{Node, Typed},
         },
         types::Type,
@@ -198,7 +199,7 @@ impl Lowerer<'_> {
     fn truncated(&mut self, call: &Call<'_>, place: usize, span: Interval) -> Result<Typed> {
         let fine = call.at(place).kind == Type::DateNanos;
         let time = self.date_at(call, place)?;
-        let time = self.instant_of_local(Expr::call(Function::Time(T::Truncated(span)), [self.local(time)]));
+        let time = self.beginning(time, span);
         Ok(if fine { Typed::single(Type::DateNanos, in_nanos(time)) } else { Typed::single(Type::Date, time) })
     }
 
@@ -215,7 +216,8 @@ impl Lowerer<'_> {
             return Err(self.report(diagnostic));
         };
         let (mut start, mut end) = (self.date_at(call, 1)?, self.date_at(call, 2)?);
-        if matches!(unit, TimeUnit::Year | TimeUnit::Quarter | TimeUnit::Month) {
+        // Days and longer are counted on the calendar, where a day may be an hour shorter or longer than others.
+        if matches!(unit, TimeUnit::Year | TimeUnit::Quarter | TimeUnit::Month | TimeUnit::Week | TimeUnit::Day) {
             (start, end) = (self.local(start), self.local(end));
         }
         let difference = Expr::call(Function::Time(T::Difference(*unit)), [start, end]);
@@ -240,10 +242,9 @@ impl Lowerer<'_> {
     fn part(&mut self, call: &Call<'_>, place: usize, part: TimePart) -> Result<Typed> {
         let time = self.date_at(call, place)?;
         if part == TimePart::OffsetSeconds {
-            let offset = Expr::Literal(Value::Int(self.zone() / 1000));
-            let known = Expr::call(Function::IsNull, [time]);
-            let value = Expr::call(Function::Case, [known, Expr::Literal(Value::Null), offset]);
-            return Ok(Typed::single(Type::Long, value));
+            if let Some(zone) = self.zone() {
+                return Ok(Typed::single(Type::Long, in_zone(zone, ZoneFunction::Offset, [time])));
+            }
         }
         let time = if part == TimePart::EpochSecond { time } else { self.local(time) };
         Ok(Typed::single(Type::Long, Expr::call(Function::Time(T::Part(part)), [time])))
@@ -255,36 +256,76 @@ impl Lowerer<'_> {
             return Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(T::Written), [time])));
         }
         let format = self.text_at(call, 0)?;
-        self.zone_in_format(call)?;
         let time = self.date_at(call, 1)?;
-        let time = self.local(time);
-        Ok(Typed::single(Type::Keyword, Expr::call(Function::Time(T::Formatted), [time, format])))
+        let written = match self.zone() {
+            Some(zone) => in_zone(zone, ZoneFunction::Formatted, [time, format]),
+            None => Expr::call(Function::Time(T::Formatted), [time, format]),
+        };
+        Ok(Typed::single(Type::Keyword, written))
     }
 
     fn date_parse(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let own = self.parse_options(call)?;
         if call.count() == 1 {
             let text = self.text_at(call, 0)?;
             return Ok(Typed::single(Type::Date, Expr::call(Function::Time(T::Read), [text])));
         }
         let format = self.text_at(call, 0)?;
-        self.zone_in_format(call)?;
         let text = self.text_at(call, 1)?;
-        let time = Expr::call(Function::Time(T::Parsed), [text, format]);
-        Ok(Typed::single(Type::Date, self.instant_of_local(time)))
+        let (zone, function) = match own {
+            // Java makes nothing of an offset where the reader has been given a zone.
+            Some(zone) => (zone, ZoneFunction::ParsedPastOffsets),
+            None => (self.zone().cloned(), ZoneFunction::Parsed),
+        };
+        let time = match zone {
+            Some(zone) => {
+                if function == ZoneFunction::Parsed {
+                    self.offset_in_format(call);
+                }
+                in_zone(&zone, function, [text, format])
+            }
+            None => Expr::call(Function::Time(T::Parsed), [text, format]),
+        };
+        Ok(Typed::single(Type::Date, time))
     }
 
-    /// Of a form that has the zone in it, or that is computed, it is not known whether the query's zone counts.
-    fn zone_in_format(&mut self, call: &Call<'_>) -> Result<()> {
-        if self.zone() == 0 {
-            return Ok(());
+    /// The time zone that `{ "time_zone": … }` names; UTC is none.
+    fn parse_options(&mut self, call: &Call<'_>) -> Result<Option<Option<Zone>>> {
+        let mut zone = None;
+        for (name, value) in &call.options {
+            let typed = self.expression(value)?;
+            let Some(text) = typed.text() else {
+                let error = Diagnostic::error("esql-option", format!("the option `{}` is a text", name.text));
+                return Err(self.report(error.at(value.span, "no text").with_help("write it in double quotes")));
+            };
+            match name.text.as_ref() {
+                "time_zone" => zone = Some(self.time_zone(text, value.span)?),
+                "locale" if text.is_empty() || text.to_ascii_lowercase().starts_with("en") => {}
+                "locale" => {
+                    let message = format!(
+                        "names of months and days of the locale \"{text}\": only English ones are read; leave `locale` out \
+                         if the form has none"
+                    );
+                    return Err(self.unsupported("locale", message, value.span));
+                }
+                unknown => {
+                    let error = Diagnostic::error("esql-option", format!("`DATE_PARSE` has no option `{unknown}`"));
+                    let error = error.at(name.span, "unknown option");
+                    return Err(self.report(error.with_help("it takes `time_zone` and `locale`")));
+                }
+            }
         }
+        Ok(zone)
+    }
+
+    /// Of a form that has an offset in it, or that is computed, it is not known whether the offset or the query's zone counts.
+    fn offset_in_format(&mut self, call: &Call<'_>) {
         let format = call.at(0).text().map(|text| unquoted(text));
-        if format.is_some_and(|format| !format.contains(['z', 'Z', 'x', 'X', 'O', 'V'])) {
-            return Ok(());
+        if format.is_some_and(|format| !format.contains(['Z', 'x', 'X', 'O'])) {
+            return;
         }
-        let message =
-            format!("`{}` of a form that has a time zone, under another zone than UTC", call.name.to_uppercase());
-        Err(self.unsupported("time-zone", message, call.span(0)))
+        let message = "an offset in a text goes before the time zone that the query is set to";
+        self.approximate("time-zone", message, call.span(0));
     }
 
     /// `BUCKET(value, size)` or `BUCKET(value, how many, from, to)`.
@@ -304,7 +345,7 @@ impl Lowerer<'_> {
                     Some(Value::Int(count)) if *count > 0 => *count,
                     _ => return Err(self.not_constant(call, 1)),
                 };
-                self.truncated(call, 0, human_bucket(from + self.zone(), to + self.zone(), count))
+                self.truncated(call, 0, human_bucket(self.local_constant(from), self.local_constant(to), count))
             }
             (false, 2) => {
                 let number = self.want(call, 0, Class::Number)?;
@@ -358,9 +399,9 @@ impl Lowerer<'_> {
             Node::Literal(Value::Text(text)) => read_date(text),
             Node::Literal(Value::Int(millis)) => Some(*millis),
             Node::Expr(expr) => match (moved_now(expr), self.options.now) {
-                (Some(steps), Some(now)) => steps
-                    .iter()
-                    .try_fold(now.0.div_euclid(1000), |time, (span, minus)| moved_constant(time, *span, *minus)),
+                (Some(steps), Some(now)) => steps.iter().try_fold(now.0.div_euclid(1000), |time, (span, minus)| {
+                    self.moved_constant_in_zone(time, *span, *minus)
+                }),
                 (Some(_), None) => {
                     let message = "a bucket whose ends count from `NOW()`, which a rule has no clock for";
                     return Err(self.unsupported("now", message, call.span(place)));
@@ -380,8 +421,7 @@ impl Lowerer<'_> {
         let time = self.column("@timestamp", call.span)?;
         let span = self.span_at(call, 0)?;
         let time = crate::esql::lower::operators::millis(&time);
-        let time = Expr::call(Function::Time(T::Truncated(span)), [self.local(time)]);
-        Ok(Typed::single(Type::Date, self.instant_of_local(time)))
+        Ok(Typed::single(Type::Date, self.beginning(time, span)))
     }
 
     /// `TRANGE(span)` or `TRANGE(start, end)`: a condition on `@timestamp`.
@@ -405,12 +445,12 @@ impl Lowerer<'_> {
 fn moved_now(expr: &Expr) -> Option<Vec<(Interval, bool)>> {
     match expr {
         Expr::Call(Function::Now, _) => Some(Vec::new()),
-        Expr::Call(Function::Time(T::Earlier(span)), time) => {
+        Expr::Call(Function::Time(T::Earlier(span)) | Function::Zoned(_, ZoneFunction::Earlier(span)), time) => {
             let mut steps = moved_now(time.first()?)?;
             steps.push((*span, true));
             Some(steps)
         }
-        Expr::Call(Function::Time(T::Later(span)), time) => {
+        Expr::Call(Function::Time(T::Later(span)) | Function::Zoned(_, ZoneFunction::Later(span)), time) => {
             let mut steps = moved_now(time.first()?)?;
             steps.push((*span, false));
             Some(steps)

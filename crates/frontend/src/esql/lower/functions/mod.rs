@@ -146,8 +146,8 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
     ("network_direction", 3, 3),
     ("to_boolean", 1, 1),
     ("to_bool", 1, 1),
-    ("to_integer", 1, 1),
-    ("to_int", 1, 1),
+    ("to_integer", 1, 2),
+    ("to_int", 1, 2),
     ("to_long", 1, 2),
     ("to_unsigned_long", 1, 1),
     ("to_ulong", 1, 1),
@@ -157,7 +157,7 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
     ("to_string", 1, 1),
     ("to_str", 1, 1),
     ("to_text", 1, 1),
-    ("to_ip", 1, 2),
+    ("to_ip", 1, 1),
     ("to_version", 1, 1),
     ("to_ver", 1, 1),
     ("to_datetime", 1, 1),
@@ -176,6 +176,9 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
 
 const MANY: usize = usize::MAX;
 
+/// Functions that may have options in braces.
+const TAKE_OPTIONS: [&str; 4] = ["date_parse", "mv_greater", "mv_less", "to_ip"];
+
 /// The names of all functions, those that search and the aggregates included, in lower case.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().chain(AGGREGATES).map(|known| known.0).chain(SEARCHES.iter().copied())
@@ -183,9 +186,12 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 
 /// Functions that exist and are not run, and why.
 const NOT_RUN: &[(&str, &str)] = &[
-    ("categorize", "it groups texts by a model of its own"),
-    ("chunk", "it cuts texts for language models"),
-    ("field_extract", "it reads flattened fields, and events have none"),
+    (
+        "categorize",
+        "it groups texts by a model that it learns from them; group by what GROK or REPLACE makes of a text",
+    ),
+    ("chunk", "it cuts texts for language models; use SUBSTRING or SPLIT"),
+    ("field_extract", "it reads flattened fields, and events have none; name the field itself"),
     ("fmt_bytes", "it writes numbers for people to read"),
     ("fmt_bytes_si", "it writes numbers for people to read"),
     ("fmt_duration", "it writes numbers for people to read"),
@@ -205,16 +211,16 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("to_range", "ranges are not handled"),
     ("to_tdigest", "histograms are not handled"),
     ("without", "time series are not handled"),
-    ("decay", "it scores documents"),
-    ("embed", "it needs a model"),
-    ("embedding", "it needs a model"),
+    ("decay", "it scores documents, and events have no score; compare the values themselves"),
+    ("embed", "it asks a model for vectors, and events have none"),
+    ("embedding", "it asks a model for vectors, and events have none"),
     ("extract_historical_snapshots", "it is not documented"),
-    ("knn", "it searches vectors"),
-    ("score", "events have no score"),
-    ("term", "it searches single terms of an index"),
-    ("text_embedding", "it needs a model"),
-    ("text_similarity_reranker", "it needs a model"),
-    ("top_snippets", "it needs a model"),
+    ("knn", "it searches vectors, and events have none; search texts with MATCH or KQL"),
+    ("score", "events have no score; leave it out"),
+    ("term", "it searches single terms of an index; compare the value with `==`"),
+    ("text_embedding", "it asks a model for vectors, and events have none"),
+    ("text_similarity_reranker", "it asks a model for an order; order by a value of the rows with SORT"),
+    ("top_snippets", "it asks a model which parts of a text fit; use GROK or SUBSTRING"),
     ("to_aggregate_metric_double", "metrics are not handled"),
     ("to_cartesianpoint", "shapes are not handled"),
     ("to_cartesianshape", "shapes are not handled"),
@@ -237,6 +243,17 @@ pub(super) fn no_span(function: &str, span: Span) -> Diagnostic {
     Diagnostic::error("esql-type", format!("`{}` takes no time span", function.to_uppercase()))
         .at(span, "this is a time span")
         .with_help("add it to a date, or use it in `DATE_TRUNC` or `BUCKET`")
+}
+
+/// How many arguments a function takes, in words.
+pub(super) fn counted(least: usize, most: usize) -> String {
+    let wanted = match (least, most) {
+        (least, MANY) => format!("at least {least}"),
+        (least, most) if least == most => least.to_string(),
+        (least, most) => format!("{least} to {most}"),
+    };
+    let plural = if wanted.ends_with('1') && wanted != "11" { "argument" } else { "arguments" };
+    format!("{wanted} {plural}")
 }
 
 /// What a function takes.
@@ -348,7 +365,10 @@ impl Lowerer<'_> {
             return Err(if self.symbolic {
                 Said
             } else {
-                let message = format!("`{}` stands outside the conditions that choose events", own.to_uppercase());
+                let message = format!(
+                    "{} stands outside the conditions that choose events; move it into a WHERE before other commands",
+                    own.to_uppercase()
+                );
                 self.unsupported("full-text", message, span)
             });
         }
@@ -359,17 +379,23 @@ impl Lowerer<'_> {
             ExprKind::Map(entries) => Some(entries.clone()),
             _ => None,
         });
-        let options = options.flatten().collect();
+        let options: Vec<(Name, ast::Expr)> = options.flatten().collect();
+        if let Some((option, _)) = options.first().filter(|_| !TAKE_OPTIONS.contains(&own)) {
+            if matches!(own, "bucket" | "tbucket") {
+                let message = format!(
+                    "{} with options is not run: it makes rows of buckets that no row lies in; leave out the braces",
+                    own.to_uppercase()
+                );
+                return Err(self.unsupported("function", message, option.span));
+            }
+            let error = Diagnostic::error("esql-option", format!("`{}` takes no options", own.to_uppercase()));
+            return Err(self.report(error.at(option.span, "not allowed here").with_help("leave out the braces")));
+        }
         let arguments: Vec<&ast::Expr> =
             arguments.iter().filter(|argument| !matches!(argument.kind, ExprKind::Map(_))).collect();
         if arguments.len() < *least || arguments.len() > *most {
-            let wanted = match (*least, *most) {
-                (least, MANY) => format!("at least {least}"),
-                (least, most) if least == most => least.to_string(),
-                (least, most) => format!("{least} to {most}"),
-            };
-            let plural = if wanted.ends_with('1') && wanted != "11" { "argument" } else { "arguments" };
-            let message = format!("`{}` takes {wanted} {plural}, found {}", own.to_uppercase(), arguments.len());
+            let wanted = counted(*least, *most);
+            let message = format!("`{}` takes {wanted}, found {}", own.to_uppercase(), arguments.len());
             return Err(self.report(Diagnostic::error("esql-arguments", message).at(span, "in this call")));
         }
         let mut call = Call { name: own, span, arguments: Vec::new(), spans: Vec::new(), options };
@@ -399,7 +425,9 @@ impl Lowerer<'_> {
         if own.starts_with("st_") {
             return self.unsupported(
                 "function",
-                format!("the function {shown} is not run: shapes are not handled"),
+                format!(
+                    "the function {shown} is not run: shapes are not handled, only points (ST_X, ST_Y, ST_DISTANCE)"
+                ),
                 name.span,
             );
         }
@@ -415,7 +443,7 @@ impl Lowerer<'_> {
             .at(name.span, "unknown");
         let diagnostic = match closest(own, known) {
             Some(meant) => diagnostic.with_help(format!("did you mean `{}`?", meant.to_uppercase())),
-            None => diagnostic,
+            None => diagnostic.with_help("the functions are those of Elasticsearch's reference of ES|QL"),
         };
         self.report(diagnostic)
     }

@@ -1,12 +1,13 @@
 //! Addresses, conversions, places.
 
 use lurcher_diagnostics::Diagnostic;
-use lurcher_ir::{AddressFunction, Expr, Function, Network, PlaceFunction};
+use lurcher_ir::{AddressFunction, Expr, Function, ListFunction, Network, NumberFunction, PlaceFunction};
 use lurcher_schema::Value;
 
-use super::{Call, Class};
+use super::{Call, Class, list};
 use crate::esql::{
-    lower::{Lowerer, Result, value::Typed},
+    ast::ExprKind,
+    lower::{Lowerer, Result, operators::bounded, value::Typed},
     types::Type,
 };
 
@@ -35,11 +36,49 @@ impl Lowerer<'_> {
             "to_geopoint" => Type::GeoPoint,
             _ => return None,
         };
-        Some(if call.count() > 1 {
-            Err(self.unsupported("function", "a conversion with a base", call.span))
-        } else {
-            self.convert(&call.at(0), to, call.span(0))
+        Some(match (call.count(), to) {
+            (2, _) => self.of_base(call, to),
+            (_, Type::Ip) => self.to_ip(call),
+            _ => self.convert(&call.at(0), to, call.span(0)),
         })
+    }
+
+    /// `TO_LONG(text, base)`: null of what is no number of that base, and of several values.
+    fn of_base(&mut self, call: &Call<'_>, to: Type) -> Result<Typed> {
+        let (text, base) = (self.text_at(call, 0)?, self.want(call, 1, Class::Whole)?.number());
+        let number = Expr::call(Function::Number(NumberFunction::WholeOfBase), [text, base]);
+        Ok(Typed::single(to, bounded(to, number)))
+    }
+
+    /// `TO_IP(text, { "leading_zeros": "octal" })`.
+    fn to_ip(&mut self, call: &Call<'_>) -> Result<Typed> {
+        let value = call.at(0);
+        let Some((name, option)) = call.options.first() else { return self.convert(&value, Type::Ip, call.span(0)) };
+        if name.text.as_ref() != "leading_zeros" {
+            let error = Diagnostic::error("esql-option", format!("`TO_IP` has no option `{}`", name.text));
+            return Err(self.report(error.at(name.span, "unknown option").with_help("it takes `leading_zeros`")));
+        }
+        let octal = match &option.kind {
+            ExprKind::Text(text) if text.eq_ignore_ascii_case("reject") => {
+                return self.convert(&value, Type::Ip, call.span(0));
+            }
+            ExprKind::Text(text) if text.eq_ignore_ascii_case("octal") => true,
+            ExprKind::Text(text) if text.eq_ignore_ascii_case("decimal") => false,
+            _ => {
+                let error = Diagnostic::error("esql-option", "there are three ways to read leading zeros");
+                let help = "write \"reject\", \"octal\" or \"decimal\"";
+                return Err(self.report(error.at(option.span, "not this").with_help(help)));
+            }
+        };
+        let typed = self.want(call, 0, Class::Text)?;
+        if typed.kind == Type::Null {
+            return Ok(Typed::literal(Type::Ip, Value::Null));
+        }
+        let read = Function::Address(AddressFunction::AddressWithZeros { octal });
+        if !typed.many {
+            return Ok(Typed::single(Type::Ip, Expr::call(read, [typed.as_text()])));
+        }
+        Ok(Typed::several(Type::Ip, list(ListFunction::Each(Box::new(read)), [typed.all()])))
     }
 
     /// An address; a text that is a constant or a field counts as one.

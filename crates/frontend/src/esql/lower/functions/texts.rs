@@ -126,7 +126,11 @@ impl Lowerer<'_> {
         let pattern = match call.at(1).text() {
             Some(pattern) => std::sync::Arc::clone(pattern),
             None if call.at(1).kind == Type::Null => return Ok(Typed::literal(Type::Keyword, Value::Null)),
-            None => return Err(self.unsupported("regex", "a regular expression that is computed", span)),
+            None => {
+                let message =
+                    "REPLACE by a regular expression that is computed is not run; write the expression as a text";
+                return Err(self.unsupported("regex", message, span));
+            }
         };
         let regex = match translate(&pattern) {
             Ok(translated) => {
