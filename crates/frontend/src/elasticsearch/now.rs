@@ -7,7 +7,7 @@
 use lurcher_ir::{Predicate, SupportReason, Test, Verdict};
 use lurcher_schema::Timestamp;
 
-use super::{field::Typed, search::Misfit};
+use super::{dates, field::Typed, search::Misfit};
 
 /// Whether a field holds the time by which events are ordered.
 pub(crate) fn is_event_time(typed: &Typed) -> bool {
@@ -41,6 +41,11 @@ pub(crate) fn version_order() -> SupportReason {
 /// Whether a text is meant as date math, whatever is wrong with it.
 pub(crate) fn is_date_math(text: &str) -> bool {
     text.starts_with("now") || text.contains("||")
+}
+
+/// Whether date math can be read, whenever it is run.
+pub(crate) fn can_be_read(text: &str) -> bool {
+    dates::parse(text, Some(Timestamp::default())).is_ok()
 }
 
 /// The verdict on another date that counts from `now`.

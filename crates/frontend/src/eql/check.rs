@@ -307,6 +307,11 @@ impl Checker<'_> {
                 self.regex(text, pattern.span);
             } else if !kind.fits(Kind::Text) && text.contains(['*', '?']) {
                 self.wildcard_on(subject, kind, pattern.span);
+            } else if !kind.fits(Kind::Text) && !is_field(subject) {
+                let found = kind.described();
+                let error = Diagnostic::error("eql-type", format!("`{name}` compares text, and this is {found}"));
+                let help = "compare numbers with `==`, `in`, `<`; text with a function that yields some";
+                self.report(error.at(pattern.span, "a string").at(subject.span, found), help);
             }
         }
         if matches!(operator, PatternOperator::Regex { .. }) && !kind.fits(Kind::Text) {

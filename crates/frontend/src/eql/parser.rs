@@ -428,7 +428,7 @@ impl Parser<'_> {
             Lexeme::Int(_) | Lexeme::Float(_) => {
                 self.bump();
                 let message = format!("`runs` is a whole number from 1 to {MAX_RUNS}");
-                self.error("eql-runs", message, span, "out of range", "");
+                self.error("eql-runs", message, span, "out of range", "write how often it must happen: `with runs=5`");
                 1
             }
             _ => {

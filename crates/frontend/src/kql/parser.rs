@@ -154,7 +154,11 @@ impl Parser<'_> {
         match self.literal() {
             Some(literal) => Values::One(literal),
             None => {
-                let error = Diagnostic::error("kql-syntax", "a value is missing").at(start, "expected a value");
+                let (at, label) = match self.peek() {
+                    Lexeme::End => (self.tokens.last_span(), "behind this"),
+                    _ => (start, "expected a value"),
+                };
+                let error = Diagnostic::error("kql-syntax", "a value is missing").at(at, label);
                 let help = "write a value, `*` for any, or values in brackets: `field: (a or b)`";
                 self.report(error, help);
                 Values::Error
@@ -249,9 +253,18 @@ impl Parser<'_> {
                 format!("`{text}` stands inside a value"),
                 "write a backslash before the character, or put the value in quotes; write `and` or `or` between two conditions",
             ),
+            _ if self.behind_equals(token.span) => {
+                (format!("`{text}` was not expected"), "a field is compared with `:`: write `field: value`")
+            }
             _ => (format!("`{text}` was not expected"), "write `and` or `or` between two conditions"),
         };
         self.report(Diagnostic::error("kql-syntax", message).at(token.span, "not expected here"), help);
+    }
+
+    /// Whether `=` or `==` stands before, as other languages compare.
+    fn behind_equals(&self, span: Span) -> bool {
+        let before = self.file.text().get(..span.start as usize).unwrap_or_default().trim_end();
+        before.ends_with('=') && !before.ends_with(">=") && !before.ends_with("<=")
     }
 
     fn missing_condition(&mut self) {

@@ -228,7 +228,12 @@ impl Lexer<'_> {
         let (Some(low), Some(high), Some(close)) = (low, high, close) else {
             self.cursor.take_while(|c| !matches!(c, ']' | '}'));
             self.cursor.bump();
-            let error = Diagnostic::error("lucene-range", "this is no range").at(self.cursor.span_from(start), "");
+            // A query in a rule file ends with the line that it stands on.
+            let read = self.cursor.text().get(start..self.cursor.offset()).unwrap_or_default().trim_end();
+            let span = Span::new(start, start + read.len());
+            let closed = read.len() > 1 && read.ends_with([']', '}']);
+            let label = if closed { "two ends and `TO` expected" } else { "no bracket closes it" };
+            let error = Diagnostic::error("lucene-range", "this is no range").at(span, label);
             self.report(error, "write `[1 TO 5]`, `{1 TO *}`; `TO` in capitals, `\\[` for the character");
             return Leaf::Range { low: None, high: None };
         };

@@ -291,10 +291,23 @@ impl Lowering<'_> {
         Predicate::any(found)
     }
 
+    /// Says which end of a range is no date math; false if neither wants to be.
+    fn faulty_end(&mut self, written: &str, span: Span) -> bool {
+        let ends = written[1..].trim_end_matches([']', '}']);
+        let faulty = |end: &&str| now::is_date_math(end) && !now::can_be_read(end);
+        let Some(end) = ends.split(" TO ").map(|end| end.trim().trim_matches('"')).find(faulty) else { return false };
+        let start = span.start as usize + written.find(end).unwrap_or_default();
+        let error = Diagnostic::error("lucene-date", format!("{end} is no date math"));
+        let help = "write `now`, or a date and `||`, then steps such as `-1d`, `+2h`, `/M`";
+        self.report(error.at(Span::new(start, start + end.len()), "cannot be read"), help);
+        true
+    }
+
     fn misfit(&mut self, misfit: Misfit, typed: &Typed, span: Span) -> Predicate {
         let path = typed.field.path.as_str();
         let written = self.file.slice(span).to_owned();
         match misfit {
+            Misfit::Type(FieldType::Date) if written.starts_with(['[', '{']) && self.faulty_end(&written, span) => {}
             Misfit::NoClock => self.reason(now::no_clock(), span),
             Misfit::Type(FieldType::Date)
                 if now::is_date_math(written.trim_start_matches(['<', '>', '=', '"', '[', '{'])) =>
