@@ -301,7 +301,7 @@ fn read(found: &Found, tests: bool) -> Read {
     if !found.named && found.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
         return Read { tables: vec![found.path.clone()], skipped: vec!["table"], ..Read::default() };
     }
-    if !found.named && found.path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
+    if !found.named && crate::models::is_model(&found.path) {
         return Read { models: vec![found.path.clone()], skipped: vec!["model"], ..Read::default() };
     }
     let bytes = match fs::read(&found.path) {

@@ -45,7 +45,7 @@ pub use functions::{
 };
 pub use late::{Format, MOMENT, Moment, Piece, Quoting, Reader, Repeat, Selected, SharedReader};
 pub use loose::{BitOperation, Calculation, JsonOperation, LooseFunction, NumberForm, RegexUse, Sides};
-pub use model::Model;
+pub use model::{Model, model_number, predicted};
 pub use pattern::{Case, Network, Regex, RegexDialect, Wildcard, WildcardPiece, fold_char, fold_text};
 pub use pipeline::{Branch, Input, Pipeline, Sink};
 pub use predicate::{Bound, FieldRef, Predicate, Quantifier, Test};

@@ -32,6 +32,8 @@ pub enum LooseFunction {
     /// The function, true if it is so of any combination of single values of its arguments (null stands for itself), false
     /// if it is so of none but false of one, null otherwise. At most 10,000 combinations are tried.
     AnyValue(Box<Function>),
+    /// The function turned round: true where it is false, false where it is true, null where it is null.
+    Contrary(Box<Function>),
     /// `(number[, places])`: rounded half away from zero.
     Round,
     /// `(a, b)` or `(a)`: an operation of arithmetic on numbers.

@@ -6,7 +6,7 @@
 //! exceptions = ["/srv/exceptions.ndjson"] # exception lists, as Kibana exports them
 //! value-lists = ["vpn-ranges=/srv/vpn.txt"]
 //! sigma-pipelines = ["/srv/sigma/site.yml"]
-//! geoip = "/srv/GeoLite2-City.mmdb"       # where addresses lie, for Splunk's `iplocation`
+//! geoip = "/srv/GeoLite2-City.mmdb"       # where addresses lie, for `iplocation` and `IP_LOCATION`
 //! [placeholders]                          # of Sigma rules
 //! Administrators = ["adm_*"]
 //! [macros]
@@ -81,20 +81,26 @@ pub(crate) struct Config {
     pub(crate) typed_macros: Vec<String>,
 }
 
-/// A model: its file, or that and the fields that it judges by.
+/// A model: its file, or that, the fields that it judges by and those for what it says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Model {
     File(PathBuf),
-    Named { file: PathBuf, features: Vec<String> },
+    Named {
+        file: PathBuf,
+        #[serde(default)]
+        features: Vec<String>,
+        #[serde(default)]
+        outputs: Vec<String>,
+    },
 }
 
 impl Model {
-    /// Its file and its fields.
-    pub(crate) fn parts(&self) -> (&PathBuf, &[String]) {
+    /// Its file, the fields that it judges by, and those for what it says.
+    pub(crate) fn parts(&self) -> (&PathBuf, &[String], &[String]) {
         match self {
-            Self::File(file) => (file, &[]),
-            Self::Named { file, features } => (file, features),
+            Self::File(file) => (file, &[], &[]),
+            Self::Named { file, features, outputs } => (file, features, outputs),
         }
     }
 }

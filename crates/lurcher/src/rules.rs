@@ -71,8 +71,8 @@ pub(crate) const MODEL_READER: ReadModel = lurcher_onnx::load;
 /// The site's models.
 pub(crate) fn model_files(config: &Config) -> Vec<ModelFile> {
     let file = |(name, model): (&String, &crate::config::Model)| {
-        let (path, features) = model.parts();
-        ModelFile { name: name.clone(), path: path.clone(), features: features.to_vec() }
+        let (path, features, outputs) = model.parts();
+        ModelFile { name: name.clone(), path: path.clone(), features: features.to_vec(), outputs: outputs.to_vec() }
     };
     config.models.iter().map(file).collect()
 }

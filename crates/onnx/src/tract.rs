@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use lurcher_ir::Model;
+use lurcher_ir::{Model, model_number, predicted};
 use lurcher_schema::Value;
 use tract_onnx::{
     pb::{GraphProto, TypeProto, ValueInfoProto, tensor_shape_proto::dimension, type_proto},
@@ -19,13 +19,24 @@ const MAX_FEATURES: usize = 4096;
 #[derive(Debug)]
 struct Ready {
     plan: Arc<TypedSimplePlan>,
-    /// How many fields each input takes, and what it takes them as.
-    widths: Vec<(usize, DatumType, TVec<usize>)>,
+    slots: Vec<Slot>,
     features: Vec<Arc<str>>,
     outputs: Vec<Arc<str>>,
 }
 
-pub(crate) fn load(path: &Path, features: &[String]) -> Result<Arc<dyn Model>, String> {
+/// What an input takes of a row.
+#[derive(Debug)]
+struct Slot {
+    /// How many fields.
+    fields: usize,
+    /// Whether its one field is a text that takes all its columns.
+    text: bool,
+    kind: DatumType,
+    /// The shape of a row's tensor.
+    shape: TVec<usize>,
+}
+
+pub(crate) fn load(path: &Path, features: &[String], names: &[String]) -> Result<Arc<dyn Model>, String> {
     let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if size > MAX_BYTES {
         return Err(format!("it is larger than {} MiB", MAX_BYTES >> 20));
@@ -34,33 +45,45 @@ pub(crate) fn load(path: &Path, features: &[String]) -> Result<Arc<dyn Model>, S
     let mut proto = tract_onnx::onnx().proto_model_for_path(path).map_err(said)?;
     let graph = proto.graph.as_mut().ok_or("it holds no graph")?;
     graph.output.retain(|output| tensor(output).is_some());
-    let own = proto.metadata_props.iter().find(|pair| matches!(pair.key.as_str(), "feature_names" | "features"));
-    let own: Vec<String> = own.map(|pair| listed(&pair.value)).unwrap_or_default();
+    let own = |keys: [&str; 2]| -> Vec<String> {
+        let pair = proto.metadata_props.iter().find(|pair| keys.contains(&pair.key.as_str()));
+        pair.map(|pair| listed(&pair.value)).unwrap_or_default()
+    };
+    let (own_features, own_names) = (own(["feature_names", "features"]), own(["output_names", "outputs"]));
     let graph = proto.graph.as_ref().ok_or("it holds no graph")?;
-    let inputs = inputs(graph, if features.is_empty() { &own } else { features })?;
-    let outputs: Vec<Arc<str>> = graph.output.iter().map(|output| output.name.as_str().into()).collect();
-    if outputs.is_empty() {
-        return Err("none of its outputs is a tensor".to_owned());
-    }
+    let inputs = inputs(graph, if features.is_empty() { &own_features } else { features })?;
+    let outputs = outputs(graph, if names.is_empty() { &own_names } else { names })?;
     let mut model = tract_onnx::onnx().model_for_proto_model(&proto).map_err(said)?;
-    let mut widths = Vec::new();
+    let mut slots = Vec::new();
     for (at, input) in inputs.iter().enumerate() {
         let known = model.input_fact(at).map_err(said)?.datum_type.concretize();
         let kind = known.unwrap_or_else(f32::datum_type);
         model.set_input_fact(at, InferenceFact::dt_shape(kind, input.shape.clone())).map_err(said)?;
-        widths.push((input.features.len(), kind, input.shape.clone()));
+        slots.push(Slot { fields: input.features.len(), text: input.text, kind, shape: input.shape.clone() });
     }
     let plan = model.into_optimized().and_then(IntoRunnable::into_runnable).map_err(said)?;
-    let features = inputs.into_iter().flat_map(|input| input.features).collect();
-    let ready = Ready { plan, widths, features, outputs };
+    let features: Vec<Arc<str>> = inputs.into_iter().flat_map(|input| input.features).collect();
+    let ready = Ready { plan, slots, features, outputs };
     // What cannot be computed shows at once, not at the first row.
-    ready.judge(&vec![0.0; ready.features.len()])?;
+    ready.judge(&vec![Value::Int(0); ready.features.len()])?;
     Ok(Arc::new(ready))
 }
 
-/// An input: the fields that it takes, and the shape of a row's tensor.
+/// The fields for what the outputs say.
+fn outputs(graph: &GraphProto, names: &[String]) -> Result<Vec<Arc<str>>, String> {
+    let outputs: Vec<Arc<str>> = graph.output.iter().map(|output| predicted(&output.name)).collect();
+    match (outputs.len(), names.len()) {
+        (0, _) => Err("none of its outputs is a tensor".to_owned()),
+        (_, 0) => Ok(outputs),
+        (said, named) if said == named => Ok(names.iter().map(|name| name.as_str().into()).collect()),
+        (said, named) => Err(format!("it has {said} outputs, and {named} fields are named for them")),
+    }
+}
+
+/// An input: the fields that it takes, or the one text, and the shape of a row's tensor.
 struct Input {
     features: Vec<Arc<str>>,
+    text: bool,
     shape: TVec<usize>,
 }
 
@@ -74,24 +97,30 @@ fn inputs(graph: &GraphProto, named: &[String]) -> Result<Vec<Input>, String> {
         // The first dimension is that of rows; what a model leaves open there is one row.
         let rank = shape.len();
         let width = shape.iter().skip(1).try_fold(1_usize, |product, size| product.checked_mul((*size)?));
+        let text = width.is_some_and(|width| width > 1) && (inputs.len() > 1 || named.len() == 1);
         let features: Vec<Arc<str>> = match (inputs.len(), width) {
             (1, Some(1)) if named.is_empty() => vec![input.name.as_str().into()],
             (1, _) if named.is_empty() => {
                 return Err("nothing says which fields are the columns of its one input: name them".to_owned());
             }
-            (1, Some(width)) if width != named.len() => {
+            (1, Some(width)) if !text && width != named.len() => {
                 return Err(format!("it takes {width} fields, and {} are named", named.len()));
             }
             (1, _) => named.iter().map(|name| name.as_str().into()).collect(),
-            (_, Some(1)) => vec![input.name.as_str().into()],
-            _ => return Err(format!("its input `{}` takes more than one field, and there are others", input.name)),
+            (_, Some(_)) => vec![input.name.as_str().into()],
+            (_, None) => {
+                return Err(format!(
+                    "its input `{}` does not say how many columns it has, and there are others",
+                    input.name
+                ));
+            }
         };
         if features.len() > MAX_FEATURES {
             return Err(format!("it takes more than {MAX_FEATURES} fields"));
         }
         let mut sizes: TVec<usize> = tvec!(1; rank.min(1));
         sizes.extend(shape.iter().skip(1).map(|size| size.unwrap_or(features.len())));
-        found.push(Input { features, shape: sizes });
+        found.push(Input { features, text, shape: sizes });
     }
     if found.is_empty() { Err("it takes no fields".to_owned()) } else { Ok(found) }
 }
@@ -122,19 +151,37 @@ impl Model for Ready {
         &self.outputs
     }
 
-    fn judge(&self, inputs: &[f64]) -> Result<Vec<Value>, String> {
+    fn judge(&self, inputs: &[Value]) -> Result<Vec<Value>, String> {
         let said = |error: TractError| format!("the model cannot be computed: {error:#}");
         let mut rest = inputs;
         let mut tensors = TVec::new();
-        for (width, kind, shape) in &self.widths {
-            let (own, others) = rest.split_at_checked(*width).ok_or("the model takes more fields than there are")?;
+        for slot in &self.slots {
+            let (own, others) =
+                rest.split_at_checked(slot.fields).ok_or("the model takes more fields than there are")?;
             rest = others;
-            let tensor = Tensor::from_shape::<f64>(shape, own).map_err(said)?;
-            tensors.push(tensor.cast_to_dt(*kind).map_err(said)?.into_owned().into_tvalue());
+            let row = if slot.text { code_points(own, slot.shape.iter().product()) } else { numbers(own) };
+            let row = row.ok_or("a field is missing, or no number where one is taken")?;
+            let tensor = Tensor::from_shape::<f64>(&slot.shape, &row).map_err(said)?;
+            tensors.push(tensor.cast_to_dt(slot.kind).map_err(said)?.into_owned().into_tvalue());
         }
         let found = self.plan.run(tensors).map_err(said)?;
         found.iter().map(|output| value(output).map_err(said)).collect()
     }
+}
+
+/// Fields as numbers.
+fn numbers(values: &[Value]) -> Option<Vec<f64>> {
+    values.iter().map(model_number).collect()
+}
+
+/// The code points of a text, so many of them.
+fn code_points(values: &[Value], width: usize) -> Option<Vec<f64>> {
+    let text = match values.first()? {
+        Value::Null | Value::List(_) | Value::Object(_) => return None,
+        scalar => scalar.to_string(),
+    };
+    let points = text.chars().map(|c| f64::from(u32::from(c)));
+    Some(points.chain(std::iter::repeat(0.0)).take(width).collect())
 }
 
 /// A tensor as a value: a lone element as itself, several as a list.

@@ -11,7 +11,7 @@ use lurcher_ir::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, Branch, Case, Collect, CollectOrder, ColumnPattern, Dedup,
     Expand, Expr, FieldRef, ForEachColumn, Function, GroupBy, Input, Join, JoinKind, Judge, ListKeys, Lookup,
     LookupKey, LookupMatch, LookupOutput, LookupRows, MadeName, Model, NamePiece, NullKeys, Pipeline, Pivot, Predicate,
-    Rule, RuleBody, RuleMeta, Running, Semi, Sink, SortKey, Stage, Support, Tail, Test, Transaction,
+    Rule, RuleBody, RuleMeta, Running, Semi, Sink, SortKey, Stage, Support, Tail, Test, Transaction, model_number,
 };
 use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
 use serde_json::{Value as Json, json};
@@ -61,8 +61,9 @@ impl Model for Greater {
         &self.0
     }
 
-    fn judge(&self, inputs: &[f64]) -> Result<Vec<Value>, String> {
-        let [a, b] = inputs else { return Err("two".to_owned()) };
+    fn judge(&self, inputs: &[Value]) -> Result<Vec<Value>, String> {
+        let numbers: Option<Vec<f64>> = inputs.iter().map(model_number).collect();
+        let Some([a, b]) = numbers.as_deref() else { return Err("two numbers".to_owned()) };
         Ok(vec![Value::text(if a > b { "first" } else { "second" }), Value::Float((a - b).abs())])
     }
 }

@@ -1,10 +1,12 @@
 //! Models for specs: weighted sums, written as text in a file that is named as a model is.
 //!
 //! A line is an output: its name, a colon, a number, and fields with their weights: `score: 0.5, length 2, entropy -1`.
+//! A name with `=` before it is that of the field, as if the settings had said so. A weight `#` is the number of the
+//! field's characters.
 
 use std::{fs, path::Path, sync::Arc};
 
-use lurcher_ir::Model;
+use lurcher_ir::{Model, model_number, predicted};
 use lurcher_schema::Value;
 
 /// Weighted sums of the same fields.
@@ -13,11 +15,20 @@ struct Weights {
     inputs: Vec<Arc<str>>,
     outputs: Vec<Arc<str>>,
     /// For each output a number, and the fields that are added to it.
-    sums: Vec<(f64, Vec<(usize, f64)>)>,
+    sums: Vec<(f64, Vec<(usize, Weight)>)>,
+}
+
+/// What is added of a field.
+#[derive(Debug)]
+enum Weight {
+    /// The number, so many times.
+    Times(f64),
+    /// How many characters the text has.
+    Length,
 }
 
 /// Reads a model. `features` are no names of this one's: it has its own.
-pub(crate) fn read(path: &Path, _features: &[String]) -> Result<Arc<dyn Model>, String> {
+pub(crate) fn read(path: &Path, _features: &[String], _outputs: &[String]) -> Result<Arc<dyn Model>, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let mut weights = Weights::default();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -33,9 +44,14 @@ pub(crate) fn read(path: &Path, _features: &[String]) -> Result<Arc<dyn Model>, 
                 weights.inputs.push(field.into());
                 weights.inputs.len() - 1
             });
-            fields.push((place, weight.parse().map_err(|_| wrong())?));
+            let weight = match weight {
+                "#" => Weight::Length,
+                weight => Weight::Times(weight.parse().map_err(|_| wrong())?),
+            };
+            fields.push((place, weight));
         }
-        weights.outputs.push(name.trim().into());
+        let name = name.trim();
+        weights.outputs.push(name.strip_prefix('=').map_or_else(|| predicted(name), Into::into));
         weights.sums.push((base, fields));
     }
     Ok(Arc::new(weights))
@@ -50,9 +66,18 @@ impl Model for Weights {
         &self.outputs
     }
 
-    fn judge(&self, inputs: &[f64]) -> Result<Vec<Value>, String> {
-        let part = |(place, weight): &(usize, f64)| inputs.get(*place).copied().unwrap_or_default() * weight;
-        let sum = |(base, fields): &(f64, Vec<(usize, f64)>)| Value::Float(base + fields.iter().map(part).sum::<f64>());
-        Ok(self.sums.iter().map(sum).collect())
+    fn judge(&self, inputs: &[Value]) -> Result<Vec<Value>, String> {
+        let part = |(place, weight): &(usize, Weight)| {
+            let value = inputs.get(*place)?;
+            match weight {
+                Weight::Times(times) => Some(model_number(value)? * times),
+                Weight::Length => Some(value.as_text()?.chars().count() as f64),
+            }
+        };
+        let sum = |(base, fields): &(f64, Vec<(usize, Weight)>)| {
+            let parts: Option<Vec<f64>> = fields.iter().map(part).collect();
+            parts.map(|parts| Value::Float(base + parts.iter().sum::<f64>()))
+        };
+        self.sums.iter().map(sum).collect::<Option<_>>().ok_or_else(|| "a field is no number".to_owned())
     }
 }

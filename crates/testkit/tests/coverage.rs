@@ -1,10 +1,11 @@
-//! The tables of specs show every function and operator of Elastic's languages with every kind of argument.
+//! The tables of specs show every function and operator of Elastic's languages with every kind of argument; the specs of
+//! SPL run every command, function and aggregate.
 #![allow(clippy::unwrap_used, reason = "a test that cannot run has failed")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use lurcher_frontend::{eql, esql};
-use lurcher_testkit::{KINDS, Row, is_table_spec, parse_tables};
+use lurcher_frontend::{eql, esql, spl};
+use lurcher_testkit::{KINDS, Row, is_table_spec, parse, parse_tables};
 
 /// Functions that take no arguments.
 const BARE: [&str; 4] = ["e", "now", "pi", "tau"];
@@ -90,4 +91,58 @@ fn every_operator_of_eql_is_shown() {
 #[test]
 fn every_form_of_kql_is_shown() {
     assert_eq!(not_shown("kql", owned(&KQL_OPERATORS)), [""; 0]);
+}
+
+/// The searches of all specs of SPL.
+fn searches(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(searches(&path));
+        } else {
+            let text = fs::read_to_string(&path).unwrap();
+            let cases = if is_table_spec(&text) { Vec::new() } else { parse(&text).unwrap() };
+            found.extend(cases.into_iter().filter(|case| case.language == "spl").map(|case| case.query));
+        }
+    }
+    found
+}
+
+/// The names that no search has with one of these characters before it and one of those behind it, blanks left out.
+fn not_run(names: impl Iterator<Item = &'static str>, before: &str, behind: &str) -> Vec<&'static str> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/spec/spl");
+    let searches: Vec<String> = searches(&folder).iter().map(|search| search.to_ascii_lowercase()).collect();
+    let stands = |search: &str, name: &str| {
+        search.match_indices(name).any(|(at, _)| {
+            let (left, right) = (&search[..at], &search[at + name.len()..]);
+            let word = |c: char| c.is_alphanumeric() || c == '_';
+            !left.ends_with(word)
+                && !right.starts_with(word)
+                && (before.is_empty()
+                    || left.trim_end().is_empty()
+                    || left.trim_end().ends_with(|c| before.contains(c)))
+                && (behind.is_empty() || right.trim_start().starts_with(|c| behind.contains(c)))
+        })
+    };
+    names.filter(|name| !searches.iter().any(|search| stands(search, name))).collect()
+}
+
+#[test]
+fn every_command_of_spl_is_run() {
+    assert_eq!(not_run(spl::command_names(), "|[", ""), [""; 0]);
+}
+
+#[test]
+fn every_function_of_spl_is_run() {
+    // These are operators, which may stand before a bracket.
+    let names = spl::function_names().filter(|name| !["and", "or", "not", "xor"].contains(name));
+    assert_eq!(not_run(names, "", "("), [""; 0]);
+}
+
+#[test]
+fn every_aggregate_of_spl_is_run() {
+    // `perc`, `exactperc` and `upperperc` have a number behind them.
+    let names = spl::aggregate_names().filter(|name| !name.ends_with("perc"));
+    assert_eq!(not_run(names, "", "( abcdefghijklmnopqrstuvwxyz,|"), [""; 0]);
 }

@@ -36,20 +36,10 @@ impl JudgePlan {
 
     /// Adds what the model says of the row.
     pub(super) fn apply(&self, row: &mut PipelineRow, source: &mut dyn RowSource, now: Timestamp) {
-        let inputs: Option<Vec<f64>> = self.inputs.iter().map(|input| number(&input.value(row, source, now))).collect();
-        let said = inputs.and_then(|inputs| self.model.judge(&inputs).ok()).unwrap_or_default();
+        let inputs: Vec<Value> = self.inputs.iter().map(|input| input.value(row, source, now)).collect();
+        let said = self.model.judge(&inputs).unwrap_or_default();
         for (at, name) in self.outputs.iter().enumerate() {
             row.columns.insert(Arc::clone(name), said.get(at).cloned().unwrap_or_default());
         }
-    }
-}
-
-/// A value as a number; a text that reads as one is one, and truth is 1.
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Bool(true) => Some(1.0),
-        Value::Bool(false) => Some(0.0),
-        Value::Text(text) => text.trim().parse().ok().filter(|number: &f64| number.is_finite()),
-        other => other.as_number(),
     }
 }

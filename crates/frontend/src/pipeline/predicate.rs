@@ -96,7 +96,10 @@ impl<'a> Predicates<'a> {
     fn call(&mut self, function: &Function, arguments: &[Expr], wanted: bool) -> Option<Predicate> {
         match (function, arguments) {
             // A test is true if any value of its field satisfies it.
-            (Function::Loose(LooseFunction::AnyValue(inner)), arguments) => self.call(inner, arguments, wanted),
+            (Function::Loose(LooseFunction::AnyValue(inner)), arguments) => match inner.as_ref() {
+                Function::Loose(LooseFunction::Contrary(inner)) => self.contrary(inner, arguments, wanted),
+                inner => self.call(inner, arguments, wanted),
+            },
             (Function::And, parts) => Some(self.junction(parts, wanted, wanted)),
             (Function::Or, parts) => Some(self.junction(parts, !wanted, wanted)),
             (Function::Not, [inner]) => Some(self.truth(inner, !wanted)),
@@ -140,6 +143,26 @@ impl<'a> Predicates<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Whether a field has a value that a function is false of. Of one value that is its negation; of several each is
+    /// looked at, since what holds of none of them is another matter.
+    fn contrary(&mut self, function: &Function, arguments: &[Expr], wanted: bool) -> Option<Predicate> {
+        let plain = self.call(function, arguments, !wanted).filter(single::is_plain)?;
+        let mut fields = Vec::new();
+        plain.fields(&mut |field| fields.push(field.clone()));
+        fields.dedup();
+        let [field] = fields.as_slice() else { return fields.is_empty().then_some(plain) };
+        let contrary = Function::Loose(LooseFunction::Contrary(Box::new(function.clone())));
+        let each = Function::Loose(LooseFunction::AnyValue(Box::new(contrary)));
+        let each = residual(&Expr::Call(each, arguments.to_vec()), wanted);
+        let one = Predicate::test(field.clone(), Test::Single);
+        Some(if wanted {
+            let exists = Predicate::test(field.clone(), Test::Exists);
+            Predicate::any([plain, Predicate::all([exists, one.negate(), each])])
+        } else {
+            Predicate::all([plain, Predicate::any([one, each])])
+        })
     }
 
     fn junction(&mut self, parts: &[Expr], all: bool, wanted: bool) -> Predicate {

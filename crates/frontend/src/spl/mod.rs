@@ -132,6 +132,21 @@ pub struct Lookup {
     pub ignored: Vec<&'static str>,
 }
 
+/// The names of the commands that are read, those that only let rows through among them.
+pub fn command_names() -> impl Iterator<Item = &'static str> {
+    parser::command_names()
+}
+
+/// The names of the functions of `eval` and `where`.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    lower::function_names()
+}
+
+/// The names of the aggregates of `stats`.
+pub fn aggregate_names() -> impl Iterator<Item = &'static str> {
+    lower::aggregate_names()
+}
+
 /// Reads a search and brings it to the IR. Never fails as a whole: what is wrong stands in the result.
 pub fn lower(file: &Arc<SourceFile>, options: &Options<'_>, schemas: &Schemas) -> Lowered {
     let (expansion, diagnostics) = expansion::Expansion::new(file, options.knowledge);

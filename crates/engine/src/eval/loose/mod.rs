@@ -22,6 +22,7 @@ pub(super) fn apply(function: &LooseFunction, values: &[Value], regexes: &Regexe
     use LooseFunction as F;
     match function {
         F::AnyValue(inner) => any_value(inner, values, regexes),
+        F::Contrary(inner) => truth(&super::apply(inner, values, regexes)).map(|truth| Value::Bool(!truth)),
         F::TypeName => Some(Value::text(type_name(values.first()?))),
         F::IsNumber => Some(Value::Bool(number(values.first()?).is_some())),
         F::IsWhole => Some(Value::Bool(number(values.first()?).is_some_and(|n| numbers::whole(n).is_some()))),
@@ -134,7 +135,7 @@ fn any_value(inner: &Function, values: &[Value], regexes: &Regexes) -> Option<Va
 pub(super) fn regexes<'f>(function: &'f LooseFunction, visit: &mut dyn FnMut(&'f lurcher_ir::Regex)) {
     use LooseFunction as F;
     match function {
-        F::AnyValue(inner) => super::regexes_of(inner, visit),
+        F::AnyValue(inner) | F::Contrary(inner) => super::regexes_of(inner, visit),
         F::MatchPosition(regex)
         | F::ReplaceNth(regex, _)
         | F::AllCaptures(regex, _)

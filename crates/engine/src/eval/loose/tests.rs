@@ -40,6 +40,10 @@ fn any_combination_will_do() {
     assert_eq!(run(&equal, &[list.clone(), t("b")]), Value::Bool(true));
     assert_eq!(run(&equal, &[list, t("c")]), Value::Bool(false));
     assert_eq!(run(&equal, &[Value::Null, t("c")]), Value::Null);
+    let other = F::AnyValue(Box::new(Function::Loose(F::Contrary(Box::new(Function::Equal(Case::Sensitive))))));
+    assert_eq!(run(&other, &[Value::list([t("a"), t("b")]), t("b")]), Value::Bool(true));
+    assert_eq!(run(&other, &[Value::list([t("b"), t("b")]), t("b")]), Value::Bool(false));
+    assert_eq!(run(&other, &[Value::Null, t("b")]), Value::Null);
 }
 
 #[test]

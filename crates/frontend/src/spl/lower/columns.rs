@@ -8,6 +8,7 @@ use lurcher_schema::Value;
 
 use super::{
     Lowerer, Said,
+    looking_up::calls_lookup,
     rows::{Base, Names, Rows, loose},
     stats::{is_on, is_time, setting},
     terms::{Condition, not_null},
@@ -20,8 +21,12 @@ const INTERNAL: [&str; 2] = ["_time", "_raw"];
 impl Lowerer<'_> {
     pub(super) fn eval(&mut self, assignments: &[(Name, ast::Expr)], mut rows: Rows) -> Result<Rows, Said> {
         for (name, expr) in assignments {
-            let value = self.expression(expr, &rows.names)?;
-            self.assign(&mut rows, &name.text, value);
+            let set = |lowerer: &mut Self, expr: &ast::Expr, mut rows: Rows| {
+                let value = lowerer.expression(expr, &rows.names)?;
+                lowerer.assign(&mut rows, &name.text, value);
+                Ok(rows)
+            };
+            rows = if calls_lookup(expr) { self.with_lookups(expr, rows, set)? } else { set(self, expr, rows)? };
         }
         Ok(rows)
     }

@@ -4,22 +4,12 @@ use lurcher_diagnostics::Diagnostic;
 use lurcher_ir::{Expr, Predicate, Stage};
 use lurcher_schema::Value;
 
-use super::{Lowerer, Said, rows::Rows, terms::Condition};
-use crate::spl::ast::{Command, CommandKind, Name, Settings};
+use super::{Lowerer, Said, looking_up::calls_lookup, rows::Rows, terms::Condition};
+use crate::spl::ast::{self, Command, CommandKind, Name, Settings};
 
 /// Commands of the machine-learning toolkit and others that judge by a model.
-const MODELS: [&str; 10] = [
-    "fit",
-    "score",
-    "summary",
-    "anomalies",
-    "anomalousvalue",
-    "anomalydetection",
-    "predict",
-    "kmeans",
-    "cluster",
-    "sample",
-];
+const MODELS: [&str; 9] =
+    ["fit", "score", "anomalies", "anomalousvalue", "anomalydetection", "predict", "kmeans", "cluster", "sample"];
 
 impl Lowerer<'_> {
     /// Lowers one command over the rows before it.
@@ -35,10 +25,12 @@ impl Lowerer<'_> {
         match &command.kind {
             CommandKind::Search(term) => self.search(term, rows),
             CommandKind::Where(expr) => {
-                let mut rows = rows;
-                let condition = self.expression(expr, &rows.names)?;
-                self.keep(&mut rows, Condition::Holds(condition));
-                Ok(rows)
+                let keep = |lowerer: &mut Self, expr: &ast::Expr, mut rows: Rows| {
+                    let condition = lowerer.expression(expr, &rows.names)?;
+                    lowerer.keep(&mut rows, Condition::Holds(condition));
+                    Ok(rows)
+                };
+                if calls_lookup(expr) { self.with_lookups(expr, rows, keep) } else { keep(self, expr, rows) }
             }
             CommandKind::Eval(assignments) => self.eval(assignments, rows),
             CommandKind::Stats(stats) => self.stats(stats, rows),
@@ -75,6 +67,7 @@ impl Lowerer<'_> {
                 "metadata" => Ok(self.metadata(settings, command.span)),
                 "eventcount" => Ok(self.eventcount(settings, command.span)),
                 "gentimes" => self.gentimes(settings, command.span),
+                "summary" => self.summary(fields, settings, command.span),
                 "inputcsv" => match fields.first() {
                     Some(name) => self.inputlookup(name, settings, None),
                     None => Err(self.unsupported("command", "`inputcsv` without the name of a file", command.span)),
@@ -168,7 +161,7 @@ impl Lowerer<'_> {
             "outlier" => return self.outlier(fields, settings, command.span, rows),
             "setfields" => self.setfields(settings, rows),
             "xpath" => return self.xpath(fields, settings, command.span, rows),
-            "metadata" | "eventcount" | "gentimes" | "inputcsv" => {
+            "metadata" | "eventcount" | "gentimes" | "inputcsv" | "summary" => {
                 let own = self.source(command)?;
                 self.append_rows(rows, own)
             }

@@ -9,7 +9,7 @@ use lurcher_schema::Value;
 use super::{
     Lowerer, Said,
     rows::{Names, loose},
-    terms::any_value,
+    terms::{any_value, contrary},
 };
 use crate::{
     spl::ast::{self, ExprKind, Operator},
@@ -81,7 +81,7 @@ impl Lowerer<'_> {
         let equal = Function::Equal(Case::Sensitive);
         Ok(match operator {
             Operator::Equal => any_value(equal, [a, b]),
-            Operator::NotEqual => Expr::call(Function::Not, [any_value(equal, [a, b])]),
+            Operator::NotEqual => any_value(contrary(equal), [a, b]),
             Operator::Less => any_value(less(false), [a, b]),
             Operator::LessOrEqual => any_value(less(true), [a, b]),
             Operator::Greater => any_value(less(false), [b, a]),

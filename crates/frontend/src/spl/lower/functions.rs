@@ -25,7 +25,7 @@ const MANY: usize = usize::MAX;
 
 /// The functions, with the least and the greatest number of arguments.
 #[rustfmt::skip]
-const FUNCTIONS: [(&str, usize, usize); 129] = [
+pub(super) const FUNCTIONS: [(&str, usize, usize); 128] = [
     ("abs", 1, 1), ("acos", 1, 1), ("acosh", 1, 1), ("asin", 1, 1), ("asinh", 1, 1), ("atan", 1, 1), ("atan2", 2, 2),
     ("atanh", 1, 1), ("avg", 1, MANY), ("bit_and", 2, MANY), ("bit_not", 1, 2), ("bit_or", 2, MANY),
     ("bit_shift_left", 2, 2), ("bit_shift_right", 2, 2), ("bit_xor", 2, MANY), ("case", 2, MANY), ("ceil", 1, 1),
@@ -36,7 +36,7 @@ const FUNCTIONS: [(&str, usize, usize); 129] = [
     ("json_array", 0, MANY), ("json_array_to_mv", 1, 2), ("json_delete", 2, MANY), ("json_entries", 1, 1),
     ("json_extend", 3, MANY), ("json_extract", 1, MANY), ("json_extract_exact", 1, MANY), ("json_has_key_exact", 2, 2),
     ("json_keys", 1, 1), ("json_object", 0, MANY), ("json_set", 3, MANY), ("json_set_exact", 3, MANY),
-    ("json_valid", 1, 1), ("len", 1, 1), ("like", 2, 2), ("ln", 1, 1), ("log", 1, 2), ("lookup", 2, 3), ("lower", 1, 1),
+    ("json_valid", 1, 1), ("len", 1, 1), ("like", 2, 2), ("ln", 1, 1), ("log", 1, 2), ("lookup", 3, 3), ("lower", 1, 1),
     ("ltrim", 1, 2), ("match", 2, 2), ("max", 1, MANY), ("md5", 1, 1), ("min", 1, MANY), ("mv_to_json_array", 1, 2),
     ("mvappend", 1, MANY), ("mvcount", 1, 1), ("mvdedup", 1, 1), ("mvfilter", 1, 1), ("mvfind", 2, 2),
     ("mvindex", 2, 3), ("mvjoin", 2, 2), ("mvmap", 2, 3), ("mvrange", 2, 3), ("mvreverse", 1, 1), ("mvsort", 1, 1),
@@ -48,7 +48,6 @@ const FUNCTIONS: [(&str, usize, usize); 129] = [
     ("tobool", 1, 1), ("todouble", 1, 1), ("toint", 1, 1), ("tojson", 1, 1), ("tomv", 1, 1), ("tonumber", 1, 2), ("toobject", 1, 1),
     ("tostring", 1, 2), ("trim", 1, 2), ("true", 0, 0), ("typeof", 1, 1), ("upper", 1, 1), ("urldecode", 1, 1),
     ("urlencode", 1, 1), ("validate", 2, MANY), ("xor", 2, 2), ("not", 1, 1), ("and", 2, 2), ("or", 2, 2),
-    ("map", 2, 2),
 ];
 
 impl Lowerer<'_> {
@@ -145,8 +144,15 @@ impl Lowerer<'_> {
                 });
                 return Ok(lists("mvrange", &parts));
             }
-            ("lookup" | "map", _) => {
-                return Err(self.unsupported("function", format!("the function `{name}` is not run"), span));
+            ("sigfig", [number]) => {
+                let message = "`sigfig` keeps the number as it is: how many figures were written is not followed";
+                self.approximate("function", message, span);
+                calculate(C::SignificantFigures, [self.expression(number, names)?])
+            }
+            ("lookup", _) => {
+                let message =
+                    "the function `lookup` is run in `eval` and `where`, outside of `foreach` over unknown fields";
+                return Err(self.unsupported("function", message, span));
             }
             _ => return Ok(None),
         }))

@@ -26,6 +26,7 @@ mod extract;
 mod functions;
 mod judging;
 mod late;
+mod looking_up;
 mod models;
 mod outliers;
 mod patterns;
@@ -47,6 +48,16 @@ use lurcher_schema::Schemas;
 use self::rows::{Base, Names, Rows, Source};
 use super::{Options, ast, expansion::Expansion, parser};
 use crate::{Lowered, pipeline::Parts};
+
+/// The names of functions.
+pub(super) fn function_names() -> impl Iterator<Item = &'static str> {
+    functions::FUNCTIONS.iter().map(|(name, ..)| *name)
+}
+
+/// The names of aggregates.
+pub(super) fn aggregate_names() -> impl Iterator<Item = &'static str> {
+    stats::AGGREGATES.into_iter()
+}
 
 /// How many stages one search may have.
 const MAX_STAGES: usize = 2000;

@@ -2,7 +2,8 @@
 //!
 //! The template is text: `<<FIELD>>` is the field's name, `<<MATCHSTR>>` what the `*` stands for. Where the fields are
 //! known it is written out for each and lowered like any other commands. Where they are not, it becomes a stage that does
-//! so for each row; there it may only hold `eval` (see `template`).
+//! so for each row (see `template`); there it may hold what sets a row's fields or leaves the row out by what is in it:
+//! `eval`, `where`, `rename`, `fillnull`. What makes more rows of one, or knows other rows, is no matter of one row.
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::{
     rows::{Base, Names, Rows, loose},
     stats::setting,
     template::{Marked, made, made_reads},
+    terms::literal,
 };
 use crate::spl::{
     ast::{CommandKind, Name, Pipeline, Settings},
@@ -25,6 +27,8 @@ use crate::spl::{
 const ITEM: &str = "foreach_item";
 /// At most so many values of one field are gone through.
 const MAX_VALUES: i64 = 64;
+/// The name of the column that says whether a row is kept, where a template leaves rows out.
+const KEPT: &str = "foreach_kept";
 /// How deep templates may be nested.
 const MAX_TEMPLATES: u32 = 8;
 /// At most so many fields are written out.
@@ -151,10 +155,16 @@ impl Lowerer<'_> {
         let found = self.dynamic_sets(&pipeline, &mut each);
         self.file = outer;
         if !found? || each.sets.is_empty() {
-            let message = "a template of `foreach` other than `eval` over fields that are not known beforehand";
+            let message = "a template of `foreach` over fields that are not known beforehand, other than of `eval`, \
+                           `where`, `rename` and `fillnull`";
             return Err(self.unsupported("foreach", message, template.span));
         }
+        let kept: Arc<str> = KEPT.into();
+        let leaves_out = each.sets.iter().any(|(target, _)| target.constant().as_ref() == Some(&kept));
         rows.flatten();
+        if leaves_out {
+            rows.names.set(&kept, Expr::Literal(Value::Bool(true)));
+        }
         rows.make_columns();
         // A name that is made may be any, be nothing known of it so far.
         if rows.names.base == Base::Nothing {
@@ -164,18 +174,49 @@ impl Lowerer<'_> {
             rows.names.set(&name, Expr::Column(Arc::clone(&name)));
         }
         rows.stages.push(Stage::ForEachColumn(each));
+        if leaves_out {
+            rows.stages.push(Stage::Where(Expr::Column(Arc::clone(&kept))));
+            rows.stages.push(Stage::Drop(vec![ColumnPattern::Named(Arc::clone(&kept))]));
+            rows.names.columns.retain(|(name, _)| *name != kept);
+        }
         Ok(rows)
     }
 
     /// What the commands of a template set for a field that is not known; whether they are such as only set fields.
     fn dynamic_sets(&mut self, pipeline: &Pipeline, each: &mut ForEachColumn) -> Result<bool, Said> {
         let names = Names::new(Base::Row);
+        let mut set = |name: &str, value: Expr| {
+            made_reads(&value, &mut each.reads);
+            each.sets.push((made(name), value));
+        };
         for command in &pipeline.commands {
-            let CommandKind::Eval(assignments) = &command.kind else { return Ok(false) };
-            for (name, expr) in assignments {
-                let value = self.expression(expr, &names)?;
-                made_reads(&value, &mut each.reads);
-                each.sets.push((made(&name.text), value));
+            match &command.kind {
+                CommandKind::Eval(assignments) => {
+                    for (name, expr) in assignments {
+                        set(&name.text, self.expression(expr, &names)?);
+                    }
+                }
+                CommandKind::Where(condition) => {
+                    let truth = |truth: bool| Expr::Literal(Value::Bool(truth));
+                    let holds = Expr::call(Function::Coalesce, [self.expression(condition, &names)?, truth(false)]);
+                    set(KEPT, Expr::call(Function::If, [holds, Expr::Column(KEPT.into()), truth(false)]));
+                }
+                CommandKind::Rename(pairs) if pairs.iter().all(|(from, _)| !from.text.contains('*')) => {
+                    for (from, to) in pairs.iter().filter(|(from, to)| from.text != to.text) {
+                        set(&to.text, Expr::Column(Arc::clone(&from.text)));
+                        set(&from.text, Expr::Literal(Value::Null));
+                    }
+                }
+                CommandKind::Fillnull { value, fields }
+                    if !fields.is_empty() && fields.iter().all(|field| !field.text.contains('*')) =>
+                {
+                    let value = value.as_ref().map_or(Expr::Literal(Value::Int(0)), |value| literal(&value.text));
+                    for field in fields {
+                        let own = Expr::Column(Arc::clone(&field.text));
+                        set(&field.text, Expr::call(Function::Coalesce, [own, value.clone()]));
+                    }
+                }
+                _ => return Ok(false),
             }
         }
         Ok(true)

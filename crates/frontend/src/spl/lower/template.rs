@@ -2,7 +2,8 @@
 //!
 //! Where the fields are known, a template is text and its placeholders are replaced by names. Here no name is at hand,
 //! so marks that are words stand in their place while the template is read: a name with marks in it becomes one that is
-//! made for each field ([`MadeName`]), and so does a text in double quotes, which is read from a column then.
+//! made for each field ([`MadeName`]), and so does a text in double quotes of an expression, which is read from a column
+//! then. Other commands than `eval` and `where` have names in double quotes.
 
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub(super) struct Marked {
     numbers: bool,
     /// How many brackets are open.
     depth: usize,
+    /// Whether the command at hand holds expressions.
+    computes: bool,
 }
 
 impl Marked {
@@ -42,6 +45,7 @@ impl Marked {
             stars: texts().map(|text| text.matches('*').count()).max().unwrap_or_default(),
             numbers: texts().any(|text| text.chars().all(|c| matches!(c, '*' | '.') || c.is_ascii_digit())),
             depth: 0,
+            computes: computes(template),
         };
         let mut rest = template;
         while let Some(c) = rest.chars().next() {
@@ -60,6 +64,7 @@ impl Marked {
         match c {
             '(' => self.depth += 1,
             ')' => self.depth = self.depth.saturating_sub(1),
+            '|' => self.computes = computes(rest),
             _ => {}
         }
         self.text.push(c);
@@ -107,6 +112,7 @@ impl Marked {
         let inner = &whole[1..length - 1];
         match self.marks(inner) {
             None => self.text.push_str(whole),
+            Some(name) if !self.computes => self.text.push_str(&format!("{quote}{name}{quote}")),
             Some(name) if quote == '\'' || self.is_target(behind) => self.text.push_str(&format!("'{name}'")),
             Some(text) => {
                 let column = self.text_column(&text.replace("\\\\", "\\").replace("\\\"", "\""));
@@ -122,7 +128,8 @@ impl Marked {
         let inside = self.text.ends_with(of_name) || behind.starts_with(of_name) || behind.starts_with("<<");
         // These go by the first field in them.
         let named = ["mvmap(", "mvfilter("].iter().any(|call| self.text.trim_end().ends_with(call));
-        let number = (self.numbers || mark != WHOLE) && !inside && !named && !self.is_target(behind);
+        let may_be = self.computes && (self.numbers || mark != WHOLE);
+        let number = may_be && !inside && !named && !self.is_target(behind);
         if number {
             let column = self.text_column(mark);
             self.text.push_str(&format!("coalesce(tonumber(tostring({column})), {mark})"));
@@ -151,6 +158,13 @@ impl Marked {
         self.texts.push((Arc::clone(&column), made));
         column
     }
+}
+
+/// Whether the first command of a text holds expressions.
+fn computes(text: &str) -> bool {
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '|');
+    let word = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    ["eval", "where"].iter().any(|command| word.eq_ignore_ascii_case(command))
 }
 
 /// How long what stands in quotes is, both included; none if they are not closed.
@@ -243,6 +257,15 @@ mod tests {
         assert_eq!(marked("eval n=n+<<FIELD>>", "d*"), "eval n=n+foreach_field_");
         assert_eq!(marked("eval n=x_<<MATCHSTR>>", "d*"), "eval n=x_foreach_part_0_");
         assert_eq!(marked("eval a.<<MATCHSTR>>.b = 1", "d*"), "eval a.foreach_part_0_.b = 1");
+    }
+
+    #[test]
+    fn other_commands_have_names_in_quotes() {
+        assert_eq!(
+            marked(r#"rename <<FIELD>> as "x <<MATCHSTR>>" | eval y="<<FIELD>>""#, "d*"),
+            r#"rename foreach_field_ as "x foreach_part_0_" | eval y=tostring(foreach_text_0_)"#
+        );
+        assert_eq!(marked("fillnull value=0 <<MATCHSTR>>", "d*"), "fillnull value=0 foreach_part_0_");
     }
 
     #[test]

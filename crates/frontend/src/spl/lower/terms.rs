@@ -1,8 +1,10 @@
 //! Terms of the search language.
 //!
-//! Two truth values: a comparison with a missing field is false, and `NOT` of it true. `field!=x` is true only if the
-//! field is there and no value of it is `x`. Case does not count, `*` stands for any text, quoted or not. Numbers are
-//! compared as numbers where both sides are numbers.
+//! Two truth values: a comparison with a missing field is false, and `NOT` of it true. `field=x` is true if one value of
+//! the field is `x`, `field!=x` if one value is another, `NOT field=x` if none is `x` (Search Manual, "Difference between
+//! != and NOT": `!=` returns every event that has a value in the field that does not match, `NOT` every event but those
+//! that contain the value). Case does not count, `*` stands for any text, quoted or not. Numbers are compared as numbers
+//! where both sides are numbers.
 //!
 //! A word or phrase is looked for in every value of the event, between two characters that are no letter or digit, since
 //! Splunk's index splits events there.
@@ -10,7 +12,7 @@
 use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{Case, Expr, Function, LooseFunction, Predicate, Regex, Wildcard, WildcardPiece};
+use lurcher_ir::{Case, Expr, Function, LooseFunction, Network, Predicate, Regex, Wildcard, WildcardPiece};
 use lurcher_schema::{Schemas, Taxonomy, Value};
 
 use super::{
@@ -129,7 +131,6 @@ impl Lowerer<'_> {
             return Ok(found);
         }
         let subject = names.get(&field.text);
-        let exists = Condition::Holds(not_null(subject.clone()));
         Ok(match operator {
             Operator::Equal => {
                 let same = self.equals(field, &subject, &value.text, names);
@@ -138,8 +139,14 @@ impl Lowerer<'_> {
                     known => Condition::Any(std::iter::once(same).chain(known).collect()),
                 }
             }
-            Operator::NotEqual => {
+            // The further names of a source are names of the one source.
+            Operator::NotEqual if value.text.as_ref() == "*" || Self::has_further_names(field, names) => {
+                let exists = Condition::Holds(not_null(subject.clone()));
                 Condition::All(vec![exists, self.equals(field, &subject, &value.text, names).negate()])
+            }
+            Operator::NotEqual => {
+                let (function, sides) = sameness(&subject, &value.text);
+                Condition::Holds(any_value(contrary(function), sides))
             }
             operator => {
                 let literal = literal(&value.text);
@@ -207,17 +214,17 @@ impl Lowerer<'_> {
             return Condition::Holds(not_null(subject.clone()));
         }
         let same = |subject: &Expr| Condition::Holds(same_text(subject, value));
-        if names.base != Base::Event || names.column(&field.text).is_some() {
+        if !Self::has_further_names(field, names) {
             return same(subject);
         }
-        // The names that add-ons have given to such events beside the present one.
-        match field.text.as_ref() {
-            "source" | "sourcetype" | "eventtype" => {
-                let others = names.get(&format!("_{}_names", field.text));
-                Condition::Any(vec![same(subject), same(&others)])
-            }
-            _ => same(subject),
-        }
+        let others = names.get(&format!("_{}_names", field.text));
+        Condition::Any(vec![same(subject), same(&others)])
+    }
+
+    /// Whether add-ons have given such events other names beside the one that the field holds.
+    fn has_further_names(field: &Name, names: &Names) -> bool {
+        let of_event = names.base == Base::Event && names.column(&field.text).is_none();
+        of_event && matches!(field.text.as_ref(), "source" | "sourcetype" | "eventtype")
     }
 
     /// What is no field but says where and when to search.
@@ -300,11 +307,22 @@ fn of_splunk_itself(index: &str) -> bool {
 
 /// Whether any value of it is this text, `*` standing for any.
 fn same_text(subject: &Expr, value: &str) -> Expr {
+    let (function, sides) = sameness(subject, value);
+    any_value(function, sides)
+}
+
+/// The function, and its arguments, that says whether a value is this text.
+fn sameness(subject: &Expr, value: &str) -> (Function, Vec<Expr>) {
+    // A block of addresses stands for those in it. Splunk's manuals leave it unsaid; that its `search` does so, for either
+    // family, is shown at https://qiita.com/frozencatpisces/items/67f0e141856f31f74f03, and detections rely on it.
+    if value.contains('/')
+        && let Some(network) = Network::parse(value)
+    {
+        return (Function::InNetwork(Arc::from([network])), vec![subject.clone()]);
+    }
     match literal(value) {
-        number @ Expr::Literal(Value::Int(_)) => {
-            any_value(Function::Equal(Case::Insensitive), [subject.clone(), number])
-        }
-        _ => any_value(Function::Like(wildcard(value), Case::Insensitive), [subject.clone()]),
+        number @ Expr::Literal(Value::Int(_)) => (Function::Equal(Case::Insensitive), vec![subject.clone(), number]),
+        _ => (Function::Like(wildcard(value), Case::Insensitive), vec![subject.clone()]),
     }
 }
 
@@ -340,6 +358,11 @@ pub(super) fn literal(text: &str) -> Expr {
 
 pub(super) fn any_value(function: Function, arguments: impl IntoIterator<Item = Expr>) -> Expr {
     loose(LooseFunction::AnyValue(Box::new(function)), arguments)
+}
+
+/// The function turned round, for single values.
+pub(super) fn contrary(function: Function) -> Function {
+    Function::Loose(LooseFunction::Contrary(Box::new(function)))
 }
 
 pub(super) fn not_null(expr: Expr) -> Expr {

@@ -16,7 +16,7 @@ impl Parser<'_> {
     pub(super) fn command_kind(&mut self, name: &Name) -> Parsed<CommandKind> {
         let lower = name.text.to_ascii_lowercase();
         Ok(match lower.as_str() {
-            "search" => CommandKind::Search(self.term_or_all()?),
+            "search" | "metasearch" => CommandKind::Search(self.term_or_all()?),
             "where" => CommandKind::Where(self.expression()?),
             "eval" => CommandKind::Eval(self.assignments()?),
             "stats" | "sistats" => CommandKind::Stats(self.stats()?),

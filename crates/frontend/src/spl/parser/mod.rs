@@ -23,6 +23,11 @@ use super::{
 };
 use crate::syntax::{Depth, MAX_DEPTH, closest};
 
+/// The names of the commands that are read.
+pub(super) fn command_names() -> impl Iterator<Item = &'static str> {
+    RUN.into_iter()
+}
+
 /// How many operators one expression may chain. Published ones stay below 200.
 const MAX_LINKS: u32 = 800;
 
