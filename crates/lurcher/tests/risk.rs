@@ -101,7 +101,7 @@ fn the_table_shows_the_incident_with_its_events() {
     let folder = tempfile::tempdir().unwrap();
     let table = hunt(&[&downloads(folder.path())]);
     assert!(table.contains("Risk Threshold Exceeded for Object Over 24 Hour Period"), "{table}");
-    assert!(table.contains("system fin-01: risk score 147 from 3 risk events of 1 rules"), "{table}");
+    assert!(table.contains("system fin-01: risk score 147 from 3 risk events of 1 rule: "), "{table}");
 }
 
 const DOWNLOAD: &str = "name: Download by BITS

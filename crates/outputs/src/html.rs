@@ -101,6 +101,12 @@ fn evidence(page: &mut String, alert: &AlertView) {
         head.join(" · "),
         if alert.message.is_empty() { String::new() } else { format!("<p>{}</p>\n", escape(&alert.message)) }
     );
+    let fields = |page: &mut String, fields: &[(String, String)]| {
+        for (name, value) in fields {
+            let _ = writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escape(name), escape(value));
+        }
+    };
+    fields(page, &alert.row);
     for event in &alert.events {
         // A single event has the time of its alert, which stands above.
         let place = match alert.events.len() {
@@ -108,9 +114,7 @@ fn evidence(page: &mut String, alert: &AlertView) {
             _ => format!("{}  {}", clock(event.time), event.place),
         };
         let _ = writeln!(page, "<tr><td>event</td><td>{}</td></tr>", escape(&place));
-        for (name, value) in &event.fields {
-            let _ = writeln!(page, "<tr><td>{}</td><td>{}</td></tr>", escape(name), escape(value));
-        }
+        fields(page, &event.fields);
     }
     page.push_str("</table>\n");
     if alert.event_count > alert.events.len() as u64 {

@@ -291,11 +291,14 @@ fn row(alert: &Alert, schemas: &Schemas) -> Map<String, Json> {
     }
 }
 
-/// Adds the result row's fields; names that the document already has keep its own meaning.
+/// Adds the result row's fields. Names that the document already has keep its own meaning; what the row has under one that
+/// every event has in Splunk stands behind `orig_`, as in Splunk's own summaries.
 fn with_row(mut document: Json, row: &Map<String, Json>) -> Json {
     if let Json::Object(members) = &mut document {
         for (name, value) in row.iter().filter(|(_, value)| !value.is_null()) {
-            members.entry(name.as_str()).or_insert_with(|| value.clone());
+            let of_every_event = matches!(name.as_str(), "source" | "sourcetype" | "host" | "index");
+            let name = if of_every_event { format!("orig_{name}") } else { name.clone() };
+            members.entry(name).or_insert_with(|| value.clone());
         }
     }
     document

@@ -46,6 +46,14 @@ impl Pen {
         self.line(indent, "90", &format!("{before}{}", cut_start(path, room)));
     }
 
+    /// Fields, their values below each other.
+    fn fields(&mut self, indent: usize, fields: &[(String, String)]) {
+        let label = fields.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
+        for (name, value) in fields {
+            self.field(indent, name, label, value);
+        }
+    }
+
     /// A field: its name, and its value beside it over a few lines.
     fn field(&mut self, indent: usize, name: &str, label: usize, value: &str) {
         let room = self.columns.saturating_sub(indent + label + 2).max(20);
@@ -164,6 +172,7 @@ fn evidence(pen: &mut Pen, alert: &AlertView) {
     if !alert.message.is_empty() {
         pen.prose(6, "1", &alert.message);
     }
+    pen.fields(6, &alert.row);
     for event in &alert.events {
         let indent = if alert.events.len() > 1 {
             pen.path(6, &format!("{}  ", clock(event.time)), &event.place);
@@ -171,10 +180,7 @@ fn evidence(pen: &mut Pen, alert: &AlertView) {
         } else {
             6
         };
-        let label = event.fields.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
-        for (name, value) in &event.fields {
-            pen.field(indent, name, label, value);
-        }
+        pen.fields(indent, &event.fields);
     }
     let more = alert.event_count.saturating_sub(alert.events.len() as u64);
     if more > 0 && !alert.events.is_empty() {

@@ -2,7 +2,8 @@
 //!
 //! Which fields matter is read off the rule: those that it tests, as far as the event has values for them, the
 //! longest first, since a command line or a path says more than an event code; a value is shown once, under the first
-//! name that has it. Nothing depends on a vendor's field names but where host and user are found.
+//! name that has it. Nothing depends on a vendor's field names but where host and user are found, and what tells most of
+//! an event that no rule asked anything of: those that an incident is made of.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,17 @@ const USER: [(Taxonomy, &str); 4] = [
     (Taxonomy::Sigma, "User"),
 ];
 
+/// What tells most of an event of its kind.
+const TELLING: [(Taxonomy, &str); 7] = [
+    (Taxonomy::Cim, "process"),
+    (Taxonomy::Cim, "registry_path"),
+    (Taxonomy::Cim, "file_path"),
+    (Taxonomy::Cim, "query"),
+    (Taxonomy::Cim, "url"),
+    (Taxonomy::Cim, "ScriptBlockText"),
+    (Taxonomy::Cim, "signature"),
+];
+
 /// What is shown of one alert. All texts are safe to print.
 #[derive(Clone, Debug)]
 pub(crate) struct AlertView {
@@ -44,6 +56,8 @@ pub(crate) struct AlertView {
     pub(crate) host: String,
     pub(crate) user: String,
     pub(crate) message: String,
+    /// What a row of several events says, where these say nothing.
+    pub(crate) row: Vec<(String, String)>,
     pub(crate) events: Vec<EventView>,
     /// What orders alerts of the same time: their events; the id where events are not enough.
     pub(crate) order: (Vec<EventRef>, String),
@@ -81,12 +95,27 @@ impl AlertView {
     pub(crate) fn new(alert: &Alert, schemas: &Schemas) -> Self {
         let entity = |kind| alert.entities.iter().find(|e| e.kind == kind).map(|e| plain(&e.value));
         let events: Vec<&Event> = alert.events.iter().flatten().collect();
-        let find = |places: &[(Taxonomy, &str)]| {
-            events.iter().find_map(|event| place(event, places, schemas)).map(|text| plain(&text))
+        // One event speaks for itself. What is made of several is about whom its row names; else their first is shown, or
+        // none where the row names others and they do not agree.
+        let find = |places: &[(Taxonomy, &str)], kind| {
+            let mut named = events.iter().filter_map(|event| place(event, places, schemas)).map(|text| plain(&text));
+            if alert.event_count <= 1 {
+                return named.next().or_else(|| entity(kind));
+            }
+            entity(kind).or_else(|| {
+                let first = named.next()?;
+                (alert.entities.is_empty() || named.all(|other| other == first)).then_some(first)
+            })
         };
-        let host = find(&HOST).or_else(|| entity(EntityType::System)).unwrap_or_default();
-        let user = find(&USER).or_else(|| entity(EntityType::User)).unwrap_or_default();
-        let tested = tested_fields(&alert.rule);
+        let host = find(&HOST, EntityType::System).unwrap_or_default();
+        let user = find(&USER, EntityType::User).unwrap_or_default();
+        let asked = alert.rule.body.is_some();
+        let tested = if asked {
+            tested_fields(&alert.rule)
+        } else {
+            TELLING.map(|(taxonomy, name)| FieldRef::new(taxonomy, name)).to_vec()
+        };
+        let most = if asked { FIELDS } else { 1 };
         let shown = [host.as_str(), user.as_str(), ""];
         let mut views: Vec<EventView> = events
             .iter()
@@ -94,16 +123,19 @@ impl AlertView {
             .map(|event| EventView {
                 time: event.time,
                 place: plain(&event.reference.to_string()),
-                fields: telling_fields(event, &tested, &shown, schemas),
+                fields: telling_fields(event, &tested, &shown, schemas, most),
             })
             .collect();
+        let mut row = Vec::new();
         // Where the events say nothing (a row of counts), the row speaks.
         if views.iter().all(|view| view.fields.is_empty()) && !alert.values.is_empty() {
             let columns = alert.values.iter().filter(|(_, value)| !value.is_missing());
-            let fields = columns.take(FIELDS).map(|(name, v)| (plain(name), plain(&v.to_string()))).collect();
-            match views.first_mut() {
-                Some(view) => view.fields = fields,
-                None => views.push(EventView { time: alert.time, place: String::new(), fields }),
+            let columns = columns.map(|(name, value)| (plain(name), plain(&value.to_string())));
+            let fields = columns.filter(|(_, text)| !shown.contains(&text.as_str())).take(FIELDS).collect();
+            match views.as_mut_slice() {
+                [] => views.push(EventView { time: alert.time, place: String::new(), fields }),
+                [only] => only.fields = fields,
+                _ => row = fields,
             }
         }
         Self {
@@ -114,6 +146,7 @@ impl AlertView {
             // Where the rule has no message, the engine's sentence only repeats the rule's name.
             message: if alert.rule.meta.message.template.is_empty() { String::new() } else { plain(&alert.message) },
             order: (events.iter().take(EVENTS).map(|event| event.reference.clone()).collect(), alert.id.clone()),
+            row,
             events: views,
             event_count: alert.event_count,
             suppressed: alert.suppressed,
@@ -190,7 +223,13 @@ fn collect(predicate: &Predicate, negated: bool, wanted: &mut Vec<FieldRef>, unw
     }
 }
 
-fn telling_fields(event: &Event, tested: &[FieldRef], shown: &[&str], schemas: &Schemas) -> Vec<(String, String)> {
+fn telling_fields(
+    event: &Event,
+    tested: &[FieldRef],
+    shown: &[&str],
+    schemas: &Schemas,
+    most: usize,
+) -> Vec<(String, String)> {
     let mut found: Vec<(usize, String, String)> = Vec::new();
     for (order, field) in tested.iter().enumerate() {
         // A constant of this kind of event (its category, its platform) tells nobody anything.
@@ -207,7 +246,7 @@ fn telling_fields(event: &Event, tested: &[FieldRef], shown: &[&str], schemas: &
         found.push((order, field.path.to_string(), text));
     }
     found.sort_by_key(|(order, _, text)| (std::cmp::Reverse(text.chars().count().min(120)), *order));
-    found.truncate(FIELDS);
+    found.truncate(most);
     found.into_iter().map(|(_, name, text)| (name, text)).collect()
 }
 

@@ -21,6 +21,9 @@ use crate::{Alert, Match, alert_id};
 /// What is too old is forgotten at most so often, in microseconds: it costs a look at all events of the object.
 const FORGET_EVERY: i64 = 3_600_000_000;
 
+/// How many of the rules that contributed are named in an incident's sentence.
+const NAMED: usize = 5;
+
 /// Of how many risk events of one object the evidence is kept.
 const EVIDENCE: usize = 100;
 
@@ -73,12 +76,6 @@ impl IncidentRule {
 
     fn rule(&self) -> Arc<Rule> {
         let score = matches!(self.condition, Condition::ScoreAbove(_));
-        let message = if score {
-            "$risk_object_type$ $risk_object$: risk score $risk_score$ from $risk_event_count$ risk events of \
-             $source_count$ rules"
-        } else {
-            "$risk_object_type$ $risk_object$: $mitre_tactic_id_count$ ATT&CK tactics from $source_count$ rules"
-        };
         let meta = RuleMeta {
             id: self.id.into(),
             name: self.name.to_owned(),
@@ -87,7 +84,7 @@ impl IncidentRule {
             kind: "Correlation".into(),
             description: "Risk events of one object that together pass a threshold.".into(),
             severity: if score { Severity::Medium } else { Severity::High },
-            message: Message { template: message.to_owned() },
+            message: Message { template: "$risk_object_type$ $risk_object$".to_owned() },
             alert_kind: AlertKind::Finding,
             entities: [("user", EntityType::User), ("system", EntityType::System), ("other", EntityType::Other)]
                 .map(|(field, kind)| Entity { field: field.to_owned(), kind, role: EntityRole::Victim, score: None })
@@ -286,7 +283,8 @@ fn tactics(event: &RiskEvent) -> impl Iterator<Item = &str> {
 /// What a stretch of risk events comes to.
 struct Totals<'e> {
     score: f64,
-    sources: BTreeSet<&'e str>,
+    /// The rules, and how many risk events each made.
+    sources: BTreeMap<&'e str, usize>,
     tactics: BTreeSet<&'e str>,
     techniques: BTreeSet<&'e str>,
     stories: BTreeSet<&'e str>,
@@ -296,9 +294,13 @@ struct Totals<'e> {
 impl<'e> Totals<'e> {
     fn of(events: &'e [RiskEvent]) -> Self {
         let threats = || events.iter().flat_map(|event| &event.rule.meta.threats);
+        let mut sources = BTreeMap::new();
+        for event in events {
+            *sources.entry(event.rule.meta.name.as_str()).or_default() += 1;
+        }
         Self {
             score: events.iter().map(|event| event.calculated).sum(),
-            sources: events.iter().map(|event| event.rule.meta.name.as_str()).collect(),
+            sources,
             tactics: events.iter().flat_map(tactics).collect(),
             techniques: threats().flat_map(|threat| &threat.techniques).map(|(id, _)| id.as_str()).collect(),
             stories: events.iter().flat_map(|event| &event.rule.meta.stories).map(String::as_str).collect(),
@@ -327,7 +329,7 @@ impl<'e> Totals<'e> {
         row.insert("risk_score", score);
         row.insert("risk_event_count", Value::Int(events.len() as i64));
         row.insert("source_count", Value::Int(self.sources.len() as i64));
-        row.insert("source", list(&self.sources));
+        row.insert("source", list(&self.sources.keys().copied().collect()));
         row.insert("mitre_tactic_id_count", Value::Int(self.tactics.len() as i64));
         row.insert("mitre_tactic_id", list(&self.tactics));
         row.insert("mitre_technique_id", list(&self.techniques));
@@ -336,6 +338,36 @@ impl<'e> Totals<'e> {
         row.insert("info_max_time", time(events.last()));
         row.insert("contributing_alerts", list(&self.alerts));
         row
+    }
+
+    /// What it comes to in a sentence: whose risk, how much of it, and from which rules, those with most risk events first.
+    fn sentence(&self, condition: Condition, events: &[RiskEvent]) -> String {
+        let object = events.last().map(|event| format!("{} {}", event.kind.name(), event.object)).unwrap_or_default();
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        let much = match condition {
+            Condition::ScoreAbove(_) => {
+                // To two places, as factors may leave fractions.
+                let score = (self.score * 100.0).round() / 100.0;
+                format!("risk score {score} from {}", counted(events.len(), "risk event"))
+            }
+            Condition::Tactics { .. } => counted(self.tactics.len(), "ATT&CK tactic"),
+        };
+        let mut sources: Vec<(&str, usize)> = self.sources.iter().map(|(name, count)| (*name, *count)).collect();
+        sources.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let of_rules = match condition {
+            Condition::ScoreAbove(_) => "of",
+            Condition::Tactics { .. } => "from",
+        };
+        let named: Vec<String> = sources
+            .iter()
+            .take(NAMED)
+            .map(|(name, count)| if *count == 1 { (*name).to_owned() } else { format!("{name} ({count}×)") })
+            .collect();
+        let more = match sources.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{object}: {much} {of_rules} {}: {}{more}", counted(sources.len(), "rule"), named.join(", "))
     }
 }
 
@@ -365,6 +397,7 @@ fn incident(rule: &IncidentRule, published: &Arc<Rule>, found: &Stretch<'_>, sch
     let object = events.last().map_or("", |event| event.normalized.as_str());
     alert.id = alert_id::of_parts([rule.id, kind, object].into_iter().chain(opened));
     alert.time = events.last().and_then(|event| event.time);
+    alert.message = total.sentence(rule.condition, events);
     alert.risk_score = total.score.min(100.0);
     if let Condition::ScoreAbove(_) = rule.condition {
         alert.severity = match total.score {
@@ -438,7 +471,7 @@ mod tests {
     fn scores_of_one_object_add_up_within_a_day() {
         let day: Vec<_> = [(0, "a"), (10, "b"), (23, "c")].map(|(h, rule)| alert(h, rule, "", 40.0, "H1")).into();
         let found = incidents(Site::default(), &day);
-        assert_eq!(found, ["medium system H1: risk score 120 from 3 risk events of 3 rules"]);
+        assert_eq!(found, ["medium system H1: risk score 120 from 3 risk events of 3 rules: a, b, c"]);
         let spread: Vec<_> = [0, 12, 24].map(|h| alert(h, "a", "", 40.0, "H1")).into();
         assert_eq!(incidents(Site::default(), &spread), Vec::<String>::new(), "the first is a whole day old by then");
         let others: Vec<_> = ["H1", "H2", "H3"].map(|host| alert(0, "a", "", 40.0, host)).into();
@@ -458,8 +491,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                "medium system H1: risk score 204 from 4 risk events of 1 rules",
-                "medium system H1: risk score 102 from 2 risk events of 1 rules"
+                "medium system H1: risk score 204 from 4 risk events of 1 rule: a (4×)",
+                "medium system H1: risk score 102 from 2 risk events of 1 rule: a (2×)"
             ]
         );
     }
@@ -490,7 +523,7 @@ mod tests {
         let day = 24;
         let alerts = [(0, "a", "TA1"), (day, "b", "TA2"), (2 * day, "c", "TA2"), (6 * day, "d", "TA3")]
             .map(|(h, rule, tactic)| alert(h, rule, tactic, 1.0, "H1"));
-        assert_eq!(incidents(Site::default(), &alerts), ["high system H1: 3 ATT&CK tactics from 4 rules"]);
+        assert_eq!(incidents(Site::default(), &alerts), ["high system H1: 3 ATT&CK tactics from 4 rules: a, b, c, d"]);
         assert_eq!(incidents(Site::default(), &alerts[..3]), Vec::<String>::new());
     }
 
@@ -508,7 +541,10 @@ mod tests {
             factor: 2.0,
             when: vec![("dest_category".into(), vec!["domain*".into()])],
         });
-        assert_eq!(incidents(site, &alerts), ["medium system 10.0.0.5: risk score 120 from 2 risk events of 2 rules"]);
+        assert_eq!(
+            incidents(site, &alerts),
+            ["medium system 10.0.0.5: risk score 120 from 2 risk events of 2 rules: a, b"]
+        );
     }
 
     #[test]
