@@ -51,7 +51,7 @@ use self::{
     plan::{Given, StagePlan},
     stateful::{Finisher, Seat},
 };
-use crate::tail::EventId;
+use crate::tail::{EventId, Stores};
 
 /// Where rows go: to be collected before a stage that needs all of them, or out as matches.
 #[derive(Debug, Default)]
@@ -140,6 +140,13 @@ impl PipelinePlan {
         }
         if let Some(Sink::Alerts(_)) = plan.sink {
             flow.matches.push(row);
+        }
+    }
+
+    /// Brings the rows back that were sent to a file, so that they can be looked at again and again.
+    pub(crate) fn bring_back(&self, flow: &mut Flow, stores: &mut Stores) {
+        for (pile, branch) in flow.collected.iter_mut().zip(&self.branches) {
+            pile.rows = pile.take(&branch.captures, stores);
         }
     }
 

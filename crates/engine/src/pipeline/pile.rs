@@ -35,6 +35,8 @@ struct Block {
     rows: usize,
     /// About how many bytes they take in memory.
     bytes: u64,
+    /// Their first and last time.
+    ends: Option<(Timestamp, Timestamp)>,
 }
 
 /// The texts of rows that are read back, each once.
@@ -57,7 +59,9 @@ impl Pile {
         let bytes = self.rows.iter().map(PipelineRow::size).sum();
         let Some(written) = self.rows.iter().try_fold(Writer::default(), Writer::row) else { return 0 };
         let Some(extent) = store.write_block(&written.finish()) else { return 0 };
-        self.away.push(Block { store: 0, extent, rows: self.rows.len(), bytes });
+        let times = || self.rows.iter().filter_map(|row| row.place.time);
+        let ends = times().min().zip(times().max());
+        self.away.push(Block { store: 0, extent, rows: self.rows.len(), bytes, ends });
         self.rows = Vec::new();
         bytes
     }
@@ -66,6 +70,11 @@ impl Pile {
     pub(crate) fn set_store(&mut self, store: u32) {
         self.away.iter_mut().for_each(|block| block.store = store);
         self.rows.iter_mut().for_each(|row| row.set_store(store));
+    }
+
+    /// The first and last times of rows in the file.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = Timestamp> {
+        self.away.iter().filter_map(|block| block.ends).flat_map(|(first, last)| [first, last])
     }
 
     /// Adds what another thread collected.
@@ -378,12 +387,15 @@ mod tests {
                 let columns = [("first", first), ("second", second)].map(|(name, value)| (Arc::from(name), value));
                 PipelineRow { columns: columns.into_iter().collect(), ..PipelineRow::of_event(place) }
             };
-            let rows: Vec<PipelineRow> = cells.into_iter().enumerate().map(row).collect();
+            let rows: Vec<PipelineRow> = cells.clone().into_iter().enumerate().map(row).collect();
             let mut pile = Pile { rows: rows.clone(), ..Pile::default() };
             let mut store = EventStore::new(0);
             prop_assert!(pile.send_away(&mut store) > 0);
             prop_assert!(pile.rows.is_empty());
             let mut stores = Stores::of(vec![store]);
+            let times = || cells.iter().map(|(_, _, time)| *time).filter(|time| time % 3 != 0);
+            let ends = times().min().into_iter().chain(times().max()).map(Timestamp);
+            prop_assert_eq!(pile.ends().collect::<Vec<_>>(), ends.collect::<Vec<_>>());
             let back = pile.take(&Arc::default(), &mut stores);
             prop_assert_eq!(back.len(), rows.len());
             for (own, other) in rows.iter().zip(&back) {

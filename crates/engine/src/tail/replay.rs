@@ -41,6 +41,7 @@ impl Replay<'_> {
         share: &mut Share<'_>,
         sink: &mut dyn AlertSink,
     ) -> (RunSummary, Vec<String>) {
+        tail.bring_back(share.stores);
         tail.prepare();
         let timeline = Timeline::of(&tail);
         let mut record = Record::new(self.number, self.rule);

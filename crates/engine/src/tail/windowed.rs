@@ -4,16 +4,23 @@ use lurcher_ir::Rule;
 use lurcher_schema::{EventRef, Object, Timestamp};
 
 use super::{
-    RawDetail, RawMatch, apply_limits,
+    RawDetail, RawMatch, Stores, apply_limits,
     rule_tail::{Kind, RuleTail, Share, correlations, rows, samples, sequences},
 };
 use crate::{
-    pipeline::{Flow, RowPlace, extent, own_window},
+    pipeline::{Flow, Pile, RowPlace, extent, own_window},
     sequence::compare_hits,
     terms::Window,
 };
 
 impl RuleTail {
+    /// Brings back what was sent to a file.
+    pub(super) fn bring_back(&mut self, stores: &mut Stores) {
+        if let Kind::Pipeline { plan, flow } = &mut self.kind {
+            plan.bring_back(flow, stores);
+        }
+    }
+
     /// Puts everything in order. To be called when all hits are there; again, when there are more.
     pub(super) fn prepare(&mut self) {
         self.direct.iter_mut().for_each(|direct| direct.sort_by(|(a, ..), (b, ..)| a.compare_times(b)));
@@ -34,7 +41,7 @@ impl RuleTail {
         }
     }
 
-    /// The time of every hit, and when it arrived if that was later.
+    /// The time of every hit, and when it arrived if that was later; of rows in a file the first and the last.
     pub(super) fn places(&self, visit: &mut dyn FnMut(Option<Timestamp>, Option<Timestamp>)) {
         let arrival = |reference: Option<&EventRef>| self.arrivals.as_ref().and_then(|known| known.of(reference));
         let mut place = |place: &RowPlace| visit(place.time, arrival(place.reference.as_ref()));
@@ -50,6 +57,7 @@ impl RuleTail {
             }
             Kind::Pipeline { flow, .. } => {
                 flow.collected.iter().flat_map(|pile| &pile.rows).for_each(|row| place(&row.place));
+                flow.collected.iter().flat_map(Pile::ends).for_each(|time| visit(Some(time), None));
             }
             Kind::Terms(terms) => terms.places().for_each(place),
         }
