@@ -331,3 +331,28 @@ fn the_table_tells_both_incidents_of_the_host() {
         assert!(table.contains(line), "{line}\n{table}");
     }
 }
+
+#[test]
+fn the_guide_s_example_is_one_incident_of_each_kind_for_the_host_and_its_user() {
+    let folder = |part: &str| support::root().join("examples/risk").join(part).to_string_lossy().into_owned();
+    let hunt = |format: &str| {
+        let output =
+            lurcher(&["hunt", &folder("events"), "-r", &folder("rules"), "--incidents", "--quiet", "--format", format]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let sentence = "system fin-ws01.corp.example: risk score 228 from 5 risk events of 4 rules: Registry Hive With Passwords \
+                    Is Saved (2×), Bitsadmin Downloads a Program, Scheduled Task Runs From a Folder of Users, Whoami Asks for \
+                    Privileges";
+    let alerts = lines(&hunt("jsonl"));
+    let incidents: Vec<&Value> =
+        alerts.iter().filter(|alert| alert["rule"]["name"].as_str().unwrap().contains("Exceeded for Object")).collect();
+    assert_eq!((alerts.len(), incidents.len()), (10, 4));
+    assert!(incidents.iter().any(|incident| incident["message"] == sentence), "{incidents:?}");
+    let documents = lines(&hunt("splunk"));
+    let finding = documents.iter().find(|document| document["rule_description"] == sentence).unwrap();
+    assert_eq!(finding["orig_source"].as_array().unwrap().len(), 4);
+    let table = hunt("table").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(table.contains(&format!("2026-03-02 22:05:12 fin-ws01.corp.example a.berg {sentence}")), "{table}");
+    assert!(table.contains("2026-03-02 02:13:40") && table.contains("process whoami /priv"), "{table}");
+}
