@@ -6,12 +6,15 @@ use std::{
     time::Duration,
 };
 
-use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings};
+use lurcher_engine::{Alert, Compiler, Route, Scanner, Settings, Simulation};
 use lurcher_ir::{
-    Aggregate, AggregateColumn, Aggregation, Branch, Case, Dedup, Expr, FieldRef, Function, GroupBy, Input, Pipeline,
-    Predicate, Rule, RuleBody, RuleMeta, Sink, SortKey, Stage, Support, Tail, Test, Window, WindowSpan,
+    Aggregate, AggregateColumn, Aggregation, Branch, Case, Dedup, Expr, FieldRef, Function, GroupBy, Input, LookBack,
+    Pipeline, Predicate, Rule, RuleBody, RuleMeta, Schedule, Sink, SortKey, Stage, Support, Tail, Test, Window,
+    WindowSpan,
 };
-use lurcher_schema::{BatchBuilder, Origin, RawField, Schemas, Shape, Taxonomy, Timestamp, Value};
+use lurcher_schema::{
+    BatchBuilder, Origin, RawField, RelativeTime, Rounding, Schemas, Shape, Taxonomy, Timestamp, Value,
+};
 
 static SCHEMAS: LazyLock<Arc<Schemas>> = LazyLock::new(|| Schemas::builtin().unwrap_or_else(|e| panic!("{e:?}")));
 
@@ -161,9 +164,13 @@ fn evidence_is_cut_and_its_number_told() {
 
 /// Many log-ons of some users, in two files that two threads read, with so much room for what is kept.
 fn run_in_room(stages: Vec<Stage>, room: u64) -> (Vec<String>, lurcher_engine::TailStats) {
-    let rules = Compiler::new(Arc::clone(&SCHEMAS)).route(Route::Any).add(rule(stages)).build();
     let relational = Some(lurcher_query::relational());
-    let settings = Arc::new(Settings { relational, tail_budget: room, ..Settings::default() });
+    run_settled(rule(stages), Settings { relational, tail_budget: room, ..Settings::default() })
+}
+
+fn run_settled(rule: Arc<Rule>, settings: Settings) -> (Vec<String>, lurcher_engine::TailStats) {
+    let rules = Compiler::new(Arc::clone(&SCHEMAS)).route(Route::Any).add(rule).build();
+    let settings = Arc::new(settings);
     let mut alerts: Vec<Alert> = Vec::new();
     let mut scanners = Vec::new();
     for half in 0..2 {
@@ -212,4 +219,36 @@ fn rows_that_there_is_no_room_for_are_counted_and_the_latest_stay() {
     assert_eq!(found, expected);
     let dropped: u64 = stats.dropped.iter().map(|(_, rows)| rows).sum();
     assert!((1_000..4_000).contains(&dropped), "{dropped} of 4,000");
+}
+
+#[test]
+fn rows_of_runs_on_the_virtual_clock_go_to_the_file_as_well() {
+    let counted = AggregateColumn::new("logons", Aggregate::Count, []);
+    let by = GroupBy { keys: vec![("user".into(), field("user"))], ..GroupBy::nothing() };
+    let group = Stage::Aggregate(Aggregation { by, aggregates: vec![counted], each: Vec::new() });
+    let date = |text: &str| RelativeTime::from_date_math(text, Rounding::Down).unwrap_or_else(|| panic!("{text}"));
+    let mut hourly = Rule::clone(&rule(vec![group]));
+    hourly.meta.schedule = Schedule {
+        interval: Some(Duration::from_hours(1)),
+        look_back: Some(LookBack { from: date("now-2h"), to: date("now") }),
+        ..Schedule::default()
+    };
+    let hourly = Arc::new(hourly);
+    let run = |room| {
+        let relational = Some(lurcher_query::relational());
+        let simulation = Some(Simulation::default());
+        let (mut alerts, stats) = run_settled(
+            Arc::clone(&hourly),
+            Settings { relational, simulation, tail_budget: room, ..Settings::default() },
+        );
+        alerts.sort();
+        (alerts, stats)
+    };
+    let (expected, stats) = run(256 << 20);
+    assert!(expected.len() > 40, "{}", expected.len());
+    assert_eq!(stats.rows_spilled, 0);
+    let (found, stats) = run(100_000);
+    assert!(stats.rows_spilled > 100_000, "{stats:?}");
+    assert_eq!(found, expected);
+    assert_eq!((stats.dropped, stats.unreadable), (Vec::new(), 0));
 }

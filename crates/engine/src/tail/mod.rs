@@ -149,9 +149,9 @@ impl Collector {
         }
     }
 
-    /// Whether rows are looked at again and again, and so stay in memory.
+    /// Whether rows are looked at while others come in, and so stay in memory.
     fn keeps_rows(&self) -> bool {
-        self.settings.simulation.is_some() || self.settings.live
+        self.settings.live
     }
 
     /// Sends the rows that wait to the file.
