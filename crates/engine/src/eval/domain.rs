@@ -1,6 +1,6 @@
 //! Names of hosts by the list of public suffixes (<https://publicsuffix.org>), as the crate `psl` carries it.
 //!
-//! Source: Elasticsearch's `RegisteredDomain`, which asks Apache HttpClient's `PublicSuffixMatcher`: suffixes of registries
+//! Source: Elasticsearch's `RegisteredDomain`, which asks Apache's `PublicSuffixMatcher`: suffixes of registries
 //! are no domains of anybody's, those of others (`github.io`) are.
 
 use std::{borrow::Cow, sync::Arc};

@@ -86,40 +86,39 @@ impl LocatePlan {
     }
 }
 
-fn known(text: &Option<Arc<str>>) -> Value {
-    text.clone().map_or(Value::Null, Value::Text)
+fn known(text: Option<&Arc<str>>) -> Value {
+    text.map_or(Value::Null, |text| Value::Text(Arc::clone(text)))
 }
 
 fn said(fact: PlaceFact, address: IpAddr, place: &Place) -> Value {
-    let text = known;
     let number = |number: Option<f64>| number.map_or(Value::Null, Value::Float);
     let truth = |truth: Option<bool>| truth.map_or(Value::Null, Value::Bool);
     match fact {
-        PlaceFact::City => text(&place.city),
-        PlaceFact::Country => text(&place.country),
-        PlaceFact::Region => text(&place.region),
-        PlaceFact::Continent => text(&place.continent),
-        PlaceFact::TimeZone => text(&place.time_zone),
+        PlaceFact::City => known(place.city.as_ref()),
+        PlaceFact::Country => known(place.country.as_ref()),
+        PlaceFact::Region => known(place.region.as_ref()),
+        PlaceFact::Continent => known(place.continent.as_ref()),
+        PlaceFact::TimeZone => known(place.time_zone.as_ref()),
         PlaceFact::MetroCode => place.metro_code.map_or(Value::Null, |code| Value::Int(i64::from(code))),
         PlaceFact::Latitude => number(place.latitude),
         PlaceFact::Longitude => number(place.longitude),
         PlaceFact::Address => Value::text(address.to_string()),
-        PlaceFact::CountryCode => text(&place.country_code),
+        PlaceFact::CountryCode => known(place.country_code.as_ref()),
         PlaceFact::CountryInEuropeanUnion => truth(place.in_european_union),
-        PlaceFact::ContinentCode => text(&place.continent_code),
-        PlaceFact::Subdivision => text(&place.subdivision),
+        PlaceFact::ContinentCode => known(place.continent_code.as_ref()),
+        PlaceFact::Subdivision => known(place.subdivision.as_ref()),
         PlaceFact::SubdivisionCode => match (&place.country_code, &place.subdivision_code) {
             (Some(country), Some(own)) => Value::text(format!("{country}-{own}")),
             _ => Value::Null,
         },
-        PlaceFact::PostalCode => text(&place.postal_code),
+        PlaceFact::PostalCode => known(place.postal_code.as_ref()),
         PlaceFact::Point => match (place.longitude, place.latitude) {
             (Some(x), Some(y)) => Value::text(crate::eval::point_text(x, y)),
             _ => Value::Null,
         },
         PlaceFact::AccuracyRadius => place.accuracy_radius.map_or(Value::Null, |radius| Value::Int(i64::from(radius))),
-        PlaceFact::RegisteredCountryCode => text(&place.registered_country_code),
-        PlaceFact::RegisteredCountry => text(&place.registered_country),
+        PlaceFact::RegisteredCountryCode => known(place.registered_country_code.as_ref()),
+        PlaceFact::RegisteredCountry => known(place.registered_country.as_ref()),
         PlaceFact::RegisteredCountryInEuropeanUnion => truth(place.registered_in_european_union),
     }
 }
@@ -152,15 +151,15 @@ impl RecognizePlan {
         };
         for (fact, column) in &self.outputs {
             let value = match fact {
-                AgentFact::Name => known(&agent.name),
-                AgentFact::Version => known(&agent.version),
-                AgentFact::SystemName => known(&agent.system),
-                AgentFact::SystemVersion => known(&agent.system_version),
+                AgentFact::Name => known(agent.name.as_ref()),
+                AgentFact::Version => known(agent.version.as_ref()),
+                AgentFact::SystemName => known(agent.system.as_ref()),
+                AgentFact::SystemVersion => known(agent.system_version.as_ref()),
                 AgentFact::SystemFull => match (&agent.system, &agent.system_version) {
                     (Some(name), Some(version)) => Value::text(format!("{name} {version}")),
                     _ => Value::Null,
                 },
-                AgentFact::Device => known(&agent.device),
+                AgentFact::Device => known(agent.device.as_ref()),
             };
             row.columns.insert(Arc::clone(column), value);
         }

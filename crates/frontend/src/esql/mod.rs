@@ -47,6 +47,11 @@ pub fn lower(file: &Arc<SourceFile>, options: &Options, schemas: &Schemas) -> Lo
     lower::lower(&query, options, schemas, diagnostics)
 }
 
+/// The words that commands begin with, in lower case, those that do not run included.
+pub fn command_names() -> impl Iterator<Item = &'static str> {
+    parser::COMMANDS.into_iter()
+}
+
 /// The names of all functions that run, aggregates and searches included, in lower case, other names of the same function
 /// too.
 pub fn function_names() -> impl Iterator<Item = &'static str> {

@@ -36,7 +36,6 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("promql", "time series indices are not handled; begin with FROM"),
     ("metrics_info", "time series indices are not handled; leave it out"),
     ("ts_info", "time series indices are not handled; leave it out"),
-    ("insist", "it is not documented; leave it out, a field that an event lacks is null"),
     ("fillnull", "it is not documented; use EVAL and COALESCE"),
     ("eql", "a rule in EQL is a rule of its own: give it the language `eql`"),
     ("highlight", "it marks what a ranked search found; leave it out"),

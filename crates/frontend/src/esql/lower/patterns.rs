@@ -98,12 +98,11 @@ impl Lowerer<'_> {
         let separator: Arc<str> = separator.map_or_else(|| "".into(), |name| Arc::clone(&name.text));
         match dissect(&pattern.text, &separator) {
             Ok(taken) => self.take(input, "DISSECT", &pieces(taken)),
-            Err(DissectError::Faulty(why)) => Err(self.report(
+            Err(why) => Err(self.report(
                 Diagnostic::error("esql-dissect", format!("the pattern is faulty: {why}"))
                     .at(pattern.span, "cannot be read")
                     .with_help("a key is written `%{name}`, and text stands between two keys"),
             )),
-            Err(DissectError::Unsupported(what)) => Err(self.unsupported("dissect", what, pattern.span)),
         }
     }
 
@@ -220,35 +219,30 @@ impl Taken {
 /// Groups of an expression with the places that they are joined in.
 type OrderedGroups = Vec<(usize, Arc<str>)>;
 
-enum DissectError {
-    Faulty(&'static str),
-    Unsupported(&'static str),
-}
-
-fn dissect(pattern: &str, separator: &Arc<str>) -> Result<Vec<Taken>, DissectError> {
+fn dissect(pattern: &str, separator: &Arc<str>) -> Result<Vec<Taken>, &'static str> {
     let mut regex = String::from("(?s)\\A");
     // For each column the groups of it, with the order that `/n` gives.
     let mut keys: Vec<(Arc<str>, OrderedGroups)> = Vec::new();
     let mut rest = pattern;
-    let start = rest.find("%{").ok_or(DissectError::Faulty("it has no key"))?;
+    let start = rest.find("%{").ok_or("it has no key")?;
     regex.push_str(&regex_syntax::escape(&rest[..start]));
     rest = &rest[start..];
     let mut number = 0;
     while let Some(after) = rest.strip_prefix("%{") {
-        let (key, after) = after.split_once('}').ok_or(DissectError::Faulty("a key is not closed"))?;
+        let (key, after) = after.split_once('}').ok_or("a key is not closed")?;
         let next = after.find("%{").unwrap_or(after.len());
         let (delimiter, following) = after.split_at(next);
         if delimiter.is_empty() && !following.is_empty() {
-            return Err(DissectError::Faulty("two keys touch"));
+            return Err("two keys touch");
         }
         let (key, padded) = key.strip_suffix("->").map_or((key, false), |key| (key, true));
         let (append, key) = key.strip_prefix('+').map_or((false, key), |key| (true, key));
         if key.starts_with(['*', '&']) {
-            return Err(DissectError::Unsupported("keys that name columns by the text's own words"));
+            return Err("keys that begin with `*` or `&` name columns by the text's own words, and ES|QL takes none");
         }
         let (key, order) = match key.split_once('/') {
             Some((key, order)) if append => {
-                (key, order.parse().map_err(|_| DissectError::Faulty("the order of an appended key is a number"))?)
+                (key, order.parse().map_err(|_| "the order of an appended key is a number")?)
             }
             _ => (key, number),
         };

@@ -13,6 +13,7 @@ use super::{
     Lowerer, Result,
     columns::Column,
 };
+use crate::syntax::closest;
 
 impl Lowerer<'_> {
     /// The columns of a table, with their types; `None` if the caller has said nothing of it.
@@ -108,9 +109,20 @@ impl Lowerer<'_> {
     }
 
     fn unknown_in_table(&mut self, table: &str, name: &Name) -> super::Said {
+        let columns = self.table_columns(table).unwrap_or_default();
+        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_ref()).collect();
+        let help = match closest(&name.text, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => {
+                let shown: Vec<String> = names.iter().take(8).map(|name| format!("`{name}`")).collect();
+                let more = if names.len() > shown.len() { " …" } else { "" };
+                format!("it has {}{more}", shown.join(", "))
+            }
+        };
         self.report(
             Diagnostic::error("esql-unknown-column", format!("the table `{table}` has no column `{}`", name.text))
-                .at(name.span, "unknown in the table"),
+                .at(name.span, "unknown in the table")
+                .with_help(help),
         )
     }
 

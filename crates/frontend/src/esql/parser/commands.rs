@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Every command that begins with a word of its own, for misspelt ones.
-const COMMANDS: [&str; 40] = [
+pub(in super::super) const COMMANDS: [&str; 39] = [
     "from",
     "row",
     "show",
@@ -39,7 +39,6 @@ const COMMANDS: [&str; 40] = [
     "completion",
     "change_point",
     "sample",
-    "insist",
     "promql",
     "uri_parts",
     "registered_domain",

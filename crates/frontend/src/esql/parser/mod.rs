@@ -16,6 +16,8 @@ use super::{
 };
 use crate::syntax::{Depth, Token, Tokens};
 
+pub(super) use commands::COMMANDS;
+
 /// Something could not be read; a diagnostic says what.
 pub(super) struct Failed;
 

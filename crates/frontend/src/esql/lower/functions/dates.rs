@@ -241,10 +241,10 @@ impl Lowerer<'_> {
 
     fn part(&mut self, call: &Call<'_>, place: usize, part: TimePart) -> Result<Typed> {
         let time = self.date_at(call, place)?;
-        if part == TimePart::OffsetSeconds {
-            if let Some(zone) = self.zone() {
-                return Ok(Typed::single(Type::Long, in_zone(zone, ZoneFunction::Offset, [time])));
-            }
+        if part == TimePart::OffsetSeconds
+            && let Some(zone) = self.zone()
+        {
+            return Ok(Typed::single(Type::Long, in_zone(zone, ZoneFunction::Offset, [time])));
         }
         let time = if part == TimePart::EpochSecond { time } else { self.local(time) };
         Ok(Typed::single(Type::Long, Expr::call(Function::Time(T::Part(part)), [time])))

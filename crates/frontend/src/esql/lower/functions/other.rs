@@ -38,7 +38,7 @@ impl Lowerer<'_> {
         };
         Some(match (call.count(), to) {
             (2, _) => self.of_base(call, to),
-            (_, Type::Ip) => self.to_ip(call),
+            (_, Type::Ip) => self.as_ip(call),
             _ => self.convert(&call.at(0), to, call.span(0)),
         })
     }
@@ -51,7 +51,7 @@ impl Lowerer<'_> {
     }
 
     /// `TO_IP(text, { "leading_zeros": "octal" })`.
-    fn to_ip(&mut self, call: &Call<'_>) -> Result<Typed> {
+    fn as_ip(&mut self, call: &Call<'_>) -> Result<Typed> {
         let value = call.at(0);
         let Some((name, option)) = call.options.first() else { return self.convert(&value, Type::Ip, call.span(0)) };
         if name.text.as_ref() != "leading_zeros" {
