@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lurcher_engine::{Compiler, Live, RuleHealth, RuleSet, Settings, risk::asks_for_risk};
+use lurcher_engine::{Alert, Compiler, Live, RuleHealth, RuleSet, Settings, risk::asks_for_risk};
 use lurcher_journal::{Position, Record};
 use lurcher_readers::{ReadOptions, record_number};
 use lurcher_schema::{EventBatch, Timestamp};
@@ -222,6 +222,11 @@ impl State {
         let Self { live, findings, .. } = self;
         guarded(|| live.make_some(findings, goes_on))?;
         self.add_up(clock)
+    }
+
+    /// Counts alerts that others found, and wrote down with their risk, towards incidents.
+    pub(super) fn count_risk_of(&mut self, alerts: &[Alert]) {
+        self.incidents.extend(self.risk.take(alerts, &self.loaded.schemas, self.now));
     }
 
     /// What the alerts that were just found add to the risk of their objects, and what searches over that find.

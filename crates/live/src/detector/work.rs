@@ -34,6 +34,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// So long runs are made before it is looked whether records have come.
 const RUNS_AT_ONCE: Duration = Duration::from_millis(20);
 
+/// How often what runs say is written down while others wait.
+const PAGE_EVERY: Duration = Duration::from_millis(200);
+
 /// Why a record is passed over from now on.
 const POISON: &str = "the engine failed at it: a fault of lurcher, please report it with the record";
 
@@ -63,6 +66,7 @@ pub(super) struct Work {
     poison: BTreeSet<Position>,
     aside: Vec<Quarantine>,
     health: BTreeMap<u32, (HealthState, String)>,
+    last_commit: Instant,
     last_housekeeping: Instant,
     fingerprint: u64,
     stopping: bool,
@@ -119,6 +123,7 @@ impl Work {
             poison: BTreeSet::new(),
             aside: Vec::new(),
             health: BTreeMap::new(),
+            last_commit: Instant::now(),
             last_housekeeping: Instant::now(),
             stopping: false,
             scribe,
@@ -275,7 +280,9 @@ impl Work {
             tracing::error!("the engine failed in a scheduled run; its state is built anew");
             return self.go_back();
         }
-        if passes || waits {
+        // Between runs that find nothing there is no haste.
+        let pressing = self.state.waits_since().is_none() || !self.state.findings.alerts.is_empty();
+        if (passes || waits) && (pressing || self.last_commit.elapsed() >= PAGE_EVERY) {
             self.commit();
         }
     }
@@ -303,6 +310,7 @@ impl Work {
 
     /// Has what was found written down, and the place.
     fn commit(&mut self) {
+        self.last_commit = Instant::now();
         self.settled = self.place();
         let figures = Arc::clone(&self.parts.figures);
         figures.events.fetch_add(std::mem::take(&mut self.state.events), Ordering::Relaxed);
@@ -354,6 +362,10 @@ impl Work {
                 let _ = answer.send(self.state.health());
             }
             Wish::Found(found) => self.graft(*found),
+            Wish::Backfilled(alerts) => {
+                self.state.count_risk_of(&alerts);
+                self.commit();
+            }
             Wish::Reload(answer) => {
                 let _ = answer.send(self.reload());
             }
