@@ -12,8 +12,7 @@ use sonic_rs::LazyValue;
 use crate::{
     RecordForm,
     dialect::{Dialect, Marks},
-    flat,
-    logs::{self, quote},
+    flat, logs,
     names::{self, Name, Names},
     nested, places,
     reader::Reader,
