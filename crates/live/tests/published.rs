@@ -69,7 +69,7 @@ fn read(events: &[Written], first: usize, sink: &mut dyn FnMut(lurcher_schema::E
     read_records("s", records, &options(), sink);
 }
 
-/// As they come: the events of a second together.
+/// As they come: the events of a second together, with time for a few runs after each.
 fn live(rules: &Arc<RuleSet>, settings: &Settings, events: &[Written], end: Timestamp) -> Told {
     let mut told = Told::default();
     let mut live = Live::new(Arc::clone(rules), settings, events[0].time, Duration::from_mins(15));
@@ -77,9 +77,11 @@ fn live(rules: &Arc<RuleSet>, settings: &Settings, events: &[Written], end: Time
     for second in events.chunk_by(|a, b| a.time.0 / 1_000_000 == b.time.0 / 1_000_000) {
         let received = second.last().unwrap().time;
         while let Some(due) = live.due().filter(|due| *due <= received) {
-            live.advance(due, &mut told);
+            live.pass(due, &mut told);
         }
         read(second, first, &mut |batch| live.take(&batch, received, &mut told));
+        let mut runs = 0..100;
+        live.make_some(&mut told, &mut || runs.next().is_some());
         first += second.len();
     }
     live.advance(end, &mut told);

@@ -316,6 +316,34 @@ fn incidents_are_those_of_a_hunt_and_a_restart_counts_nothing_twice() {
 }
 
 #[test]
+fn alerts_of_a_backfill_add_up_to_incidents() {
+    let place = place_with_rules();
+    let (state, rules) = (text(&place.path().join("state")), text(&place.path().join("rules")));
+    let server = Server::start(place.path(), &["--state", &state, "-r", &rules, "--incidents"], None);
+    for number in 1..=4 {
+        let change = json!({"enabled": false, "why": "not yet"});
+        let (status, answer) = server.ask("PATCH", &format!("/api/v1/rules/odd-{number}"), Some(change));
+        assert_eq!(status, 200, "{answer}");
+    }
+    let hour = 3_600_000_000;
+    let begin = SystemClock.now().0 / 1_000_000 * 1_000_000 - 4 * hour;
+    let time = |number: i64| Timestamp(begin + number * 300_000_000).to_string();
+    let events: Vec<Json> = (1..=4).map(|number| event(&time(number), "h", &format!("odd{number}.exe"))).collect();
+    server.deliver(&events);
+    within(30, || server.rows() == 4);
+    assert!(server.alerts("finding", 0).is_empty(), "no rule is on");
+    for number in 1..=4 {
+        let request = json!({"rule": format!("odd-{number}"), "from": time(0), "to": time(5)});
+        let (job, _) = server.job("/api/v1/backfills", request);
+        assert_eq!((&job["state"], &job["summary"]["new"]), (&json!("done"), &json!(1)), "{job}");
+    }
+    // One incident for the score of the host, one for its tactics.
+    assert_eq!(server.alerts("finding", 4).len(), 4);
+    assert_eq!(server.alerts("incident", 2).len(), 2);
+    server.stop();
+}
+
+#[test]
 fn stored_events_are_hunted_in_every_language_and_rules_simulated_and_backfilled() {
     let place = tempfile::tempdir().unwrap();
     let state = text(&place.path().join("state"));

@@ -12,14 +12,14 @@ use sonic_rs::LazyValue;
 use crate::{
     RecordForm,
     dialect::{Dialect, Marks},
-    flat,
-    logs::{self, quote},
+    flat, logs,
     names::{self, Name, Names},
     nested, places,
     reader::Reader,
     rows::{Field, Place, Raw},
     vendor::Vendor,
     windows::Desk,
+    wrapping::Wrapping,
 };
 
 /// Values within values, at most; deeper documents are refused before a recursive parser sees them.
@@ -199,33 +199,6 @@ impl<'a> Document<'a> {
     }
 }
 
-/// What is known of an event from what it was wrapped in.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Wrapping {
-    index: Option<String>,
-    sourcetype: Option<String>,
-    source: Option<String>,
-    depth: usize,
-}
-
-impl Wrapping {
-    /// The text of a document with this wrapping around it again.
-    pub(crate) fn around(&self, document: &str) -> String {
-        let mut text = document.to_owned();
-        if self.sourcetype.is_some() || self.source.is_some() {
-            let told = [("sourcetype", &self.sourcetype), ("source", &self.source)];
-            let beside = told.map(|(name, value)| {
-                value.as_ref().map_or_else(String::new, |value| format!(",\"{name}\":{}", quote(value)))
-            });
-            text = format!("{{\"_raw\":{}{}}}", quote(&text), beside.concat());
-        }
-        match &self.index {
-            Some(index) => format!("{{\"_index\":{},\"_source\":{text}}}", quote(index)),
-            None => text,
-        }
-    }
-}
-
 /// Calls `each` with the key and value of each member of an object.
 pub(crate) fn each_member<'a>(
     desk: &mut Desk,
@@ -323,7 +296,7 @@ impl Reader<'_> {
             }
             Dialect::Ecs => self.ecs(document, place, &wrapping),
             Dialect::Cim => self.cim(document, place, &wrapping),
-            Dialect::Ocsf => self.ocsf(document, place),
+            Dialect::Ocsf => self.ocsf(document, place, &wrapping),
             Dialect::Vendor(vendor) => {
                 let xml = if vendor.dialect == "syslog" { wrapped_xml(&document, &self.desk.scratch) } else { None };
                 if xml.is_none_or(|xml| self.xml_wrapped(&xml, place).is_err()) {
@@ -359,10 +332,9 @@ impl Reader<'_> {
     /// A Splunk export: read from `_raw` where that is an event in XML or JSON, or a line of a log with no extracted fields
     /// beside it; else from its extracted fields.
     fn splunk_raw(&mut self, document: Document<'_>, place: Place, mut wrapping: Wrapping) {
-        let text = |name| document.text(name, &self.desk.scratch).map(str::to_owned);
-        wrapping.sourcetype = text(names::SOURCETYPE).or(wrapping.sourcetype);
-        wrapping.source = text(names::SOURCE).or(wrapping.source);
-        let raw = text(names::RAW).unwrap_or_default();
+        let raw = document.text(names::RAW, &self.desk.scratch).unwrap_or_default().to_owned();
+        let metadata_only = only_metadata(&self.desk.names, &document);
+        wrapping.tell(&mut self.desk, &document);
         let begin = raw.trim_start();
         let is_xml = begin.starts_with('<');
         if let Some(start) = crate::xml::find_start(begin.as_bytes(), 0).filter(|_| is_xml)
@@ -373,7 +345,7 @@ impl Reader<'_> {
         if begin.starts_with('{') && self.json_wrapped(&raw, place, wrapping.clone()).is_ok() {
             return;
         }
-        if only_metadata(&self.desk.names, &document) && logs::is_line(&raw) && self.line_in_document(&raw, place) {
+        if metadata_only && logs::is_line(&raw) && self.line_in_document(&raw, place) {
             return;
         }
         if is_xml {
@@ -383,11 +355,13 @@ impl Reader<'_> {
         self.cim(document, place, &wrapping);
     }
 
-    fn fields<'a>(&mut self, document: Document<'a>) -> Vec<Field<'a>> {
+    /// The fields of a document, and what was told of it beside it.
+    fn fields<'a>(&mut self, document: Document<'a>, wrapping: &'a Wrapping, foreign: bool) -> Vec<Field<'a>> {
         let mut fields = Vec::with_capacity(document.members.len() + 16);
         for (name, member) in document.members {
             flatten(&mut self.desk, &mut fields, name, member);
         }
+        wrapping.add(&mut self.desk, foreign, &mut fields);
         fields
     }
 
@@ -412,9 +386,9 @@ impl Reader<'_> {
     }
 
     fn ecs(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
-        let fields = self.fields(document);
+        let fields = self.fields(document, wrapping, true);
         let get = |name| self.value(&fields, name).unwrap_or("").to_owned();
-        let time = Timestamp::parse(&get(names::TIMESTAMP));
+        let time = Timestamp::parse(&get(names::TIMESTAMP)).or_else(|| wrapping.time(loose_time));
         let stream = get(names::STREAM_DATASET);
         let dataset = if stream.is_empty() { get(names::EVENT_DATASET) } else { stream };
         let stated = wrapping.index.clone().unwrap_or_else(|| get(names::INDEX));
@@ -444,11 +418,13 @@ impl Reader<'_> {
     }
 
     fn cim(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
-        let fields = self.fields(document);
+        let fields = self.fields(document, wrapping, false);
         let get = |name, wrapped: &Option<String>| {
             self.value(&fields, name).map(str::to_owned).or_else(|| wrapped.clone()).unwrap_or_default()
         };
-        let time = loose_time(&get(names::SPLUNK_TIME, &None)).or_else(|| loose_time(&get(names::TIMESTAMP, &None)));
+        let time = loose_time(&get(names::SPLUNK_TIME, &None))
+            .or_else(|| wrapping.time(loose_time))
+            .or_else(|| loose_time(&get(names::TIMESTAMP, &None)));
         let attributes = [
             ("dialect", "cim"),
             ("sourcetype", &*get(names::SOURCETYPE, &wrapping.sourcetype)),
@@ -458,12 +434,13 @@ impl Reader<'_> {
         self.count("cim");
     }
 
-    fn ocsf(&mut self, document: Document<'_>, place: Place) {
-        let fields = self.fields(document);
+    fn ocsf(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
+        let fields = self.fields(document, wrapping, true);
         let time = self.value(&fields, names::TIME).and_then(|time| match time.parse::<i64>() {
             Ok(millis) => Some(Timestamp::from_millis(millis)),
             Err(_) => loose_time(time),
         });
+        let time = time.or_else(|| wrapping.time(loose_time));
         let get = |name| self.value(&fields, name).unwrap_or("").to_owned();
         let (class, activity, os) = (get(names::CLASS_UID), get(names::OCSF_ACTIVITY), get(names::DEVICE_OS));
         let attributes = [("dialect", "ocsf"), ("class_uid", &*class), ("activity", &*activity), ("os", &*os)];
@@ -482,11 +459,12 @@ impl Reader<'_> {
                 member => flatten(&mut self.desk, &mut fields, name, member),
             }
         }
+        wrapping.add(&mut self.desk, false, &mut fields);
         let get = |path: &&str| {
             let found = fields.iter().find(|field| self.desk.names.text(field.0) == *path);
             found.map(|field| field.1.text(&self.desk.scratch)).filter(|text| !text.is_empty())
         };
-        let time = vendor.times.iter().find_map(|path| loose_time(get(path)?));
+        let time = vendor.times.iter().find_map(|path| loose_time(get(path)?)).or_else(|| wrapping.time(loose_time));
         let mut attributes = vec![("dialect", vendor.dialect)];
         attributes.extend(vendor.fixed);
         for (name, paths) in vendor.attributes {
@@ -528,8 +506,8 @@ impl Reader<'_> {
 
     /// A document of no known dialect, as it is.
     fn plain(&mut self, document: Document<'_>, place: Place, wrapping: &Wrapping) {
-        let fields = self.fields(document);
-        let time = [
+        let fields = self.fields(document, wrapping, false);
+        let own = [
             names::TIMESTAMP,
             names::TIMESTAMP_PLAIN,
             names::TIMESTAMP_CAPITAL,
@@ -540,6 +518,7 @@ impl Reader<'_> {
         ]
         .into_iter()
         .find_map(|name| loose_time(self.value(&fields, name)?));
+        let time = wrapping.time(loose_time).or(own);
         let index = wrapping.index.as_deref().map(places::data_stream).unwrap_or_default().to_owned();
         // A very long text is data, not a kind.
         let told = |name, wrapped: &Option<String>| {

@@ -49,6 +49,7 @@ mod unit;
 mod vendor;
 mod window;
 mod windows;
+mod wrapping;
 mod xml;
 
 pub use input::{Discovery, Input, discover};

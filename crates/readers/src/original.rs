@@ -8,9 +8,9 @@ use lurcher_schema::Timestamp;
 
 use crate::{
     RecordForm,
-    json::Wrapping,
     logs::quote,
     rows::{Place, Raw},
+    wrapping::Wrapping,
 };
 
 /// An event as it stands in its input.

@@ -6,9 +6,10 @@
 use std::io::Read;
 
 use crate::{
-    json::{Document, Member, Wrapping},
+    json::{Document, Member},
     reader::{Reader, lossy},
     rows::{Place, Raw},
+    wrapping::Wrapping,
 };
 
 /// The delimiter of a table, if a text looks like the beginning of one: a line of at least two distinct names, and, if

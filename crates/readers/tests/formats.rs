@@ -222,6 +222,53 @@ fn documents_of_other_dialects_keep_their_paths_and_types() {
     assert_eq!(notes, [("unknown-dialect", Gravity::Note, 1)]);
 }
 
+/// As the HTTP Event Collector keeps an event that is an object: Splunk's search finds it by its host, its index and its
+/// indexed fields, too, and its time is the one that the sender gave.
+#[test]
+fn what_splunk_says_beside_json_in_raw_is_kept() {
+    let wrap = |raw: &str| {
+        serde_json::json!({"_raw": raw, "_time": 1_767_323_045.5, "host": "h1", "source": "s", "sourcetype": "st", "index": "main",
+            "color": "yellow", "n": [1, 2], "a": "outer", "_cd": "1:2", "items{}.x": "y"})
+        .to_string()
+    };
+    let event = one(wrap(r#"{"a":1,"log_level":"INFO"}"#));
+    assert_eq!(event.time.map(|t| t.to_string()).as_deref(), Some("2026-01-02T03:04:05.500Z"));
+    assert_eq!(
+        event.raw.to_json(),
+        serde_json::json!({"a": 1, "log_level": "INFO", "host": "h1", "source": "s", "sourcetype": "st", "index": "main",
+            "color": "yellow", "n": [1, 2]})
+    );
+    let attributes: Vec<_> = event.shape.attributes().collect();
+    assert_eq!(attributes, [("dialect", "unknown"), ("source", "s"), ("sourcetype", "st")]);
+
+    // A document in a known dialect keeps its own time, and its own meaning of Splunk's names.
+    let event = one(wrap(r#"{"@timestamp":"2026-02-03T04:05:06Z","ecs":{"version":"8"},"event":{"kind":"event"}}"#));
+    assert_eq!(event.time.map(|t| t.to_string()).as_deref(), Some("2026-02-03T04:05:06Z"));
+    assert_eq!((field(&event, "host"), field(&event, "color")), (String::new(), "yellow".to_owned()));
+    let event = one(wrap(r#"{"ecs":{"version":"8"},"@timestamp":null,"event":{"kind":"event"}}"#));
+    assert_eq!(event.time.map(|t| t.to_string()).as_deref(), Some("2026-01-02T03:04:05.500Z"));
+
+    // An object is not given a text of the same name.
+    let event = one(wrap(r#"{"host":{"name":"inner"}}"#));
+    assert_eq!((field(&event, "host"), field(&event, "host.name")), (String::new(), "inner".to_owned()));
+
+    // Each of several events that one holds.
+    let folder = Folder::new();
+    let path = folder.write("input", wrap(r#"{"Records":[{"b":1},{"b":2,"host":"own"}]}"#));
+    let (events, _) = read_with(&path, &ReadOptions::default());
+    let hosts: Vec<String> = events.iter().map(|event| field(event, "host")).collect();
+    assert_eq!(hosts, ["h1", "own"]);
+    let mut texts = Vec::new();
+    for unit in units(&[Input::File(path)], &ReadOptions::default()).0 {
+        unit.read_originals(&ReadOptions::default(), &mut |original| texts.push(original.text.to_owned()));
+    }
+    assert_eq!(texts.len(), 2);
+    for (text, event) in texts.iter().zip(&events) {
+        let again = one(text);
+        assert_eq!((fields(&again), again.time), (fields(event), event.time), "{text}");
+    }
+}
+
 #[test]
 fn records_are_lines_indices_and_rows() {
     let (events, _) = read_bytes("{\"a\":1}\n\n{\"a\":2}\r\n");

@@ -72,7 +72,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         before: String::new(),
         environment: Vec::new(),
         key: None,
-        settings: format!("{}[live]\nmemory = \"1GiB\"\n", server::SETTINGS),
+        settings: format!(
+            "{}[live]\nmemory = \"1GiB\"\n[server.log]\nlevel = \"info,lurcher_live=debug\"\n",
+            server::SETTINGS
+        ),
     };
     let server = site.start()?;
     let shared = Shared {

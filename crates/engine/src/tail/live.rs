@@ -7,18 +7,22 @@
 //! rows, absent events, events out of order. So an alert never waits for a schedule that it does not need, and in the end
 //! the same are found as by [`crate::Simulation`] over the same events.
 //!
-//! * An event that arrives when every window that would hold it is over is *late*: the first run that would have seen it
-//!   looks again.
+//! * An event that arrives when every window that would hold it is over is *late*: it is told at once if it is looked at
+//!   alone; else the first run that would have seen it looks again, when the next one is made.
 //! * Every run is made, however late: after a pause [`Live::advance`] makes those that were due, in order.
+//! * A run that is due need not be made at once: [`Live::pass`] only notes it, and [`Live::make_some`] makes as many as
+//!   there is time for, so that a minute with thousands of runs holds up no event. What comes for the rule meanwhile lies
+//!   aside, so the run finds what it would have found in time.
 //! * What no later run can see is forgotten. What is kept lies in epochs of events, in memory up to the budget.
 //! * A rule that keeps more than its part of the memory is stopped, and it is said ([`RuleHealth::stopped`]); so are those that
-//!   keep most where all together keep more than there is.
+//!   keep most where all together keep more than there is. So is one at which the engine fails.
 //!
-//! All of it is a function of the batches, their times of arrival and the times of [`Live::advance`]: after a crash
-//! the same calls build the same state.
+//! All of it is a function of the batches and their times of arrival, whenever runs are made between them: after a crash
+//! the same batches build the same state.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
@@ -37,6 +41,11 @@ use crate::{AlertSink, RuleSet, ScanStats, Scanner, Settings, schedule::Timetabl
 const EPOCH_EVENTS: usize = 65_536;
 /// A rule may hold this part of the tails' budget.
 const RULE_SHARE: u64 = 4;
+/// So long, by the times of arrival, a run that is due may wait, in microseconds.
+const LONGEST_WAIT: i64 = 30_000_000;
+
+/// Why a rule is stopped at which the engine fails.
+const FAULT: &str = "the engine failed at what it has kept: a fault of lurcher, please report it with the rule";
 
 /// Rules on a live stream.
 #[derive(Debug)]
@@ -48,8 +57,10 @@ pub struct Live {
     stores: Stores,
     epoch: u32,
     watches: BTreeMap<u32, Watch>,
-    /// When the next run of any rule is due.
+    /// When the next run of any rule is due, but for those that wait.
     due: Option<Timestamp>,
+    /// The rules with a run that waits to be made, and when that was due.
+    waiting: BTreeSet<(Timestamp, u32)>,
     now: Timestamp,
     /// How long after its window an event may still be looked at together with others.
     lateness: i64,
@@ -129,6 +140,7 @@ impl Live {
             epoch: 0,
             watches: BTreeMap::new(),
             due: None,
+            waiting: BTreeSet::new(),
             now,
             lateness: i64::try_from(lateness.as_micros()).unwrap_or(i64::MAX),
             rules,
@@ -150,10 +162,10 @@ impl Live {
         &self.rules
     }
 
-    /// Takes a batch that arrived at a time, which is never before that of an earlier call. Runs that were due before it
-    /// are made first.
+    /// Takes a batch that arrived at a time, which is never before that of an earlier call, and not after a run that is due
+    /// ([`Live::due`]) which an earlier batch came before. Runs that were due do not see it, though they may still wait.
     pub fn take(&mut self, batch: &EventBatch, received: Timestamp, sink: &mut dyn AlertSink) {
-        self.advance(received, sink);
+        self.pass(received, sink);
         self.scanner.scan(batch, sink);
         self.look_at_new(sink);
     }
@@ -167,23 +179,72 @@ impl Live {
         }
     }
 
-    /// Says what time it is: makes the runs that are due, rule by rule in order of time.
+    /// Says what time it is, and makes the runs that are due, in order of time.
     pub fn advance(&mut self, now: Timestamp, sink: &mut dyn AlertSink) {
-        self.now = self.now.max(now);
-        self.scanner.collector().now = self.now;
-        if self.due.is_none_or(|due| due > self.now) {
-            return;
-        }
-        let due: Vec<u32> =
-            self.watches.iter().filter(|(_, watch)| watch.is_due(self.now)).map(|(number, _)| *number).collect();
-        let now = self.now;
-        self.with_each(due, sink, &mut |watch, tail, rule, desk| watch.make_runs(tail, rule, desk, now));
-        self.due = self.watches.values().filter_map(Watch::due).min();
+        self.pass(now, sink);
+        self.make_some(sink, &mut || true);
     }
 
-    /// When something is due next.
+    /// Says what time it is. Runs that are due wait from now on; only those that can wait no longer are made.
+    pub fn pass(&mut self, now: Timestamp, sink: &mut dyn AlertSink) {
+        self.now = self.now.max(now);
+        let now = self.now;
+        let tails = &mut self.scanner.collector().tails;
+        if self.due.is_some_and(|due| due <= now) {
+            for (number, watch) in self.watches.iter().filter(|(_, watch)| watch.is_due(now)) {
+                if let (Some(due), Some(tail)) = (watch.due(), tails.get_mut(number)) {
+                    tail.wait();
+                    self.waiting.insert((due, *number));
+                }
+            }
+            self.note_due();
+        }
+        let tails = &self.scanner.collector().tails;
+        let cannot_wait = |(due, number): &&(Timestamp, u32)| {
+            let next = || self.watches.get(number)?.due_after(tails.get(number)?.aside_since()?);
+            due.0.saturating_add(LONGEST_WAIT) <= now.0 || next().is_some_and(|next| next <= now)
+        };
+        let pressing: Vec<u32> = self.waiting.iter().filter(cannot_wait).map(|(_, number)| *number).collect();
+        self.scanner.collector().now = now;
+        self.catch_up(pressing, sink, &mut || true);
+    }
+
+    /// Makes runs that wait, in the order in which they were due, as long as `goes_on` says so after each.
+    pub fn make_some(&mut self, sink: &mut dyn AlertSink, goes_on: &mut dyn FnMut() -> bool) {
+        let waiting = self.waiting.iter().map(|(_, number)| *number).collect();
+        self.catch_up(waiting, sink, goes_on);
+    }
+
+    /// When something is due next, apart from runs that wait.
     pub fn due(&self) -> Option<Timestamp> {
         self.due
+    }
+
+    /// When the first of the runs was due that wait to be made.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|(due, _)| *due)
+    }
+
+    /// Makes the runs of these rules that are due.
+    fn catch_up(&mut self, numbers: Vec<u32>, sink: &mut dyn AlertSink, goes_on: &mut dyn FnMut() -> bool) {
+        if numbers.is_empty() {
+            return;
+        }
+        let now = self.now;
+        self.with_each(numbers, sink, &mut |watch, tail, rule, desk| {
+            watch.catch_up(tail, rule, desk, now);
+            goes_on()
+        });
+        let tails = &self.scanner.collector().tails;
+        self.waiting.retain(|(_, number)| tails.get(number).is_some_and(RuleTail::waits));
+        self.note_due();
+    }
+
+    /// Looks up when something is due next.
+    fn note_due(&mut self) {
+        let now = self.now;
+        let next = |watch: &Watch| if watch.is_due(now) { watch.due_after(now) } else { watch.due() };
+        self.due = self.watches.values().filter_map(next).min();
     }
 
     /// The events of which something was kept since this was last asked.
@@ -224,26 +285,31 @@ impl Live {
         self.watches.insert(number, watch);
     }
 
-    /// Looks at what came, for the rules that need not wait.
+    /// Looks at what came, for the rules that need not wait. Where a run has to be made first, that is not put off.
     fn look_early(&mut self, fresh: &BTreeSet<u32>, sink: &mut dyn AlertSink) {
         for number in fresh {
             if !self.watches.contains_key(number) {
                 self.watch(*number);
             }
         }
+        let tails = &self.scanner.collector().tails;
+        let waits = |number: &u32| tails.get(number).is_some_and(RuleTail::waits);
+        let (waiting, free): (Vec<u32>, Vec<u32>) = fresh.iter().partition(|number| waits(number));
+        let urgent = waiting.into_iter().filter(|number| tails.get(number).is_some_and(RuleTail::is_urgent)).collect();
         let now = self.now;
-        self.with_each(fresh.iter().copied().collect(), sink, &mut |watch, tail, rule, desk| {
+        self.with_each(free, sink, &mut |watch, tail, rule, desk| {
             watch.look_early(tail, rule, desk, now);
+            true
         });
-        self.due = self.due.into_iter().chain(fresh.iter().filter_map(|n| self.watches.get(n)?.due())).min();
+        self.catch_up(urgent, sink, &mut || true);
     }
 
-    /// Does something with each of these rules that keeps something.
+    /// Does something with each of these rules that keeps something, as long as it says to go on.
     fn with_each(
         &mut self,
         numbers: Vec<u32>,
         sink: &mut dyn AlertSink,
-        each: &mut dyn FnMut(&mut Watch, &mut RuleTail, &Arc<Rule>, &mut Desk<'_, '_>),
+        each: &mut dyn FnMut(&mut Watch, &mut RuleTail, &Arc<Rule>, &mut Desk<'_, '_>) -> bool,
     ) {
         if numbers.is_empty() {
             return;
@@ -259,8 +325,14 @@ impl Live {
             let share =
                 Share { fields: &self.fields, stores: &mut self.stores, settings: &self.settings, end: self.now };
             let mut desk = Desk { share, rules: &self.rules, sink: &mut *sink, lateness: self.lateness };
-            if let Some(tail) = collector.tails.get_mut(&number) {
-                each(watch, tail, rule, &mut desk);
+            let Some(tail) = collector.tails.get_mut(&number) else { continue };
+            match catch_unwind(AssertUnwindSafe(|| each(watch, tail, rule, &mut desk))) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => {
+                    watch.stop(FAULT.to_owned());
+                    *tail = RuleTail::stopped(rule, &self.settings);
+                }
             }
         }
         if let Some(open) = self.stores.take(self.epoch) {
@@ -290,6 +362,7 @@ impl Live {
                 });
             }
             tails.insert(number, RuleTail::stopped(rule, &self.settings));
+            self.waiting.retain(|(_, waiting)| *waiting != number);
             all = all.saturating_sub(bytes.max(1));
         }
     }

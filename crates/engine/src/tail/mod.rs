@@ -9,6 +9,7 @@
 //! [`Collector::drain`].
 
 mod arrival;
+mod aside;
 mod fields;
 mod found;
 mod live;

@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     EventId,
+    aside::Waiting,
     rule_tail::{Kind, RuleTail},
     terms_tail::TermsTail,
 };
@@ -62,6 +63,9 @@ impl RuleTail {
 
     /// The stores that hold events of it.
     pub(super) fn stores(&self, found: &mut FxHashSet<u32>) {
+        if let Waiting::RunAndHits(aside) = &self.waiting {
+            aside.hits.stores(found);
+        }
         let mut see = |id: &EventId| {
             found.insert(id.store);
         };

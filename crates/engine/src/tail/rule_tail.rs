@@ -10,8 +10,8 @@ use lurcher_schema::{Object, Taxonomy, Timestamp, Value};
 use rustc_hash::FxHashSet;
 
 use super::{
-    EventId, EventStore, Fields, Hand, RawMatch, Stores, apply_limits, arrival::Arrivals, fields::read_time,
-    terms_tail::TermsTail,
+    EventId, EventStore, Fields, Hand, RawMatch, Stores, apply_limits, arrival::Arrivals, aside::Waiting,
+    fields::read_time, terms_tail::TermsTail,
 };
 use crate::{
     Settings,
@@ -31,7 +31,7 @@ const HIT_BYTES: u64 = 96;
 /// What a rule keeps.
 #[derive(Debug)]
 pub(super) struct RuleTail {
-    order: OrderFields,
+    pub(super) order: OrderFields,
     pub(super) kind: Kind,
     /// Rows that are matches as they are, where matches are not sent at once.
     pub(super) direct: Option<Vec<(RowPlace, EventId, Object)>>,
@@ -43,7 +43,9 @@ pub(super) struct RuleTail {
     pub(super) settled: (usize, usize),
     /// Of a live run: the times of the hits that it has not looked at.
     pub(super) fresh: Vec<Option<Timestamp>>,
-    live: bool,
+    pub(super) live: bool,
+    /// Of a live run: what came while a run that is due waits to be made.
+    pub(super) waiting: Waiting,
 }
 
 #[derive(Debug)]
@@ -85,8 +87,8 @@ pub(super) struct StepHits {
 }
 
 /// What orders the rule's events.
-#[derive(Debug)]
-struct OrderFields {
+#[derive(Clone, Debug)]
+pub(super) struct OrderFields {
     /// The fields that the time is taken from, the first that has one; if none has, the event's own time.
     times: Vec<FieldRef>,
     tiebreaker: Option<FieldRef>,
@@ -158,6 +160,7 @@ impl RuleTail {
             settled: (0, 0),
             fresh: Vec::new(),
             live: settings.live,
+            waiting: Waiting::Nothing,
         }
     }
 
@@ -172,6 +175,9 @@ impl RuleTail {
     }
 
     pub(super) fn take(&mut self, filter: usize, hand: &mut Hand<'_>, now: Timestamp) -> Taken {
+        if let Some(aside) = self.aside(now) {
+            return aside.take(filter, hand, now);
+        }
         let mut taken = Taken::default();
         if let Some(arrivals) = &mut self.arrivals {
             arrivals.note(self.order.time(hand), hand);
@@ -248,8 +254,10 @@ impl RuleTail {
         }
     }
 
-    /// Adds what another thread collected for the same rule.
+    /// Adds what another thread collected for the same rule, or what lay aside.
     pub(super) fn merge(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.fresh.extend(other.fresh);
         self.direct.iter_mut().zip(other.direct).for_each(|(own, more)| own.extend(more));
         self.arrivals.iter_mut().zip(other.arrivals).for_each(|(own, more)| own.merge(more));
         match (&mut self.kind, other.kind) {

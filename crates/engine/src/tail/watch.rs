@@ -1,6 +1,6 @@
 //! One rule on a live stream: its next run, what that may already tell, and what its runs have done.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use lurcher_ir::{Rule, Sequence, Tail};
 use lurcher_schema::{Object, Timestamp, Value};
@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     EventId, RawMatch, RuleHealth,
+    aside::Waiting,
     live::{Desk, Missed},
     record::{Record, Telling},
     rule_tail::{Kind, RuleTail},
@@ -34,6 +35,8 @@ pub(super) struct Watch {
     /// Of a correlation: up to when each key's last match has come.
     ongoing: FxHashMap<Vec<Value>, Timestamp>,
     late: u64,
+    /// Runs that are over and have to look again.
+    over: BTreeSet<Timestamp>,
     /// The times of events that came too late for any look at them together with others: the first and the last.
     missed: Option<(Timestamp, Timestamp)>,
     error: Option<String>,
@@ -65,6 +68,7 @@ impl Watch {
             prompt: Prompt::of(rule),
             ongoing: FxHashMap::default(),
             late: 0,
+            over: BTreeSet::new(),
             missed: None,
             error: None,
             stopped: None,
@@ -115,8 +119,8 @@ impl Watch {
         }
     }
 
-    /// Looks at what came since the last look: alerts what the next run would alert whatever else comes, and lets runs that
-    /// are over look again where an event came late for them.
+    /// Looks at what came since the last look: alerts what the next run would alert whatever else comes, and single events
+    /// that came late for the runs that would have seen them.
     pub(super) fn look_early(
         &mut self,
         tail: &mut RuleTail,
@@ -152,34 +156,27 @@ impl Watch {
             }
         }
         if !alone {
-            self.look_again(&times, tail.extent(window, next), tail, rule, desk, now);
+            self.note_late(&times, tail.extent(window, next), desk.lateness);
+        }
+    }
+
+    /// Notes the runs that are over and into whose windows events came late: they look again when the next run is made, at
+    /// all that came until then, so that it does not matter which of them came together.
+    fn note_late(&mut self, times: &[Option<Timestamp>], window: Window, lateness: i64) {
+        for time in times.iter().flatten().filter(|time| **time < window.from) {
+            self.late += 1;
+            if time.0 < window.from.0.saturating_sub(lateness) {
+                let (first, last) = self.missed.unwrap_or((*time, *time));
+                self.missed = Some((first.min(*time), last.max(*time)));
+            } else {
+                self.over.extend(self.timetable.first_holding(*time));
+            }
         }
     }
 
     /// Lets runs that are over look again at windows into which events came late.
-    fn look_again(
-        &mut self,
-        times: &[Option<Timestamp>],
-        window: Window,
-        tail: &mut RuleTail,
-        rule: &Arc<Rule>,
-        desk: &mut Desk<'_, '_>,
-        now: Timestamp,
-    ) {
-        let mut runs: Vec<Timestamp> = Vec::new();
-        for time in times.iter().flatten().filter(|time| **time < window.from) {
-            self.late += 1;
-            let kept = time.0 >= window.from.0.saturating_sub(desk.lateness);
-            if !kept {
-                let (first, last) = self.missed.unwrap_or((*time, *time));
-                self.missed = Some((first.min(*time), last.max(*time)));
-            }
-            if kept && let Some(run) = self.timetable.first_holding(*time).filter(|run| !runs.contains(run)) {
-                runs.push(run);
-            }
-        }
-        for run in runs {
-            tail.prepare();
+    fn look_again(&mut self, tail: &mut RuleTail, rule: &Arc<Rule>, desk: &mut Desk<'_, '_>, now: Timestamp) {
+        for run in std::mem::take(&mut self.over) {
             let (found, errors) = tail.find(rule, self.timetable.window(run), run, &mut desk.share);
             self.fail(errors);
             let found = self.new_ones(found, tail, desk);
@@ -187,12 +184,28 @@ impl Watch {
         }
     }
 
+    /// The first run after the one that waits at a time.
+    pub(super) fn due_after(&self, time: Timestamp) -> Option<Timestamp> {
+        self.next.and_then(|next| self.timetable.next(time.max(next)))
+    }
+
+    /// Makes the runs that are due, and looks at what came while they waited.
+    pub(super) fn catch_up(&mut self, tail: &mut RuleTail, rule: &Arc<Rule>, desk: &mut Desk<'_, '_>, now: Timestamp) {
+        if let Waiting::RunAndHits(aside) = std::mem::take(&mut tail.waiting) {
+            self.make_runs(tail, rule, desk, aside.since);
+            tail.merge(aside.hits);
+            self.look_early(tail, rule, desk, now);
+        }
+        self.make_runs(tail, rule, desk, now);
+    }
+
     /// Makes the runs that are due.
-    pub(super) fn make_runs(&mut self, tail: &mut RuleTail, rule: &Arc<Rule>, desk: &mut Desk<'_, '_>, now: Timestamp) {
+    fn make_runs(&mut self, tail: &mut RuleTail, rule: &Arc<Rule>, desk: &mut Desk<'_, '_>, now: Timestamp) {
         tail.prepare();
         tail.settle();
         tail.fresh.clear();
         while let Some(run) = self.next.filter(|run| *run <= now) {
+            self.look_again(tail, rule, desk, now);
             let window = self.timetable.window(run);
             let hits = tail.count(tail.extent(window, run));
             self.record.summary.runs += 1;

@@ -1,5 +1,7 @@
 //! The shippers that people run, where this machine has them: rsyslog, syslog-ng, kcat, Fluent Bit from the
-//! distribution, Elasticsearch's and OpenTelemetry's clients for Python. A test whose tool is absent says so by name.
+//! distribution; Elasticsearch's clients for Python and JavaScript and what logs through them; OpenTelemetry's for Python;
+//! collectors of Splunk's for Python and JavaScript. A test whose tool is absent says so by name. Packages of npm are
+//! found where node looks for them (`NODE_PATH`).
 
 use std::{
     fs,
@@ -96,6 +98,143 @@ assert es.index(index="x", document={{"b": 2}})["result"] == "created"
     let bodies = server.bodies();
     assert_eq!(bodies.len(), 1202);
     assert_eq!((source(&bodies[1199])["n"].as_i64(), source(&bodies[1201])["b"].as_i64()), (Some(1199), Some(2)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn elasticsearch_for_javascript() {
+    if !available("elasticsearch_for_javascript", "node", &["-e", "require('@elastic/elasticsearch')"]) {
+        return;
+    }
+    let server = Server::new();
+    let address = server.http(BodyLimits::default(), hec::Options::default()).await;
+    let script = format!(
+        r#"
+const assert = require('assert');
+const {{ Client }} = require('@elastic/elasticsearch');
+const node = 'http://{address}';
+(async () => {{
+  const es = new Client({{ node, auth: {{ apiKey: {{ id: 'x', api_key: '{KEY}' }} }}, compression: true, sniffOnStart: true }});
+  assert(await es.ping());
+  await es.indices.create({{ index: 'js', mappings: {{ properties: {{ n: {{ type: 'long' }} }} }} }});
+  assert(await es.indices.exists({{ index: 'js' }}));
+  async function* documents() {{ for (let n = 0; n < 1200; n++) yield {{ n, message: 'm' }}; }}
+  const bulk = (datasource, onDocument, onDrop) =>
+    es.helpers.bulk({{ datasource, onDocument, onDrop, flushBytes: 8000, concurrency: 3, refreshOnCompletion: true, retries: 0 }});
+  const all = await bulk(documents(), () => ({{ index: {{ _index: 'js' }} }}));
+  assert.deepStrictEqual([all.total, all.successful, all.failed, all.aborted], [1200, 1200, 0, false]);
+  const dropped = [];
+  const none = await bulk([{{}}], () => ({{ delete: {{ _index: 'js', _id: '1' }} }}), (drop) => dropped.push(drop.status));
+  assert.deepStrictEqual([none.failed, dropped], [1, [400]]);
+  const wrong = new Client({{ node, auth: {{ username: 'u', password: 'wrong' }}, maxRetries: 0 }});
+  await assert.rejects(wrong.index({{ index: 'js', document: {{ a: 1 }} }}), (error) => error.statusCode === 401);
+}})().catch((error) => {{ console.error(error); process.exit(1); }});
+"#
+    );
+    finish("node", vec!["-e".to_owned(), script]).await;
+    let mut numbers: Vec<i64> = server.bodies().iter().map(|body| source(body)["n"].as_i64().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..1200).collect::<Vec<i64>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loggers_of_javascript_over_elasticsearch() {
+    let packages =
+        "require('winston'); require('winston-elasticsearch'); require('pino'); require('pino-elasticsearch')";
+    if !available("loggers_of_javascript_over_elasticsearch", "node", &["-e", packages]) {
+        return;
+    }
+    let server = Server::new();
+    let address = server.http(BodyLimits::default(), hec::Options::default()).await;
+    let script = format!(
+        r#"
+const {{ ElasticsearchTransport }} = require('winston-elasticsearch');
+const client = {{ node: 'http://{address}', auth: {{ username: 'u', password: '{KEY}' }} }};
+const transport = new ElasticsearchTransport({{ clientOpts: client, dataStream: true, index: 'logs-winston-default', flushInterval: 100 }});
+const winston = require('winston').createLogger({{ transports: [transport] }});
+const stream = require('pino-elasticsearch')({{ ...client, index: 'logs-pino-default', esVersion: 8, opType: 'create', flushBytes: 1000 }});
+const pino = require('pino')({{}}, stream);
+for (const fault of [transport, stream]) fault.on('error', (error) => {{ console.error(error); process.exit(1); }});
+stream.on('insertError', (error) => {{ console.error(error); process.exit(1); }});
+for (let n = 0; n < 20; n++) {{ winston.info('hello', {{ n }}); pino.info({{ n }}, 'hello'); }}
+stream.end();
+setInterval(() => {{}}, 1000);
+"#
+    );
+    let _running = run("node", &["-e", &script]);
+    server.wait_for(40).await;
+    let of = |stream: &str| server.taken().iter().filter(|record| record.1 == stream).count();
+    assert_eq!((of("logs-winston-default"), of("logs-pino-default")), (20, 20));
+}
+
+/// Splunk's own library, which retries by itself and sends several events in one body.
+#[tokio::test(flavor = "multi_thread")]
+async fn splunk_logging_for_javascript() {
+    if !available("splunk_logging_for_javascript", "node", &["-e", "require('splunk-logging')"]) {
+        return;
+    }
+    let server = Server::new();
+    let address = server.http(BodyLimits::default(), hec::Options::default()).await;
+    let script = format!(
+        r#"
+const {{ Logger }} = require('splunk-logging');
+const metadata = {{ source: 's', sourcetype: 'js', index: 'main', host: 'h' }};
+const logger = new Logger({{ url: 'http://{address}', token: '{KEY}', maxBatchCount: 10, batchInterval: 100 }});
+for (let n = 0; n < 25; n++) logger.send({{ message: {{ n }}, metadata, severity: 'info' }});
+const wrong = new Logger({{ url: 'http://{address}', token: 'wrong' }});
+wrong.error = () => {{}};
+wrong.send({{ message: 'x' }}, (error, response, body) => {{ if (body.code !== 4) process.exit(1); }});
+"#
+    );
+    finish("node", vec!["-e".to_owned(), script]).await;
+    let bodies = server.wait_for(25).await;
+    assert_eq!(bodies.len(), 25);
+    let event: Value = serde_json::from_str(&bodies[24]).unwrap();
+    let raw: Value = serde_json::from_str(event["_raw"].as_str().unwrap()).unwrap();
+    assert_eq!((raw["message"]["n"].as_i64(), event["host"].as_str()), (Some(24), Some("h")), "{event}");
+    assert!(event["_time"].is_number() || event["_time"].is_string(), "{event}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collectors_of_python_over_hec() {
+    let packages = "import splunk_hec, splunk_handler, splunk_hec_handler";
+    if !available("collectors_of_python_over_hec", "python3", &["-c", packages]) {
+        return;
+    }
+    let server = Server::new();
+    let address = server.http(BodyLimits::default(), hec::Options::default()).await;
+    let (host, port) = (address.ip(), address.port());
+    let script = format!(
+        r#"
+import logging, requests
+from splunk_hec import splunk_hec
+for kind, event in [("json", {{"event": {{"a": 1}}, "sourcetype": "acknowledged"}}), ("raw", "a line")]:
+    sender = splunk_hec("{KEY}", "{host}", {port}, input_type=kind, use_hec_tls=False, use_ack=True, ack_interval=1, max_events_per_batch=7)
+    for _ in range(20):
+        sender.send_event(event)
+    sender.force_flush_events()
+    assert not sender.current_batch_events
+from splunk_handler import SplunkHandler, force_flush
+logger = logging.getLogger("one")
+logger.addHandler(SplunkHandler(host="{host}", port="{port}", token="{KEY}", index="main", sourcetype="handler", protocol="http", flush_interval=0.2))
+for n in range(20):
+    logger.warning("line %d", n)
+force_flush()
+from splunk_hec_handler import SplunkHecHandler
+logger = logging.getLogger("two")
+logger.addHandler(SplunkHecHandler("{host}", "{KEY}", port={port}, proto="http", sourcetype="other"))
+logger.warning({{"a": 1, "fields": {{"color": "yellow"}}}})
+try:
+    SplunkHecHandler("{host}", "wrong", port={port}, proto="http").emit(logging.makeLogRecord({{"msg": "x"}}))
+    raise SystemExit("a wrong token was taken")
+except requests.exceptions.HTTPError as error:
+    assert error.response.status_code == 403, error
+"#
+    );
+    finish("python3", vec!["-c".to_owned(), script]).await;
+    let bodies = server.wait_for(61).await;
+    let of = |stream: &str| server.taken().iter().filter(|record| record.1 == stream).count();
+    assert_eq!([of("acknowledged"), of("httpevent"), of("handler"), of("other")], [20, 20, 20, 1]);
+    assert!(bodies.last().unwrap().contains("\"color\":\"yellow\""), "{bodies:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

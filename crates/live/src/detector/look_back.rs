@@ -276,8 +276,8 @@ impl LookBack {
             state.findings.alerts.iter().filter(|found| early(found)).map(|found| found.alert.id.clone()).collect();
         state.findings.alerts.retain(|found| !muted.contains(&found.alert.id));
         state.risk_events.retain(|event| !muted.contains(&event.alert));
-        let now = state.now();
-        self.young.retain(|_, one| one.since > now);
+        let made = state.made();
+        self.young.retain(|_, one| one.since > made);
     }
 
     fn save(&self) {

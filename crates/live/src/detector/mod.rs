@@ -34,7 +34,7 @@ use std::{
 };
 
 use lurcher_deliver::Bell;
-use lurcher_engine::RuleHealth;
+use lurcher_engine::{Alert, RuleHealth};
 use lurcher_journal::Journal;
 use lurcher_schema::Clock;
 use lurcher_store::Store;
@@ -135,6 +135,8 @@ enum Wish {
     Health(oneshot::Sender<Vec<RuleHealth>>),
     /// Go on with rules that have looked back.
     Found(Box<Found>),
+    /// Count the alerts of a backfill towards incidents.
+    Backfilled(Vec<Alert>),
     /// End, with everything written down.
     Stop,
 }
@@ -189,6 +191,12 @@ impl Detector {
     /// The settings cannot be read, and the old rules stay at work; or the detector has ended.
     pub async fn reload(&self) -> Result<Arc<Loaded>, Refused> {
         self.ask(Wish::Reload).await.map_err(Refused::Failed)?.map_err(Refused::Invalid)
+    }
+
+    /// Counts the alerts of a backfill, which are written down, towards incidents.
+    fn count_risk_of(&self, alerts: Vec<Alert>) {
+        // A detector that has ended counts them when it starts again.
+        let _ = self.wishes.send(Wish::Backfilled(alerts));
     }
 
     /// How the rules fare that keep anything.

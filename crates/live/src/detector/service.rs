@@ -170,6 +170,7 @@ impl Detection for Service {
             ..Commit::default()
         };
         let committed = self.triage.commit(commit).await.map_err(failed)?;
+        self.detector.count_risk_of(swept.alerts);
         if swept.faults.is_empty() && !job.is_cancelled() {
             self.fill(&backfill.rule, span, began).await?;
         }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use lurcher_engine::{Compiler, Live, RuleHealth, RuleSet, Settings, risk::asks_for_risk};
+use lurcher_engine::{Alert, Compiler, Live, RuleHealth, RuleSet, Settings, risk::asks_for_risk};
 use lurcher_journal::{Position, Record};
 use lurcher_readers::{ReadOptions, record_number};
 use lurcher_schema::{EventBatch, Timestamp};
@@ -93,14 +93,24 @@ impl State {
         self.rules.rules().get(number as usize)
     }
 
-    /// Up to when it has made the runs that were due.
+    /// The latest time that it was told.
     pub(super) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// When something is due next.
+    /// Up to when it has made the runs that were due.
+    pub(super) fn made(&self) -> Timestamp {
+        self.waits_since().map_or(self.now, |due| self.now.min(Timestamp(due.0.saturating_sub(1))))
+    }
+
+    /// When something is due next, apart from runs that wait to be made.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.live.due().into_iter().chain(self.joiner.due()).min()
+    }
+
+    /// When the first of the runs was due that wait to be made.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        self.live.waits_since()
     }
 
     pub(super) fn health(&mut self) -> Vec<RuleHealth> {
@@ -122,14 +132,14 @@ impl State {
         (0..self.rules() as u32).filter_map(|rule| self.live.horizon(rule)).max().unwrap_or_default()
     }
 
-    /// Takes records, in order; what is due before one of them is done before it, so that it does not matter which records
+    /// Takes records, in order; a run that is due before one of them does not see it, so that it does not matter which records
     /// are handed over together. Returns those that rules kept something of.
     pub(super) fn take(&mut self, records: &[(Position, Record)], clock: Timestamp) -> Result<Vec<Taken>, Panicked> {
         let mut taken = Vec::new();
         let mut rest = records;
         while let Some((_, first)) = rest.first() {
             if let Some(due) = self.due().filter(|due| *due <= first.received) {
-                self.advance(due, clock)?;
+                self.pass(due, clock)?;
                 continue;
             }
             let due = self.due();
@@ -186,8 +196,14 @@ impl State {
         Ok(taken)
     }
 
-    /// Says what time it is.
+    /// Says what time it is, and makes all runs that are due.
     pub(super) fn advance(&mut self, now: Timestamp, clock: Timestamp) -> Result<(), Panicked> {
+        self.pass(now, clock)?;
+        self.make_some(clock, &mut || true)
+    }
+
+    /// Says what time it is. Runs that are due wait to be made.
+    pub(super) fn pass(&mut self, now: Timestamp, clock: Timestamp) -> Result<(), Panicked> {
         self.now = self.now.max(now);
         if self.joiner.due().is_some_and(|due| due <= self.now) {
             let joined = self.joiner.let_go(self.now);
@@ -196,8 +212,21 @@ impl State {
         }
         self.findings.now = clock;
         let Self { live, findings, now, .. } = self;
-        guarded(|| live.advance(*now, findings))?;
+        guarded(|| live.pass(*now, findings))?;
         self.add_up(clock)
+    }
+
+    /// Makes runs that wait, as long as `goes_on` says so after each.
+    pub(super) fn make_some(&mut self, clock: Timestamp, goes_on: &mut dyn FnMut() -> bool) -> Result<(), Panicked> {
+        self.findings.now = clock;
+        let Self { live, findings, .. } = self;
+        guarded(|| live.make_some(findings, goes_on))?;
+        self.add_up(clock)
+    }
+
+    /// Counts alerts that others found, and wrote down with their risk, towards incidents.
+    pub(super) fn count_risk_of(&mut self, alerts: &[Alert]) {
+        self.incidents.extend(self.risk.take(alerts, &self.loaded.schemas, self.now));
     }
 
     /// What the alerts that were just found add to the risk of their objects, and what searches over that find.

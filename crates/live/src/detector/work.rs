@@ -1,7 +1,7 @@
 //! The detector's thread: block after block, wish after wish.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -31,6 +31,12 @@ const KEPT: &str = "detector-kept";
 /// How often the kept records are made durable, and rules' health is written down.
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
+/// So long runs are made before it is looked whether records have come.
+const RUNS_AT_ONCE: Duration = Duration::from_millis(20);
+
+/// How often what runs say is written down while others wait.
+const PAGE_EVERY: Duration = Duration::from_millis(200);
+
 /// Why a record is passed over from now on.
 const POISON: &str = "the engine failed at it: a fault of lurcher, please report it with the record";
 
@@ -47,13 +53,20 @@ pub(super) struct Work {
     look_back: LookBack,
     gaps: Gaps,
     reader: Reader,
-    /// The first record that is not dealt with.
+    /// The first record that was not taken.
     position: Position,
+    /// The first record that is not dealt with whole: runs that were due before those behind it may still wait.
+    settled: Position,
+    /// The blocks that were taken while runs wait: what time it was after each, and where it began.
+    blocks: VecDeque<(Timestamp, Position)>,
+    /// Records before this one are taken one by one, since the engine fails at one of them.
+    careful_until: Position,
     /// Up to when all runs that were due have surely been made, and what they found is written down.
     made: Timestamp,
     poison: BTreeSet<Position>,
     aside: Vec<Quarantine>,
     health: BTreeMap<u32, (HealthState, String)>,
+    last_commit: Instant,
     last_housekeeping: Instant,
     fingerprint: u64,
     stopping: bool,
@@ -103,23 +116,27 @@ impl Work {
             loaded,
             kept,
             position,
+            settled: position,
+            blocks: VecDeque::new(),
+            careful_until: Position(0),
             made: alive.unwrap_or(Timestamp(i64::MIN)),
             poison: BTreeSet::new(),
             aside: Vec::new(),
             health: BTreeMap::new(),
+            last_commit: Instant::now(),
             last_housekeeping: Instant::now(),
             stopping: false,
             scribe,
         };
-        let settled = work.settled()?;
-        work.rebuild(settled)?;
+        let whole = work.kept_until()?;
+        work.rebuild(whole)?;
         work.look_back();
         work.beat();
         Ok(work)
     }
 
     /// Up to where the kept records are surely whole, and what was put aside because the engine fails at it.
-    fn settled(&mut self) -> Result<Position, String> {
+    fn kept_until(&mut self) -> Result<Position, String> {
         let text = |error: lurcher_triage::Error| error.to_string();
         let triage = Arc::clone(&self.parts.triage);
         let place = self.runtime.block_on(triage.checkpoint(KEPT)).map_err(text)?;
@@ -140,7 +157,8 @@ impl Work {
                 Next::Time => {}
             }
             self.pass_time();
-            self.parts.figures.due.store(self.state.due().map_or(i64::MAX, |due| due.0), Ordering::Release);
+            let due = self.state.waits_since().or(self.state.due());
+            self.parts.figures.due.store(due.map_or(i64::MAX, |due| due.0), Ordering::Release);
             if self.last_housekeeping.elapsed() >= HOUSEKEEPING {
                 self.keep_house();
             }
@@ -153,13 +171,17 @@ impl Work {
         let now = self.parts.clock.now();
         let grace = self.options.grace.as_micros() as i64;
         let due = self.state.due().map_or(i64::MAX, |due| due.0.saturating_add(grace).saturating_sub(now.0));
-        let wait = Duration::from_micros(due.clamp(1_000, 500_000) as u64);
+        let wait = match self.state.waits_since() {
+            Some(_) => Duration::ZERO,
+            None => Duration::from_micros(due.clamp(1_000, 500_000) as u64),
+        };
+        let most = if self.is_careful() { 1 } else { self.options.block_records };
         let Self { runtime, reader, wishes, options, .. } = self;
         runtime.block_on(async {
             tokio::select! {
                 biased;
                 wish = wishes.recv() => Next::Wish(wish),
-                block = reader.next(options.block_records, options.block_bytes) => match block {
+                block = reader.next(most, options.block_bytes) => match block {
                     Ok(Some(block)) => Next::Block(block),
                     Ok(None) => Next::Closed,
                     Err(error) => {
@@ -173,7 +195,8 @@ impl Work {
         })
     }
 
-    /// Takes a block; one that breaks the engine is taken apart.
+    /// Takes a block. If the engine fails at it, its records are taken again one by one; one that it fails at alone is put
+    /// aside.
     fn take(&mut self, block: Block) {
         for lost in &block.lost {
             tracing::error!(%lost, "a part of the journal is damaged; its records are lost");
@@ -181,13 +204,35 @@ impl Work {
         let records: Vec<(Position, Record)> =
             block.records.into_iter().filter(|(position, _)| !self.poison.contains(position)).collect();
         if self.take_records(&records).is_err() {
-            self.take_apart(&records);
+            match records.as_slice() {
+                [(position, record)] => {
+                    tracing::error!(position = position.0, stream = %record.stream, "the engine fails at this record; put aside");
+                    self.poison.insert(*position);
+                    self.put_aside(*position, POISON);
+                }
+                _ => {
+                    tracing::error!(
+                        records = records.len(),
+                        "the engine failed at one of these records; looking for it"
+                    );
+                    self.careful_until = self.careful_until.max(block.next);
+                }
+            }
+            return self.go_back();
         }
+        self.blocks.push_back((self.state.now(), self.position));
         self.position = block.next;
+        if self.is_careful() {
+            self.make_all();
+        }
         self.commit();
         if let Some((_, last)) = records.last() {
             self.parts.figures.reached.store(last.received.0.unsigned_abs(), Ordering::Relaxed);
         }
+    }
+
+    fn is_careful(&self) -> bool {
+        self.position < self.careful_until
     }
 
     fn take_records(&mut self, records: &[(Position, Record)]) -> Result<(), Panicked> {
@@ -198,27 +243,10 @@ impl Work {
         Ok(())
     }
 
-    /// Finds the record that breaks the engine: the state is built anew, then records are taken one by one.
-    fn take_apart(&mut self, records: &[(Position, Record)]) {
-        tracing::error!(records = records.len(), "the engine failed at one of these records; looking for it");
+    /// Builds the state anew, and goes on from where all is told. What was found since then is found again.
+    fn go_back(&mut self) {
+        self.position = self.settled;
         self.rebuild_or_log();
-        for record in records {
-            if self.take_records(std::slice::from_ref(record)).is_ok() {
-                continue;
-            }
-            let (position, record) = record;
-            tracing::error!(position = position.0, stream = %record.stream, "the engine fails at this record; put aside");
-            self.poison.insert(*position);
-            self.put_aside(*position, POISON);
-            // What was found before it is found again.
-            self.rebuild_or_log();
-            let before: Vec<(Position, Record)> =
-                records.iter().filter(|(own, _)| own < position && !self.poison.contains(own)).cloned().collect();
-            if self.take_records(&before).is_err() {
-                tracing::error!("the engine fails at records that it took before; they are passed over");
-                self.rebuild_or_log();
-            }
-        }
     }
 
     fn put_aside(&mut self, position: Position, reason: &str) {
@@ -236,25 +264,54 @@ impl Work {
         });
     }
 
-    /// Makes the runs that are due by the clock, once all records that are there have been taken.
+    /// Notes what time it is, once all records that are there have been taken, and makes some of the runs that are due.
     fn pass_time(&mut self) {
-        if self.reader.position() < self.parts.journal.end() {
-            return;
-        }
         let clock = self.parts.clock.now();
         let now = Timestamp(clock.0.saturating_sub(self.options.grace.as_micros() as i64));
-        if self.state.due().is_none_or(|due| due > now) {
-            return;
+        let passes =
+            self.reader.position() >= self.parts.journal.end() && self.state.due().is_some_and(|due| due <= now);
+        let mut made = if passes { self.state.pass(now, clock) } else { Ok(()) };
+        let waits = self.state.waits_since().is_some();
+        if made.is_ok() && waits {
+            let start = Instant::now();
+            made = self.state.make_some(clock, &mut || start.elapsed() < RUNS_AT_ONCE);
         }
-        if self.state.advance(now, clock).is_err() {
+        if made.is_err() {
             tracing::error!("the engine failed in a scheduled run; its state is built anew");
-            self.rebuild_or_log();
+            return self.go_back();
+        }
+        // Between runs that find nothing there is no haste.
+        let pressing = self.state.waits_since().is_none() || !self.state.findings.alerts.is_empty();
+        if (passes || waits) && (pressing || self.last_commit.elapsed() >= PAGE_EVERY) {
+            self.commit();
+        }
+    }
+
+    /// Makes all runs that wait, so that all is told that was found in what was taken.
+    fn make_all(&mut self) {
+        if self.state.make_some(self.parts.clock.now(), &mut || true).is_err() {
+            tracing::error!("the engine failed in a scheduled run; its state is built anew");
+            return self.go_back();
         }
         self.commit();
     }
 
+    /// Up to where everything is dealt with whole: before the block in which the first run became due that waits.
+    fn place(&mut self) -> Position {
+        let Some(due) = self.state.waits_since() else {
+            self.blocks.clear();
+            return self.position;
+        };
+        while self.blocks.front().is_some_and(|(passed, _)| *passed < due) {
+            self.blocks.pop_front();
+        }
+        self.blocks.front().map_or(self.position, |(_, began)| *began)
+    }
+
     /// Has what was found written down, and the place.
     fn commit(&mut self) {
+        self.last_commit = Instant::now();
+        self.settled = self.place();
         let figures = Arc::clone(&self.parts.figures);
         figures.events.fetch_add(std::mem::take(&mut self.state.events), Ordering::Relaxed);
         self.look_back.mute(&mut self.state);
@@ -265,7 +322,7 @@ impl Work {
         let alerts = std::mem::take(&mut findings.alerts);
         let commit = Commit {
             consumer: CONSUMER.to_owned(),
-            position: self.position.0,
+            position: self.settled.0,
             updates: std::mem::take(&mut findings.updates).into_values().collect(),
             runs: std::mem::take(&mut findings.runs).into_values().collect(),
             incidents: std::mem::take(&mut self.state.incidents),
@@ -275,7 +332,7 @@ impl Work {
         };
         self.write(commit, alerts, true);
         if !self.stopping {
-            self.made = self.made.max(self.state.now());
+            self.made = self.made.max(self.state.made());
         }
     }
 
@@ -305,6 +362,10 @@ impl Work {
                 let _ = answer.send(self.state.health());
             }
             Wish::Found(found) => self.graft(*found),
+            Wish::Backfilled(alerts) => {
+                self.state.count_risk_of(&alerts);
+                self.commit();
+            }
             Wish::Reload(answer) => {
                 let _ = answer.send(self.reload());
             }
@@ -321,6 +382,7 @@ impl Work {
             tracing::warn!(%fault, "a rule or file cannot be used");
         }
         *self.loaded.write() = Arc::clone(&loaded);
+        self.make_all();
         self.note_made();
         self.rebuild_or_log();
         self.look_back();
@@ -340,7 +402,9 @@ impl Work {
     /// was.
     fn note_made(&mut self) -> bool {
         let past = Timestamp(self.parts.clock.now().0.saturating_sub(self.options.grace.as_micros() as i64));
-        let rests = self.state.due().is_none_or(|due| due > past) && self.position >= self.parts.journal.end();
+        let rests = self.state.waits_since().is_none()
+            && self.state.due().is_none_or(|due| due > past)
+            && self.position >= self.parts.journal.end();
         if rests {
             self.made = self.made.max(past);
         }
@@ -349,9 +413,10 @@ impl Work {
 
     /// Builds the state of the rules from the records that were kept before a place, and those of the journal from there up
     /// to the present one, with the runs that were made since.
-    fn rebuild(&mut self, settled: Position) -> Result<(), String> {
+    fn rebuild(&mut self, whole: Position) -> Result<(), String> {
         let start = Instant::now();
         let text = |error: lurcher_triage::Error| error.to_string();
+        self.blocks.clear();
         self.flush();
         let Self { runtime, parts, kept, options, .. } = self;
         runtime.block_on(kept.write()).map_err(|error| error.to_string())?;
@@ -362,7 +427,7 @@ impl Work {
         let loaded = Arc::clone(&self.loaded.read());
         self.gaps.started(clock);
         self.gaps.add(self.look_back.sort_out(&loaded, &mut disabled, options.lateness, clock));
-        let mut replay = kept.all(settled);
+        let mut replay = kept.all(whole);
         let mut records = runtime.block_on(replay.next(options.block_records)).map_err(|error| error.to_string())?;
         let first = records.first().map_or(clock, |(_, record)| record.received);
         let mut state = State::new(&loaded, &disabled, known, first.min(clock), options);
@@ -378,7 +443,7 @@ impl Work {
         drop(replay);
         self.state = state;
         // What lies behind the kept records stands in the journal. What of it was kept before may not have been durable.
-        self.reader = self.parts.journal.reader(settled.max(self.parts.journal.begin()));
+        self.reader = self.parts.journal.reader(whole.max(self.parts.journal.begin()));
         while self.reader.position() < self.position {
             let most = usize::try_from(self.position.0 - self.reader.position().0).unwrap_or(usize::MAX);
             let next = self.reader.try_next(self.options.block_records.min(most), self.options.block_bytes);
@@ -391,9 +456,12 @@ impl Work {
             }
         }
         self.reader = self.parts.journal.reader(self.position);
+        if self.state.make_some(clock, &mut || true).is_err() {
+            return Err("the engine failed in a run that it had made before".to_owned());
+        }
         self.look_back.hush(&mut self.state, false);
         let made = self.made;
-        if made > self.state.now() {
+        if made > self.state.made() {
             let arrived = std::mem::take(&mut self.state.findings.alerts);
             let risk = std::mem::take(&mut self.state.risk_events);
             if self.state.advance(made, clock).is_err() {
@@ -443,7 +511,7 @@ impl Work {
         }
         let figures = Arc::clone(&self.parts.figures);
         // Rules that are new may still have to look at what came in before.
-        let needed = self.look_back.holds().map_or(position, |before| before.min(position));
+        let needed = self.look_back.holds().map_or(self.settled, |before| before.min(self.settled));
         figures.settled.store(needed.0, Ordering::Relaxed);
         let now = self.parts.clock.now().0;
         let before = |age: Duration| Timestamp(now.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
@@ -503,6 +571,7 @@ impl Work {
         }
         let filled = self.look_back.learn(&search, grafted.is_ok(), self.parts.clock.now());
         self.gaps.add(filled);
+        self.make_all();
         self.note_made();
         self.rebuild_or_log();
         self.beat();
