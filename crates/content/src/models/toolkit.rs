@@ -102,7 +102,7 @@ fn sum(text: &str) -> Result<Arc<dyn Model>, String> {
     Ok(Arc::new(sum))
 }
 
-/// A number, or the array of numbers that NumPy wrote, in the text form of its own format.
+/// A number, or the array of numbers that `NumPy` wrote, in the text form of its own format.
 fn numbers(value: &Json) -> Option<Vec<f64>> {
     if let Some(number) = value.as_f64() {
         return Some(vec![number]);
@@ -111,7 +111,7 @@ fn numbers(value: &Json) -> Option<Vec<f64>> {
     array(&bytes)
 }
 
-/// The numbers of an array in NumPy's format: a magic, a version, the length of the header, the header as text, the data.
+/// The numbers of an array in `NumPy`'s format: a magic, a version, the length of the header, the header as text, the data.
 fn array(bytes: &[u8]) -> Option<Vec<f64>> {
     let rest = bytes.strip_prefix(b"\x93NUMPY")?;
     let (version, rest) = rest.split_at_checked(2)?;
@@ -171,7 +171,7 @@ impl Model for Sum {
 mod tests {
     use super::*;
 
-    /// An array as NumPy writes it.
+    /// An array as `NumPy` writes it.
     fn npy(numbers: &[f64]) -> String {
         let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({},), }}\n", numbers.len());
         let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
