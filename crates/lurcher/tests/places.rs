@@ -108,7 +108,7 @@ fn without_a_database_nothing_is_known_and_the_way_out_is_named() {
 fn rules_are_exact_and_find_by_place_with_the_sites_database() {
     let folder = folder();
     let rule = "name: Abroad\nid: abroad\nversion: 1\ntype: Hunting\ndescription: d\n\
-                search: 'src=* | iplocation src | where Country!=\"Germany\" | stats count by Country'\n\
+                search: 'src=* | iplocation src | where NOT Country=\"Germany\" | stats count by Country'\n\
                 tags: {risk_score: 10}\n";
     fs::write(folder.path().join("abroad.yml"), rule).unwrap();
     let settings = format!("geoip = {:?}\n", path(folder.path(), "cities.mmdb"));
