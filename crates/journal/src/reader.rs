@@ -199,7 +199,9 @@ impl Cursor {
                     if positions.start > self.next {
                         self.lose(&segment, fault.0, positions.start, fault.1, lost);
                     }
-                    self.decode(&segment, offset + FRAME_HEADER as u64, &payload, header.count, positions, lost);
+                    if !self.decode(&segment, offset + FRAME_HEADER as u64, &payload, header.count, positions, lost) {
+                        walk.look_inside(offset, segment.bytes).map_err(failed)?;
+                    }
                 }
                 Some(Item::Fault { offset, reason }) => fault = (offset, reason),
                 None => self.lose(&segment, fault.0, end, fault.1, lost),
@@ -209,7 +211,7 @@ impl Cursor {
         Ok(true)
     }
 
-    /// Takes the records of a frame that lie in these positions and were not yielded yet.
+    /// Takes the records of a frame that lie in these positions and were not yielded yet. False if any of them is broken.
     fn decode(
         &mut self,
         segment: &Segment,
@@ -218,13 +220,15 @@ impl Cursor {
         count: u32,
         positions: Range<Position>,
         lost: &mut Vec<Damage>,
-    ) {
+    ) -> bool {
         let Self { next, decoded, stream, frame_end, .. } = self;
         *frame_end = positions.end;
         let mut expected = *next;
         let mut broken = None;
+        let mut any_broken = false;
         decode_records(payload, count, stream, &mut |index, at, record| {
             let position = Position(positions.start.0 + u64::from(index));
+            any_broken |= record.is_none();
             if position < *next || position >= positions.end {
                 return;
             }
@@ -243,6 +247,7 @@ impl Cursor {
             let at = broken.unwrap_or_default();
             lost.push(damage(segment, offset + at as u64, expected..positions.end, DamageReason::Checksum));
         }
+        !any_broken
     }
 
     fn lose(&mut self, segment: &Segment, offset: u64, until: Position, reason: DamageReason, lost: &mut Vec<Damage>) {

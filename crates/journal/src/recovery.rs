@@ -89,6 +89,7 @@ pub(crate) fn examine(segment: &Segment) -> Result<Tail, JournalError> {
                         reason: DamageReason::Checksum,
                     };
                     doubtful.push(damage);
+                    walk.look_inside(offset, segment.bytes).map_err(failed)?;
                 }
                 end = end.max(positions.end);
             }

@@ -101,6 +101,15 @@ impl Walk {
         Ok(Some(Item::Fault { offset, reason }))
     }
 
+    /// Goes back into the frame at this offset, whose records are broken, for what begins inside it: where a file has lost bytes
+    /// within a frame, the length that its header names reaches over the frames behind it, and over what is appended later.
+    pub(crate) fn look_inside(&mut self, offset: u64, limit: u64) -> io::Result<()> {
+        if let Some(SegmentHeader { salt, .. }) = self.header {
+            self.offset = self.find_frame(offset + 1, limit, salt)?;
+        }
+        Ok(())
+    }
+
     /// Where the next whole frame header is, or the limit.
     fn find_frame(&mut self, mut from: u64, limit: u64, salt: u64) -> io::Result<u64> {
         while from + FRAME_HEADER as u64 <= limit {

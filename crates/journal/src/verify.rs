@@ -75,9 +75,11 @@ fn check(segment: &Segment, limit: u64, end: Position, found: &mut Verification)
         };
         let Verification { records, damages, end: expected, .. } = found;
         let behind = header.positions().end.min(end);
+        let mut broken = false;
         decode_records(&payload, header.count, &mut stream, &mut |index, at, record| {
             let position = Position(header.first.0 + u64::from(index));
             if record.is_none() {
+                broken = true;
                 fault = (offset + at as u64, DamageReason::Checksum);
             } else if position >= *expected && position < end {
                 if position > *expected {
@@ -90,6 +92,9 @@ fn check(segment: &Segment, limit: u64, end: Position, found: &mut Verification)
         if *expected < behind {
             damages.push(damage(fault.0, *expected, behind, fault.1));
             *expected = behind;
+        }
+        if broken {
+            walk.look_inside(offset - FRAME_HEADER as u64, limit).map_err(failed)?;
         }
     }
     if found.end < end {

@@ -140,6 +140,37 @@ proptest! {
         })?;
     }
 
+    /// Bytes are gone from the middle of a segment: the length that the broken frame names reaches over what is behind it, also
+    /// over what is appended afterwards, which must not go down with it.
+    #[test]
+    fn bytes_that_are_gone_cost_what_they_were_part_of(calls in calls(), file in any::<prop::sample::Index>(), place in any::<prop::sample::Index>(), gone in 1_usize..200) {
+        runtime().block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let (all, ends) = write(folder.path(), &calls).await;
+            let mut files = segments(folder.path());
+            let (name, mut bytes) = files.swap_remove(file.index(files.len()));
+            let place = place.index(bytes.len());
+            let gone = place..bytes.len().min(place + gone);
+            let last = ends.iter().filter(|(file, ..)| *file == name).max_by_key(|(_, end, _)| *end);
+            let behind = last.map(|last| ends.iter().find(|(file, end, _)| *file == name && *end >= gone.end as u64 && end < &last.1));
+            bytes.drain(gone.clone());
+            std::fs::write(folder.path().join(&name), bytes).unwrap();
+            let before = |(file, end, _): &&(String, u64, usize)| *file < name || (*file == name && *end <= place as u64 && place >= 64);
+            let sure = ends.iter().filter(before).map(|(.., records)| *records).max().unwrap_or(0);
+            check(folder.path(), &all, sure).await?;
+            // The frames wholly behind the hole are there, if the file's header is.
+            if let (Some(Some(first)), true) = (behind, place >= 64) {
+                let journal = Journal::open(folder.path(), options()).unwrap();
+                let yielded = read(&journal).await.records;
+                let next = all.len().min(ends.iter().find(|end| end.2 > first.2).map_or(all.len(), |end| end.2));
+                for position in first.2..next {
+                    prop_assert!(yielded.iter().any(|(at, _)| at.0 == position as u64), "record {} behind the hole", position);
+                }
+            }
+            Ok::<(), TestCaseError>(())
+        })?;
+    }
+
     /// Any bytes at all in place of a segment.
     #[test]
     fn rubbish_is_no_journal(bytes in proptest::collection::vec(any::<u8>(), 0..500)) {

@@ -331,10 +331,8 @@ impl Reader<'_> {
 
     /// A Splunk export: read from `_raw` where that is an event in XML or JSON, or a line of a log with no extracted fields
     /// beside it; else from its extracted fields.
-    fn splunk_raw(&mut self, document: Document<'_>, place: Place, mut wrapping: Wrapping) {
+    fn splunk_raw(&mut self, document: Document<'_>, place: Place, wrapping: Wrapping) {
         let raw = document.text(names::RAW, &self.desk.scratch).unwrap_or_default().to_owned();
-        let metadata_only = only_metadata(&self.desk.names, &document);
-        wrapping.tell(&mut self.desk, &document);
         let begin = raw.trim_start();
         let is_xml = begin.starts_with('<');
         if let Some(start) = crate::xml::find_start(begin.as_bytes(), 0).filter(|_| is_xml)
@@ -342,10 +340,14 @@ impl Reader<'_> {
         {
             return;
         }
-        if begin.starts_with('{') && self.json_wrapped(&raw, place, wrapping.clone()).is_ok() {
-            return;
+        if begin.starts_with('{') {
+            let mut around = wrapping.clone();
+            around.tell(&mut self.desk, &document);
+            if self.json_wrapped(&raw, place, around).is_ok() {
+                return;
+            }
         }
-        if metadata_only && logs::is_line(&raw) && self.line_in_document(&raw, place) {
+        if only_metadata(&self.desk.names, &document) && logs::is_line(&raw) && self.line_in_document(&raw, place) {
             return;
         }
         if is_xml {
