@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
         environment: Vec::new(),
         key: None,
         settings: format!(
-            "{}[live]\nmemory = \"1GiB\"\n[server.log]\nlevel = \"info,lurcher_live=debug\"\n",
+            "{}[live]\nmemory = \"1GiB\"\n[server.log]\nlevel = \"warn,lurcher=info,lurcher_live=debug\"\n",
             server::SETTINGS
         ),
     };
