@@ -81,7 +81,7 @@ fn live(rules: &Arc<RuleSet>, settings: &Settings, events: &[Written], end: Time
         }
         read(second, first, &mut |batch| live.take(&batch, received, &mut told));
         let mut runs = 0..100;
-        live.make_some(&mut told, &mut || runs.next().is_some());
+        live.make_some(&mut told, &mut |_| runs.next().is_some());
         first += second.len();
     }
     live.advance(end, &mut told);

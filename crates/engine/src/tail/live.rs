@@ -44,6 +44,9 @@ const RULE_SHARE: u64 = 4;
 /// So long, by the times of arrival, a run that is due may wait, in microseconds.
 const LONGEST_WAIT: i64 = 30_000_000;
 
+/// So many events go to the file after each batch where they are too many for memory: all at once would take seconds.
+const SENT_AT_ONCE: usize = 1024;
+
 /// Why a rule is stopped at which the engine fails.
 const FAULT: &str = "the engine failed at what it has kept: a fault of lurcher, please report it with the rule";
 
@@ -177,12 +180,15 @@ impl Live {
         if self.scanner.collector().store.len() >= EPOCH_EVENTS || self.scanner.collector().store.is_full() {
             self.begin_epoch();
         }
+        if self.stores.held() > self.settings.tail_budget / 2 {
+            self.stores.send_away(SENT_AT_ONCE);
+        }
     }
 
     /// Says what time it is, and makes the runs that are due, in order of time.
     pub fn advance(&mut self, now: Timestamp, sink: &mut dyn AlertSink) {
         self.pass(now, sink);
-        self.make_some(sink, &mut || true);
+        self.make_some(sink, &mut |_| true);
     }
 
     /// Says what time it is. Runs that are due wait from now on; only those that can wait no longer are made.
@@ -206,11 +212,12 @@ impl Live {
         };
         let pressing: Vec<u32> = self.waiting.iter().filter(cannot_wait).map(|(_, number)| *number).collect();
         self.scanner.collector().now = now;
-        self.catch_up(pressing, sink, &mut || true);
+        self.catch_up(pressing, sink, &mut |_| true);
     }
 
-    /// Makes runs that wait, in the order in which they were due, as long as `goes_on` says so after each.
-    pub fn make_some(&mut self, sink: &mut dyn AlertSink, goes_on: &mut dyn FnMut() -> bool) {
+    /// Makes runs that wait, in the order in which they were due, as long as `goes_on` says so after those of each rule,
+    /// which it is told.
+    pub fn make_some(&mut self, sink: &mut dyn AlertSink, goes_on: &mut dyn FnMut(u32) -> bool) {
         let waiting = self.waiting.iter().map(|(_, number)| *number).collect();
         self.catch_up(waiting, sink, goes_on);
     }
@@ -226,14 +233,14 @@ impl Live {
     }
 
     /// Makes the runs of these rules that are due.
-    fn catch_up(&mut self, numbers: Vec<u32>, sink: &mut dyn AlertSink, goes_on: &mut dyn FnMut() -> bool) {
+    fn catch_up(&mut self, numbers: Vec<u32>, sink: &mut dyn AlertSink, goes_on: &mut dyn FnMut(u32) -> bool) {
         if numbers.is_empty() {
             return;
         }
         let now = self.now;
         self.with_each(numbers, sink, &mut |watch, tail, rule, desk| {
             watch.catch_up(tail, rule, desk, now);
-            goes_on()
+            goes_on(watch.number())
         });
         let tails = &self.scanner.collector().tails;
         self.waiting.retain(|(_, number)| tails.get(number).is_some_and(RuleTail::waits));
@@ -301,7 +308,7 @@ impl Live {
             watch.look_early(tail, rule, desk, now);
             true
         });
-        self.catch_up(urgent, sink, &mut || true);
+        self.catch_up(urgent, sink, &mut |_| true);
     }
 
     /// Does something with each of these rules that keeps something, as long as it says to go on.
@@ -381,8 +388,6 @@ impl Live {
         for number in self.stores.numbers() {
             if !used.contains(&number) {
                 self.stores.take(number);
-            } else if self.stores.held() > part {
-                self.stores.send_away(number);
             }
         }
     }

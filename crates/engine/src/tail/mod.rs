@@ -144,6 +144,10 @@ impl Collector {
         }
         if bytes > 0 {
             self.store.reserve(bytes);
+            // A live run closes a store that is full, and sends its events away a few at a time.
+            if !self.settings.live {
+                self.store.make_room();
+            }
         }
         if self.store.is_full() && self.rows > self.store.budget() / ROWS_SHARE && !self.keeps_rows() {
             self.send_rows_away();

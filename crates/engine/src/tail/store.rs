@@ -37,6 +37,8 @@ pub(crate) struct EventStore {
     reserved: u64,
     spill: Option<Spill>,
     spilled: u64,
+    /// How many of the events were sent to the file, or could not be.
+    sent: usize,
     /// The number that it will be known by.
     number: u32,
 }
@@ -90,6 +92,7 @@ impl EventStore {
             reserved: 0,
             spill: None,
             spilled: 0,
+            sent: 0,
             number: 0,
         }
     }
@@ -132,19 +135,29 @@ impl EventStore {
         id
     }
 
-    /// Says that rows and hits beside the events took so many bytes. They stay in memory; when the budget is spent, the
-    /// events go to the file to make room for them.
+    /// Says that rows and hits beside the events took so many bytes. They stay in memory.
     pub(crate) fn reserve(&mut self, bytes: u64) {
         self.held += bytes;
         self.reserved += bytes;
+    }
+
+    /// When the budget is spent, the events go to the file to make room for what stays.
+    pub(crate) fn make_room(&mut self) {
         if self.held > self.budget && self.held > self.reserved {
-            self.send_away();
+            self.send_away(usize::MAX);
         }
     }
 
-    /// Sends the events in memory to the file; they stay where it cannot be written.
-    pub(crate) fn send_away(&mut self) {
-        for number in 0..self.kept.len() {
+    /// Whether there are events in memory that were not sent away yet.
+    pub(crate) fn can_send(&self) -> bool {
+        self.sent < self.kept.len()
+    }
+
+    /// Sends so many of the events in memory to the file; they stay where it cannot be written.
+    pub(crate) fn send_away(&mut self, most: usize) {
+        let end = self.kept.len().min(self.sent.saturating_add(most));
+        for number in self.sent..end {
+            self.sent = number + 1;
             let Some(Kept { fields: Place::Memory(bytes), .. }) = self.kept.get_mut(number) else { continue };
             self.scratch.clear();
             self.scratch.extend_from_slice(bytes);
@@ -338,8 +351,10 @@ mod tests {
         let mut store = EventStore::new(1000);
         let ids: Vec<EventId> = (0..batch.rows()).map(|row| store.keep(&batch, row)).collect();
         store.reserve(900);
+        store.make_room();
         assert_eq!((store.spilled(), store.reserved()), (0, 900));
         store.reserve(100);
+        store.make_room();
         assert_eq!(store.spilled(), 2);
         for (row, id) in ids.iter().enumerate() {
             assert_eq!(store.get(*id).unwrap().raw, batch.event(row).raw);

@@ -40,10 +40,10 @@ impl Stores {
         self.stores.values().map(EventStore::held).sum()
     }
 
-    /// Sends what a store holds to its file.
-    pub(super) fn send_away(&mut self, number: u32) {
-        if let Some(store) = self.stores.get_mut(&number) {
-            store.send_away();
+    /// Sends so many of the oldest events to the file.
+    pub(super) fn send_away(&mut self, most: usize) {
+        if let Some(store) = self.stores.values_mut().find(|store| store.can_send()) {
+            store.send_away(most);
         }
     }
 

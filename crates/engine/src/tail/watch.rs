@@ -75,6 +75,11 @@ impl Watch {
         }
     }
 
+    /// The rule's index in [`crate::RuleSet::rules`].
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
     /// When its next run is due.
     pub(super) fn due(&self) -> Option<Timestamp> {
         self.next

@@ -8,7 +8,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use lurcher_server::events::Topic;
@@ -23,6 +23,8 @@ use crate::rules::Loaded;
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Pages that wait while one is written.
 const WAITING: usize = 2;
+/// A page that takes longer is told to whoever looks for what holds alerts up.
+const SLOW: Duration = Duration::from_millis(100);
 /// Who waits for the scribe looks up this often.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
@@ -143,8 +145,10 @@ impl Shared {
 /// Writes a page down, again and again if need be, and tells what is new.
 fn write(page: Page, parts: &DetectorParts, runtime: &Handle, shared: &Shared) {
     let Page { mut commit, alerts, loaded, moves } = page;
+    let start = Instant::now();
     commit.alerts = alerts.iter().filter_map(|found| laid_out(found, &loaded)).collect();
     drop(alerts);
+    let laid_out = start.elapsed();
     let mut pause = RETRY.0;
     let new: BTreeSet<String> = loop {
         match runtime.block_on(parts.triage.commit(commit.clone())) {
@@ -159,6 +163,11 @@ fn write(page: Page, parts: &DetectorParts, runtime: &Handle, shared: &Shared) {
             return;
         }
     };
+    if start.elapsed() >= SLOW {
+        let (alerts, runs) = (commit.alerts.len(), commit.runs.len());
+        let (layouts, seconds) = (laid_out.as_secs_f64(), start.elapsed().as_secs_f64());
+        tracing::debug!(alerts, runs, layouts, seconds, "a page took long to write down");
+    }
     if !new.is_empty() {
         parts.bell.ring_all();
     }

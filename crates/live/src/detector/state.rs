@@ -199,7 +199,7 @@ impl State {
     /// Says what time it is, and makes all runs that are due.
     pub(super) fn advance(&mut self, now: Timestamp, clock: Timestamp) -> Result<(), Panicked> {
         self.pass(now, clock)?;
-        self.make_some(clock, &mut || true)
+        self.make_some(clock, &mut |_| true)
     }
 
     /// Says what time it is. Runs that are due wait to be made.
@@ -216,8 +216,8 @@ impl State {
         self.add_up(clock)
     }
 
-    /// Makes runs that wait, as long as `goes_on` says so after each.
-    pub(super) fn make_some(&mut self, clock: Timestamp, goes_on: &mut dyn FnMut() -> bool) -> Result<(), Panicked> {
+    /// Makes runs that wait, as long as `goes_on` says so after those of each rule.
+    pub(super) fn make_some(&mut self, clock: Timestamp, goes_on: &mut dyn FnMut(u32) -> bool) -> Result<(), Panicked> {
         self.findings.now = clock;
         let Self { live, findings, .. } = self;
         guarded(|| live.make_some(findings, goes_on))?;

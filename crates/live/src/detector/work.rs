@@ -37,6 +37,9 @@ const RUNS_AT_ONCE: Duration = Duration::from_millis(20);
 /// How often what runs say is written down while others wait.
 const PAGE_EVERY: Duration = Duration::from_millis(200);
 
+/// What takes longer is told to whoever looks for what holds the detector up.
+const SLOW: Duration = Duration::from_millis(100);
+
 /// Why a record is passed over from now on.
 const POISON: &str = "the engine failed at it: a fault of lurcher, please report it with the record";
 
@@ -150,17 +153,24 @@ impl Work {
 
     pub(super) fn run(&mut self) {
         while !self.stopping {
-            match self.next() {
+            let next = self.next();
+            let start = Instant::now();
+            match next {
                 Next::Block(block) => self.take(block),
                 Next::Wish(Some(wish)) => self.fulfil(wish),
                 Next::Wish(None) | Next::Closed => self.stopping = true,
                 Next::Time => {}
             }
+            told_if_slow("records were taken", start);
+            let start = Instant::now();
             self.pass_time();
+            told_if_slow("runs were made", start);
             let due = self.state.waits_since().or(self.state.due());
             self.parts.figures.due.store(due.map_or(i64::MAX, |due| due.0), Ordering::Release);
             if self.last_housekeeping.elapsed() >= HOUSEKEEPING {
+                let start = Instant::now();
                 self.keep_house();
+                told_if_slow("the house was kept", start);
             }
         }
         self.keep_house();
@@ -274,7 +284,19 @@ impl Work {
         let waits = self.state.waits_since().is_some();
         if made.is_ok() && waits {
             let start = Instant::now();
-            made = self.state.make_some(clock, &mut || start.elapsed() < RUNS_AT_ONCE);
+            let (mut last, mut slow) = (start, Vec::new());
+            made = self.state.make_some(clock, &mut |rule| {
+                let took = last.elapsed();
+                if took >= SLOW {
+                    slow.push((rule, took));
+                }
+                last = Instant::now();
+                start.elapsed() < RUNS_AT_ONCE
+            });
+            for (rule, took) in slow {
+                let name = self.state.rule(rule).map_or("", |rule| rule.meta.name.as_str());
+                tracing::debug!(rule = name, seconds = took.as_secs_f64(), "a run took long");
+            }
         }
         if made.is_err() {
             tracing::error!("the engine failed in a scheduled run; its state is built anew");
@@ -289,7 +311,7 @@ impl Work {
 
     /// Makes all runs that wait, so that all is told that was found in what was taken.
     fn make_all(&mut self) {
-        if self.state.make_some(self.parts.clock.now(), &mut || true).is_err() {
+        if self.state.make_some(self.parts.clock.now(), &mut |_| true).is_err() {
             tracing::error!("the engine failed in a scheduled run; its state is built anew");
             return self.go_back();
         }
@@ -456,7 +478,7 @@ impl Work {
             }
         }
         self.reader = self.parts.journal.reader(self.position);
-        if self.state.make_some(clock, &mut || true).is_err() {
+        if self.state.make_some(clock, &mut |_| true).is_err() {
             return Err("the engine failed in a run that it had made before".to_owned());
         }
         self.look_back.hush(&mut self.state, false);
@@ -658,6 +680,14 @@ impl Work {
             changed.push(stored);
         }
         changed
+    }
+}
+
+/// Tells, to whoever looks for what holds the detector up, that something took long.
+fn told_if_slow(what: &str, start: Instant) {
+    let took = start.elapsed();
+    if took >= SLOW {
+        tracing::debug!(seconds = took.as_secs_f64(), "{what}");
     }
 }
 

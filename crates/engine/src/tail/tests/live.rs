@@ -68,7 +68,7 @@ fn feed_with_time(live: &mut Live, events: &[Spec], blocks: &[usize], time: &[bo
         let received = block.iter().filter_map(|event| event.time).max().unwrap_or(0);
         live.pass(Timestamp::from_millis(received), &mut told);
         if time.next() == Some(true) {
-            live.make_some(&mut told, &mut || true);
+            live.make_some(&mut told, &mut |_| true);
         }
         for row in from..from + block.len() {
             let (Some(batch), Some(filters)) = (&batch, &filters) else { break };
