@@ -83,8 +83,10 @@ pub enum Aggregate {
     /// `(value[, by])`: as [`Aggregate::Earliest`] with the greatest `by`, the latest time; of several, the last in the
     /// order of rows.
     Latest,
-    /// The `count` greatest values (or least), in order, repetitions included: a list, a lone value as itself. In the order
-    /// of [`Aggregate::Min`]. Null of none.
+    /// `(value[, output])`: the `count` greatest values (or least), in order, repetitions included: a list, a lone value as
+    /// itself. In the order of [`Aggregate::Min`]. Null of none. With a second argument its values stand for those that they
+    /// go with, each of several for each; rows in which either is null are skipped, and of equal values the outputs are in
+    /// that order, too.
     Top {
         /// How many.
         count: u32,

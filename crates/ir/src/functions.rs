@@ -4,7 +4,7 @@
 //! the function does not take. What these take differently is said with them. No vendor's default hides here: a
 //! language that wants another reading of lists, nulls or overflow says so by the functions that it wraps around.
 
-use crate::{Function, Regex, Test};
+use crate::{Function, Regex, RegexDialect, Test};
 
 /// Functions of several values.
 ///
@@ -373,6 +373,12 @@ pub enum TextFunction {
     Contains,
     /// `(text, replacement)`: every match replaced, groups as `$1`.
     Replaced(Regex),
+    /// `(text, expression, replacement)`: as [`Self::Replaced`], by a regular expression that is computed. Null of one that
+    /// cannot be run.
+    ReplacedBy(RegexDialect),
+    /// `(key, value, …)`: a JSON object as text, its members in this order. A value that is null is null there, several are an
+    /// array; numbers and booleans stand bare, fractions as [`NumberFunction::FractionText`]. Null only if a key is.
+    JsonObject,
     /// Everything but letters, digits and `-_.*` percent-encoded, blanks as `+`.
     UrlEncoded,
     /// As [`Self::UrlEncoded`], blanks as `%20`.

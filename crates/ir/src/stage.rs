@@ -426,8 +426,10 @@ pub struct Semi {
 pub struct Lookup {
     /// The name of the table. A run without it says so, and the pipeline yields nothing.
     pub table: Arc<str>,
-    /// At least one.
+    /// None: every row of the table fits.
     pub keys: Vec<LookupKey>,
+    /// What must be true besides, of the row with what is added of one row of the table laid over.
+    pub condition: Option<Expr>,
     /// What is added; `None`: every column of the table that is no key, under its own name.
     pub outputs: Option<Vec<LookupOutput>>,
     /// At most so many rows of the table for each row, the first ones.
@@ -645,7 +647,7 @@ impl Stage {
             Self::Dedup(dedup) => dedup.keys.iter().collect(),
             Self::Join(join) => join.keys.iter().flat_map(|(left, right)| [left, right]).collect(),
             Self::Semi(semi) => second(&semi.columns).collect(),
-            Self::Lookup(lookup) => lookup.keys.iter().map(|key| &key.value).collect(),
+            Self::Lookup(lookup) => lookup.keys.iter().map(|key| &key.value).chain(&lookup.condition).collect(),
             Self::Complete(completion) => vec![&completion.prompt],
             Self::Judge(judge) => judge.inputs.iter().collect(),
             Self::Transaction(transaction) => {

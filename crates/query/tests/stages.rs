@@ -367,6 +367,7 @@ fn lookup(table: &str, key: (&str, &str), matching: LookupMatch) -> Lookup {
     Lookup {
         table: table.into(),
         keys: vec![LookupKey { column: key.0.into(), value: field(key.1), matching }],
+        condition: None,
         outputs: None,
         most: 100,
         rows: LookupRows::List,
@@ -398,6 +399,26 @@ fn a_look_up_finds_by_equality_pattern_or_network() {
     let networks = Lookup { rows: LookupRows::Each, ..lookup("nets", ("net", "ip"), LookupMatch::Network) };
     let outside = [r#"[1] {"zone":null}"#, r#"[2] {"zone":null}"#];
     found(networks, &[&[r#"[0] {"zone":"inside"}"#, r#"[0] {"zone":"lab"}"#][..], &outside].concat());
+}
+
+#[test]
+fn a_look_up_may_ask_a_condition_of_each_row_that_it_would_make() {
+    let events = json!([{"image": "A"}, {"image": "x"}, {}]);
+    let image = [LookupOutput { column: "image".into(), name: "other".into() }];
+    let after = Expr::call(Function::Less, [field("image"), column("other")]);
+    let asked = Lookup {
+        keys: Vec::new(),
+        condition: Some(after),
+        outputs: Some(image.to_vec()),
+        rows: LookupRows::Each,
+        ..lookup("tools", ("image", "image"), LookupMatch::Equal(Case::Sensitive))
+    };
+    let none = [r#"[1] {"other":null}"#, r#"[2] {"other":null}"#];
+    let each = [r#"[0] {"other":"psexec*"}"#, r#"[0] {"other":"PSEXEC.exe"}"#];
+    check(&[Stage::Lookup(asked.clone())], &events, &[&each[..], &none].concat());
+    // Only rows that meet the condition count.
+    let first = Lookup { most: 1, rows: LookupRows::List, ..asked };
+    check(&[Stage::Lookup(first)], &events, &[&each[..1], &none].concat());
 }
 
 #[test]

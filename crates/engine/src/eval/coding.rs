@@ -32,6 +32,11 @@ pub(super) fn apply(function: &TextFunction, values: &[Value], regexes: &Regexes
         (T::Replaced(regex), [text, replacement]) => {
             replaced(regexes.get(&regex.pattern)?, &text_form(text)?, &text_form(replacement)?)
         }
+        (T::ReplacedBy(dialect), [text, expression, replacement]) => {
+            let regex = regexes.computed.get(dialect, &text_form(expression)?)?;
+            replaced(&regex, &text_form(text)?, &text_form(replacement)?)
+        }
+        (T::JsonObject, members) => json_object(members),
         (_, [text, rest @ ..]) => {
             let text = text_form(text)?;
             of_text(function, &text, rest)
@@ -74,6 +79,63 @@ fn of_text(function: &TextFunction, text: &str, rest: &[Value]) -> Option<Value>
         (T::NamedDigest, [name]) => Value::text(digest(algorithm(&text_form(name)?)?, text)),
         _ => return None,
     })
+}
+
+/// Keys and values, in turn, as a JSON object.
+fn json_object(members: &[Value]) -> Option<Value> {
+    let mut out = String::from("{");
+    for member in members.chunks(2) {
+        let [key, value] = member else { return None };
+        if out.len() > 1 {
+            out.push(',');
+        }
+        write_json_text(&mut out, &text_form(key)?);
+        out.push(':');
+        let values: Vec<&Value> = value.elements().collect();
+        if values.is_empty() {
+            out.push_str("null");
+        }
+        let several = values.len() > 1;
+        if several {
+            out.push('[');
+        }
+        for (place, value) in values.into_iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            match value {
+                Value::Bool(_) | Value::Int(_) => out.push_str(&value.to_string()),
+                Value::Float(number) => out.push_str(&math::fraction_text(*number)),
+                other => write_json_text(&mut out, &text_form(other)?),
+            }
+        }
+        if several {
+            out.push(']');
+        }
+    }
+    out.push('}');
+    Some(Value::text(out))
+}
+
+/// A text of JSON, escaped as Jackson does: quotes, backslashes and what is below a blank.
+fn write_json_text(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            c if c < ' ' => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }
 
 /// Every match replaced. In the replacement `$1` and `${name}` mean a group, and a backslash takes the next character as it

@@ -32,6 +32,8 @@ enum State {
     Pairs(Vec<(f64, f64)>),
     Numbers(Vec<Number>),
     Values(Vec<Value>),
+    /// Values and what stands for them in the result; null: they themselves.
+    Ranked(Vec<(Value, Value)>),
     /// The value that is chosen so far, and by what.
     Chosen(Option<(Value, Value)>),
 }
@@ -150,7 +152,8 @@ impl Accumulator {
             | A::Variance { .. }
             | A::StandardDeviation { .. }
             | A::MedianAbsoluteDeviation => State::Numbers(Vec::new()),
-            A::Mode | A::Collect(_) | A::Top { .. } => State::Values(Vec::new()),
+            A::Mode | A::Collect(_) => State::Values(Vec::new()),
+            A::Top { .. } => State::Ranked(Vec::new()),
             A::First | A::Last | A::Earliest | A::Latest => State::Chosen(None),
         };
         Self { function, elements, state }
@@ -203,6 +206,10 @@ impl Accumulator {
                 Aggregate::Collect(_) => values.extend(value.elements().cloned()),
                 _ => values.push(value.clone()),
             },
+            State::Ranked(ranked) => match second {
+                Some(outputs) => ranked.extend(outputs.elements().map(|output| (value.clone(), output.clone()))),
+                None => ranked.push((value.clone(), Value::Null)),
+            },
             State::Chosen(chosen) => choose(self.function, chosen, value, second),
         }
     }
@@ -229,6 +236,7 @@ impl Accumulator {
             }
             (State::Numbers(numbers), function) => of_numbers(function, numbers),
             (State::Values(values), function) => of_values(function, values),
+            (State::Ranked(ranked), function) => top(function, ranked),
             (State::Chosen(chosen), _) => chosen.as_ref().map(|(value, _)| value.clone()).unwrap_or_default(),
         }
     }
@@ -346,15 +354,21 @@ fn of_values(function: Aggregate, values: &[Value]) -> Value {
             let mode = values.iter().find(|value| counts.get(value).copied() == most);
             mode.cloned().unwrap_or_default()
         }
-        Aggregate::Top { count, ascending } => {
-            let mut sorted = values.to_vec();
-            sorted.sort_by(|a, b| if ascending { compare_values(a, b) } else { compare_values(b, a) });
-            sorted.truncate(count as usize);
-            lone(sorted)
-        }
         Aggregate::Collect(collect) => collected(collect, values),
         _ => Value::Null,
     }
+}
+
+/// The first of the values in order, or what stands for them.
+fn top(function: Aggregate, ranked: &[(Value, Value)]) -> Value {
+    let Aggregate::Top { count, ascending } = function else { return Value::Null };
+    let mut sorted: Vec<&(Value, Value)> = ranked.iter().collect();
+    sorted.sort_by(|a, b| {
+        let (first, second) = if ascending { (a, b) } else { (b, a) };
+        compare_values(&first.0, &second.0).then_with(|| compare_values(&first.1, &second.1))
+    });
+    sorted.truncate(count as usize);
+    lone(sorted.into_iter().map(|(value, output)| if output.is_null() { value } else { output }).cloned().collect())
 }
 
 fn collected(collect: Collect, values: &[Value]) -> Value {
@@ -460,6 +474,15 @@ mod tests {
         assert_eq!(over(collect(true, CollectOrder::Text, None, true), &json!(["b", "b"])), json!("b"));
         assert_eq!(over(Aggregate::Top { count: 2, ascending: false }, &json!([1, 3, 3, 2])), json!([3, 3]));
         assert_eq!(over(Aggregate::Top { count: 1, ascending: true }, &json!([2, 1])), json!(1));
+    }
+
+    #[test]
+    fn what_goes_with_the_greatest_values_stands_for_them() {
+        let top = |count, ascending, values| over(Aggregate::Top { count, ascending }, &values);
+        let rows = json!([[1, "a"], [3, "c"], [3, "b"], [null, "d"], [2, null], [5, ["x", "y"]]]);
+        assert_eq!(top(4, false, rows.clone()), json!(["y", "x", "c", "b"]));
+        assert_eq!(top(9, true, rows), json!(["a", "b", "c", "x", "y"]));
+        assert_eq!(top(1, true, json!([[1, null]])), json!(null));
     }
 
     #[test]

@@ -29,6 +29,7 @@ const REMEMBERED: usize = 1 << 16;
 pub(crate) struct LookupPlan {
     table: Arc<Table>,
     keys: Vec<Key>,
+    condition: Option<StageExpr>,
     /// By the texts of the keys that must be equal, the rows in order.
     index: FxHashMap<Vec<Arc<str>>, Vec<usize>>,
     /// The table's column and the row's.
@@ -114,6 +115,7 @@ impl LookupPlan {
         };
         Ok(Self {
             keys,
+            condition: lookup.condition.as_ref().map(StageExpr::new),
             index,
             outputs,
             most: usize::try_from(lookup.most).unwrap_or(usize::MAX),
@@ -132,9 +134,17 @@ impl LookupPlan {
             let value = key.value.value(&row, source, now);
             values.push(value.elements().map(text).collect());
         }
-        let found = self.found(values);
+        let candidates = self.found(values);
+        let fitting;
+        let found: &[usize] = match &self.condition {
+            None => &candidates,
+            Some(condition) => {
+                fitting = self.fitting(condition, &row, &candidates, source, now);
+                &fitting
+            }
+        };
         if self.rows == LookupRows::List || found.len() < 2 {
-            return vec![self.with(row, &found)];
+            return vec![self.with(row, found)];
         }
         let made = found.iter().enumerate().map(|(number, place)| {
             let mut one = self.with(row.clone(), &[*place]);
@@ -142,6 +152,30 @@ impl LookupPlan {
             one
         });
         made.collect()
+    }
+
+    /// Those rows of the table that meet the condition beside this row.
+    fn fitting(
+        &self,
+        condition: &StageExpr,
+        row: &PipelineRow,
+        candidates: &[usize],
+        source: &mut dyn RowSource,
+        now: Timestamp,
+    ) -> Vec<usize> {
+        let mut beside = row.clone();
+        let mut fitting = Vec::new();
+        for place in candidates {
+            if fitting.len() == self.most {
+                break;
+            }
+            // What is laid over replaces what the last one left, unless it only fills in.
+            beside = self.with(if self.overwrite { beside } else { row.clone() }, &[*place]);
+            if condition.value(&beside, source, now) == Value::Bool(true) {
+                fitting.push(*place);
+            }
+        }
+        fitting
     }
 
     fn with(&self, mut row: PipelineRow, found: &[usize]) -> PipelineRow {
@@ -194,7 +228,9 @@ impl LookupPlan {
         rows.sort_unstable();
         rows.dedup();
         let fits = |row: &usize| self.keys.iter().zip(values).all(|(key, values)| key.test.fits(*row, values));
-        rows.into_iter().filter(fits).take(self.most).collect()
+        // How many fit is known only once the condition has been asked.
+        let most = if self.condition.is_some() { usize::MAX } else { self.most };
+        rows.into_iter().filter(fits).take(most).collect()
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) const PIECES: &[&str] = &[
     "| MV_EXPAND",
     "| ENRICH",
     "| LOOKUP JOIN",
+    "| LOOKUP JOIN t ON a >= x AND",
+    "| LOOKUP JOIN t ON a == x",
     "| COMPLETION",
     "| COMPLETION x = a WITH { \"inference_id\": \"m\" }",
     "| DEDUP",

@@ -376,6 +376,9 @@ impl Display for Lookup {
             };
             writeln!(f, "    {} {word}{case} {}", text(&key.column), key.value)?;
         }
+        if let Some(condition) = &self.condition {
+            writeln!(f, "    where {condition}")?;
+        }
         match &self.outputs {
             None => writeln!(f, "    all other columns"),
             Some(outputs) => {

@@ -23,6 +23,7 @@ mod completion;
 mod convert;
 mod expressions;
 mod functions;
+mod joins;
 mod operators;
 mod parts;
 mod patterns;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use lurcher_diagnostics::Diagnostic;
+use lurcher_diagnostics::{Diagnostic, Span};
 use lurcher_ir::{
     Aggregate, AggregateColumn, Aggregation, Collect, CollectOrder, ColumnPattern, Expr, Function, GroupBy,
     ListFunction, ListKeys, NullKeys, NumberFunction, PercentileMethod, Stage,
@@ -104,7 +104,8 @@ impl Lowerer<'_> {
             let filter = aggregate.filter.as_ref().map(|filter| self.condition(filter)).transpose()?;
             let rest = self.separate(&aggregate.field.value, filter.as_ref(), by, &mut collected)?;
             let is_key = |name: &Arc<str>| by.iter().any(|key| key.name.text == *name);
-            let of_keys = is_key(&aggregate.field.name.text) || columns_of(&rest).into_iter().all(is_key);
+            let of_keys =
+                is_key(&aggregate.field.name.text) || columns_of(&rest).into_iter().all(|(name, _)| is_key(name));
             if collected.aggregates.len() == before && !of_keys {
                 return Err(self.no_aggregate(aggregate));
             }
@@ -327,12 +328,17 @@ impl Lowerer<'_> {
         if matches!(function, Aggregate::Earliest | Aggregate::Latest | Aggregate::WeightedAverage) {
             arguments.extend(typed.get(1).map(|(second, _)| second.one()));
         }
+        if matches!(function, Aggregate::Top { .. }) {
+            // A field that stands for itself is as if it did not.
+            let output = typed.get(3).filter(|(output, _)| typed.first().is_none_or(|(first, _)| first != output));
+            arguments.extend(output.map(|(output, _)| output.all()));
+        }
         let column = AggregateColumn { name: column, function, arguments, filter: filter.cloned(), elements: true };
         Ok(Lowered { column, value: value(read) })
     }
 
     /// `FIRST` and `LAST` go by a date or a number.
-    fn check_sort(&mut self, own: &str, typed: &[(Typed, lurcher_diagnostics::Span)]) -> Result<()> {
+    fn check_sort(&mut self, own: &str, typed: &[(Typed, Span)]) -> Result<()> {
         let Some((sort, span)) = typed.get(1) else { return Ok(()) };
         if sort.kind.is_date() || sort.kind.is_number() || sort.kind.is_open() || sort.loose {
             return Ok(());
@@ -342,12 +348,7 @@ impl Lowerer<'_> {
     }
 
     /// What is computed, and how the result is read.
-    fn aggregate_function(
-        &mut self,
-        own: &str,
-        typed: &[(Typed, lurcher_diagnostics::Span)],
-        tree: &Tree,
-    ) -> Result<(Aggregate, Reading)> {
+    fn aggregate_function(&mut self, own: &str, typed: &[(Typed, Span)], tree: &Tree) -> Result<(Aggregate, Reading)> {
         let kind = typed.first().map_or(Type::Null, |(first, _)| first.kind);
         let whole = |kind: Type| -> Reading { Box::new(move |read| Typed::single(kind, read)) };
         let fraction = || -> Reading {
@@ -407,14 +408,19 @@ impl Lowerer<'_> {
                 let count = self.constant_number(typed, 1, tree)? as u32;
                 (Self::values(Some(count)), Box::new(move |read| Typed::several(kind, read)))
             }
-            "top" => (self.top(typed, tree)?, Box::new(move |read| Typed::several(kind, read))),
+            "top" => self.top(typed, tree)?,
             _ => return Err(self.unsupported("function", format!("the aggregate {}", own.to_uppercase()), tree.span)),
         })
     }
 
-    /// `TOP(value, limit[, order])`.
-    fn top(&mut self, typed: &[(Typed, lurcher_diagnostics::Span)], tree: &Tree) -> Result<Aggregate> {
+    /// `TOP(value, limit[, order[, output]])`.
+    fn top(&mut self, typed: &[(Typed, Span)], tree: &Tree) -> Result<(Aggregate, Reading)> {
         let count = self.constant_number(typed, 1, tree)? as u32;
+        if count == 0 {
+            let span = typed.get(1).map_or(tree.span, |(_, span)| *span);
+            let error = Diagnostic::error("esql-constant", "the limit of `TOP` is above 0");
+            return Err(self.report(error.at(span, "not above 0").with_help("say how many values are wanted")));
+        }
         let order = typed.get(2).and_then(|(order, _)| order.text().cloned());
         let ascending = match order.as_deref().map(str::to_ascii_lowercase).as_deref() {
             None if typed.len() == 2 => true,
@@ -427,24 +433,34 @@ impl Lowerer<'_> {
                 ));
             }
         };
-        if typed.len() == 4 {
-            let message =
-                "TOP with an output field is not run: its values would be those of another field; group by that field";
-            return Err(self.unsupported("function", message, tree.span));
+        let top = Aggregate::Top { count, ascending };
+        let kind = typed.first().map_or(Type::Null, |(first, _)| first.kind);
+        let Some((output, _)) = typed.get(3) else {
+            let of_key = of_order_key(kind).map(|own| Function::List(ListFunction::Each(Box::new(own))));
+            let reading = move |read: Expr| match &of_key {
+                Some(of_key) => Typed::several(kind, Expr::call(of_key.clone(), [read])),
+                None => Typed::several(kind, read),
+            };
+            return Ok((top, Box::new(reading)));
+        };
+        for (value, span) in [typed.first(), typed.get(3)].into_iter().flatten() {
+            let fits = value.kind.is_number() || value.kind == Type::Date || value.kind.is_open() || value.loose;
+            if !fits {
+                let found = value.kind.name();
+                let message = format!("with an output field `TOP` takes numbers and dates, found {found}");
+                let error = Diagnostic::error("esql-type", message).at(*span, format!("this is {found}"));
+                return Err(self.report(error.with_help("leave the output field out, or convert what is no number")));
+            }
         }
-        Ok(Aggregate::Top { count, ascending })
+        let kind = output.kind;
+        Ok((top, Box::new(move |read| Typed::several(kind, read))))
     }
 
     fn values(limit: Option<u32>) -> Aggregate {
         Aggregate::Collect(Collect { distinct: limit.is_none(), order: CollectOrder::Value, limit, lone: true })
     }
 
-    fn constant_number(
-        &mut self,
-        typed: &[(Typed, lurcher_diagnostics::Span)],
-        place: usize,
-        tree: &Tree,
-    ) -> Result<f64> {
+    fn constant_number(&mut self, typed: &[(Typed, Span)], place: usize, tree: &Tree) -> Result<f64> {
         let found = typed.get(place).and_then(|(own, _)| own.constant()).and_then(Value::as_number);
         found.filter(|number| number.is_finite() && *number >= 0.0).ok_or_else(|| {
             let span = typed.get(place).map_or(tree.span, |(_, span)| *span);
@@ -466,25 +482,30 @@ struct Key {
 
 /// Whether an aggregate orders values.
 fn orders(function: Aggregate) -> bool {
-    matches!(function, Aggregate::Min | Aggregate::Max)
+    matches!(function, Aggregate::Min | Aggregate::Max | Aggregate::Top { .. })
 }
 
 /// The reading of a least or greatest value.
 fn keyed(kind: Type) -> Reading {
-    let of_key = match kind {
-        Type::Ip => Some(lurcher_ir::AddressFunction::AddressOfKey),
-        Type::Version => Some(lurcher_ir::AddressFunction::VersionOfKey),
-        _ => None,
-    };
+    let of_key = of_order_key(kind);
     Box::new(move |read| {
         Typed::single(
             kind,
-            match of_key {
-                Some(function) => Expr::call(Function::Address(function), [read]),
+            match &of_key {
+                Some(function) => Expr::call(function.clone(), [read]),
                 None => read,
             },
         )
     })
+}
+
+/// What a value was before it became what [`order_key`] makes of it.
+fn of_order_key(kind: Type) -> Option<Function> {
+    match kind {
+        Type::Ip => Some(Function::Address(lurcher_ir::AddressFunction::AddressOfKey)),
+        Type::Version => Some(Function::Address(lurcher_ir::AddressFunction::VersionOfKey)),
+        _ => None,
+    }
 }
 
 /// The expressions right below one. Of lists and patterns, which are constants, there are none.
@@ -501,10 +522,10 @@ fn parts(tree: &Tree) -> Vec<&Tree> {
     }
 }
 
-/// The columns that an expression reads.
-fn columns_of(tree: &Tree) -> Vec<&Arc<str>> {
+/// The columns that an expression reads, and where.
+pub(super) fn columns_of(tree: &Tree) -> Vec<(&Arc<str>, Span)> {
     match &tree.kind {
-        ExprKind::Column(name) => vec![name],
+        ExprKind::Column(name) => vec![(name, tree.span)],
         _ => parts(tree).into_iter().flat_map(columns_of).collect(),
     }
 }

@@ -1,15 +1,12 @@
-//! Tables that a query reads, joins or enriches by: what their columns are, as far as that is known.
+//! Tables that a query reads, joins or enriches by: what their columns are, as far as that is known; `ENRICH`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use lurcher_diagnostics::{Diagnostic, Span};
-use lurcher_ir::{Case, ColumnPattern, Expr, Lookup, LookupKey, LookupMatch, LookupOutput, LookupRows, Stage};
+use lurcher_ir::{Case, ColumnPattern, Lookup, LookupKey, LookupMatch, LookupOutput, LookupRows, Stage};
 
 use super::{
-    super::{
-        ast::{self, BinaryOperator, ExprKind, Name},
-        types::Type,
-    },
+    super::{ast::Name, types::Type},
     Lowerer, Result,
     columns::Column,
 };
@@ -75,6 +72,7 @@ impl Lowerer<'_> {
                 value: value.all(),
                 matching: LookupMatch::Equal(Case::Sensitive),
             }],
+            condition: None,
             outputs: outputs.as_ref().map(|outputs| {
                 let output = |(column, name): &(Arc<str>, Arc<str>)| LookupOutput {
                     column: Arc::clone(column),
@@ -101,14 +99,14 @@ impl Lowerer<'_> {
         Ok(())
     }
 
-    fn missing_table(&mut self, known: bool, table: &str, span: Span) {
+    pub(super) fn missing_table(&mut self, known: bool, table: &str, span: Span) {
         if !known {
             let message = format!("it reads the table `{table}`, which has to be given with the run");
             self.approximate("table", message, span);
         }
     }
 
-    fn unknown_in_table(&mut self, table: &str, name: &Name) -> super::Said {
+    pub(super) fn unknown_in_table(&mut self, table: &str, name: &Name) -> super::Said {
         let columns = self.table_columns(table).unwrap_or_default();
         let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_ref()).collect();
         let help = match closest(&name.text, names.iter().copied()) {
@@ -124,76 +122,6 @@ impl Lowerer<'_> {
                 .at(name.span, "unknown in the table")
                 .with_help(help),
         )
-    }
-
-    /// `LOOKUP JOIN table ON …`.
-    pub(super) fn lookup_join(&mut self, table: &Name, on: &[ast::Expr]) -> Result<()> {
-        let known = self.table_columns(&table.text);
-        self.missing_table(known.is_some(), &table.text, table.span);
-        let mut keys = Vec::new();
-        let mut joined: Vec<Arc<str>> = Vec::new();
-        let parts: Vec<&ast::Expr> = on
-            .iter()
-            .flat_map(|part| match &part.kind {
-                ExprKind::Junction(true, parts) => parts.iter().collect::<Vec<_>>(),
-                _ => vec![part],
-            })
-            .collect();
-        for part in parts {
-            let (left, right) = match &part.kind {
-                ExprKind::Column(name) => ((name, part.span), Arc::clone(name)),
-                ExprKind::Binary(BinaryOperator::Equal, left, right) => match (&left.kind, &right.kind) {
-                    (ExprKind::Column(a), ExprKind::Column(b)) => {
-                        let here = |name: &Arc<str>| self.columns.find(name).is_some() || self.columns.has_field(name);
-                        if here(a) { ((a, left.span), Arc::clone(b)) } else { ((b, right.span), Arc::clone(a)) }
-                    }
-                    _ => return Err(self.unsupported("join", "LOOKUP JOIN by a condition on constants is not run; put the condition into a WHERE", part.span)),
-                },
-                _ => return Err(self.unsupported("join", "LOOKUP JOIN by another condition than `==` is not run; join by equal fields, and compare in a WHERE", part.span)),
-            };
-            if let Some(columns) = &known
-                && !columns.iter().any(|(name, _)| *name == right)
-            {
-                let name = Name { text: right, span: part.span };
-                return Err(self.unknown_in_table(&table.text, &name));
-            }
-            let value = self.column(left.0, left.1)?;
-            let text = if value.kind.is_date() { Self::written(&value) } else { value.one() };
-            joined.push(Arc::clone(&right));
-            keys.push(LookupKey { column: right, value: text, matching: LookupMatch::Equal(Case::Sensitive) });
-        }
-        let outputs = known.as_ref().map(|columns| {
-            let others = columns.iter().filter(|(name, _)| !joined.contains(name));
-            // By name, as the fields of every index.
-            others.map(|(name, kind)| (Arc::clone(name), *kind)).collect::<BTreeMap<_, _>>()
-        });
-        self.stages.push(Stage::Lookup(Lookup {
-            table: Arc::clone(&table.text),
-            keys,
-            outputs: outputs.as_ref().map(|outputs| {
-                let output = |name: &Arc<str>| LookupOutput { column: Arc::clone(name), name: Arc::clone(name) };
-                outputs.keys().map(output).collect()
-            }),
-            most: u64::MAX,
-            rows: LookupRows::Each,
-            overwrite: true,
-            least: 0,
-            default: None,
-        }));
-        match outputs {
-            Some(outputs) => {
-                for (name, kind) in outputs {
-                    self.columns.push(Column::computed(name, kind, true));
-                }
-            }
-            None => self.columns.unknown = true,
-        }
-        Ok(())
-    }
-
-    fn written(date: &super::value::Typed) -> Expr {
-        let time = lurcher_ir::Function::Time(lurcher_ir::TimeFunction::Written);
-        Expr::call(time, [super::operators::millis(date)])
     }
 
     /// The pattern that stands for columns which nothing is known of.

@@ -77,6 +77,7 @@ impl Lowerer<'_> {
         rows.stages.push(Stage::Lookup(lurcher_ir::Lookup {
             table: Arc::clone(&known.table),
             keys: lookup_keys,
+            condition: None,
             outputs: Some(
                 outputs
                     .iter()

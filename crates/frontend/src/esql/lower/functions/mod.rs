@@ -65,6 +65,7 @@ const FUNCTIONS: &[(&str, usize, usize)] = &[
     ("sha256", 1, 1),
     ("hash", 2, 2),
     ("json_extract", 2, 2),
+    ("json_string", 2, MANY),
     ("abs", 1, 1),
     ("ceil", 1, 1),
     ("floor", 1, 1),
@@ -192,17 +193,16 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("chunk", "it cuts texts for language models; use SUBSTRING or SPLIT"),
     ("field_extract", "it reads flattened fields, and events have none; name the field itself"),
-    ("fmt_bytes", "it writes numbers for people to read"),
-    ("fmt_bytes_si", "it writes numbers for people to read"),
-    ("fmt_duration", "it writes numbers for people to read"),
-    ("fmt_percent", "it writes numbers for people to read"),
-    ("json_string", "it writes values as JSON"),
+    ("fmt_bytes", "it is a technical preview that writes numbers for people to read"),
+    ("fmt_bytes_si", "it is a technical preview that writes numbers for people to read"),
+    ("fmt_duration", "it is a technical preview that writes numbers for people to read"),
+    ("fmt_percent", "it is a technical preview that writes numbers for people to read"),
     ("range_contains", "ranges of dates are not handled"),
     ("range_intersects", "ranges of dates are not handled"),
     ("range_max", "ranges of dates are not handled"),
     ("range_min", "ranges of dates are not handled"),
     ("range_within", "ranges of dates are not handled"),
-    ("to_ascii", "it writes other letters as escapes"),
+    ("to_ascii", "it is proposed to Elasticsearch and in none of its releases"),
     ("to_counter", "metrics are not handled"),
     ("to_date_range", "ranges of dates are not handled"),
     ("to_double_range", "ranges are not handled"),
@@ -381,15 +381,11 @@ impl Lowerer<'_> {
         });
         let options: Vec<(Name, ast::Expr)> = options.flatten().collect();
         if let Some((option, _)) = options.first().filter(|_| !TAKE_OPTIONS.contains(&own)) {
-            if matches!(own, "bucket" | "tbucket") {
-                let message = format!(
-                    "{} with options is not run: it makes rows of buckets that no row lies in; leave out the braces",
-                    own.to_uppercase()
-                );
-                return Err(self.unsupported("function", message, option.span));
+            if !matches!(own, "bucket" | "tbucket") {
+                let error = Diagnostic::error("esql-option", format!("`{}` takes no options", own.to_uppercase()));
+                return Err(self.report(error.at(option.span, "not allowed here").with_help("leave out the braces")));
             }
-            let error = Diagnostic::error("esql-option", format!("`{}` takes no options", own.to_uppercase()));
-            return Err(self.report(error.at(option.span, "not allowed here").with_help("leave out the braces")));
+            self.bucket_options(own, &options)?;
         }
         let arguments: Vec<&ast::Expr> =
             arguments.iter().filter(|argument| !matches!(argument.kind, ExprKind::Map(_))).collect();
@@ -414,6 +410,33 @@ impl Lowerer<'_> {
         found.unwrap_or_else(|| {
             Err(self.unsupported("function", format!("the function {} is not run", own.to_uppercase()), span))
         })
+    }
+
+    /// The options of `BUCKET`: whether there are rows of buckets that no row lies in. Source: Elasticsearch's pull request
+    /// 154864.
+    fn bucket_options(&mut self, own: &str, options: &[(Name, ast::Expr)]) -> Result<()> {
+        for (option, value) in options {
+            match (option.text.as_ref(), &value.kind) {
+                ("include_empty_buckets", ExprKind::Boolean(false)) => {}
+                ("include_empty_buckets", ExprKind::Boolean(true)) => {
+                    let message = format!("{} with rows of buckets that no row lies in is not run", own.to_uppercase());
+                    return Err(self.unsupported("function", message, option.span));
+                }
+                ("include_empty_buckets", _) => {
+                    let error = Diagnostic::error("esql-option", "`include_empty_buckets` is true or false");
+                    return Err(self.report(error.at(value.span, "neither")));
+                }
+                (other, _) => {
+                    let error = Diagnostic::error("esql-option", format!("there is no option `{other}`"));
+                    return Err(self.report(
+                        error
+                            .at(option.span, "unknown option")
+                            .with_help(format!("`{}` takes `include_empty_buckets`", own.to_uppercase())),
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn unknown_function(&mut self, name: &Name) -> Said {

@@ -1,7 +1,7 @@
 //! Functions of texts.
 
 use lurcher_diagnostics::Diagnostic;
-use lurcher_ir::{Case, DigestAlgorithm, Expr, FieldRef, Function, ListFunction, TextFunction};
+use lurcher_ir::{Case, DigestAlgorithm, Expr, FieldRef, Function, ListFunction, NumberFunction, TextFunction};
 use lurcher_schema::{Taxonomy, Value};
 
 use super::{Call, Class, list};
@@ -10,7 +10,7 @@ use crate::{
         lower::{Lowerer, Result, value::Typed},
         types::Type,
     },
-    syntax::java_regex::{Refusal, translate},
+    syntax::java_regex::{DIALECT, Refusal, translate},
 };
 
 impl Lowerer<'_> {
@@ -74,6 +74,7 @@ impl Lowerer<'_> {
             "split" => return Some(self.split(call)),
             "replace" => return Some(self.replace(call)),
             "json_extract" => return Some(self.json(call)),
+            "json_string" => return Some(self.json_string(call)),
             _ => return None,
         };
         Some(self.text_at(call, 0).map(|text| Typed::single(kind, Expr::call(function, [text]))))
@@ -120,16 +121,18 @@ impl Lowerer<'_> {
 
     fn replace(&mut self, call: &Call<'_>) -> Result<Typed> {
         let text = self.text_at(call, 0)?;
-        self.want(call, 1, Class::Text)?;
+        let computed = self.text_at(call, 1)?;
         let replacement = self.text_at(call, 2)?;
         let span = call.span(1);
         let pattern = match call.at(1).text() {
             Some(pattern) => std::sync::Arc::clone(pattern),
             None if call.at(1).kind == Type::Null => return Ok(Typed::literal(Type::Keyword, Value::Null)),
             None => {
-                let message =
-                    "REPLACE by a regular expression that is computed is not run; write the expression as a text";
-                return Err(self.unsupported("regex", message, span));
+                // What is faulty is null for Elasticsearch, too, where a row makes it.
+                let message = "look-around and back references are not run: where a row makes such an expression, the result is null";
+                self.approximate("regex", message, span);
+                let replaced = Function::Text(TextFunction::ReplacedBy(DIALECT));
+                return Ok(Typed::single(Type::Keyword, Expr::call(replaced, [text, computed, replacement])));
             }
         };
         let regex = match translate(&pattern) {
@@ -150,6 +153,38 @@ impl Lowerer<'_> {
         };
         let replaced = Function::Text(TextFunction::Replaced(regex));
         Ok(Typed::single(Type::Keyword, Expr::call(replaced, [text, replacement])))
+    }
+
+    /// `JSON_STRING(key, value, …)`. Source: Elasticsearch's `JsonString`.
+    fn json_string(&mut self, call: &Call<'_>) -> Result<Typed> {
+        if call.count() % 2 == 1 {
+            let message = format!("`JSON_STRING` takes keys and values in turn, found {} arguments", call.count());
+            let error = Diagnostic::error("esql-arguments", message).at(call.span, "a value is missing");
+            return Err(self.report(error.with_help("write `JSON_STRING(key, value, …)`")));
+        }
+        let mut members = Vec::new();
+        for place in (0..call.count()).step_by(2) {
+            members.push(self.text_at(call, place)?);
+            let (value, span) = (call.at(place + 1), call.span(place + 1));
+            members.push(match value.kind {
+                Type::GeoPoint | Type::Source => {
+                    let message = format!("`JSON_STRING` takes no {}", value.kind.name());
+                    let error = Diagnostic::error("esql-type", message);
+                    return Err(self.report(
+                        error
+                            .at(span, format!("this is {}", value.kind.name()))
+                            .with_help("convert it: `TO_STRING(value)`"),
+                    ));
+                }
+                Type::Date | Type::DateNanos => self.convert(&value, Type::Keyword, span)?.all(),
+                Type::Double => {
+                    let fraction = Function::Number(NumberFunction::ToFraction);
+                    list(ListFunction::Each(Box::new(fraction)), [value.all()])
+                }
+                _ => value.all(),
+            });
+        }
+        Ok(Typed::single(Type::Keyword, Expr::Call(Function::Text(TextFunction::JsonObject), members)))
     }
 
     fn json(&mut self, call: &Call<'_>) -> Result<Typed> {
