@@ -10,9 +10,9 @@ use lurcher_schema::RelativeTime;
 use super::{Json, list, snake_case, text, tilde};
 use crate::{
     Aggregate, AggregateColumn, AggregateEach, Aggregation, Anomaly, Branch, Collect, CollectOrder, ColumnPattern,
-    Expr, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, MadeName, Moment, NamePiece,
-    NullKeys, PercentileMethod, Piece, Pipeline, Pivot, Repeat, Running, Selected, Semi, Sink, SortKey, Stage,
-    Transaction, Window,
+    Expr, ForEachColumn, GroupBy, Input, Join, JoinKind, ListKeys, Lookup, LookupMatch, LookupRows, MadeName, Moment,
+    NamePiece, NullKeys, PercentileMethod, Piece, Pipeline, Pivot, Repeat, Running, Selected, Semi, Sink, SortKey,
+    Stage, Transaction, Window,
 };
 
 impl Display for Pipeline {
@@ -87,6 +87,17 @@ fn pattern(pattern: &ColumnPattern) -> String {
     format!("${pattern}")
 }
 
+impl Display for ForEachColumn {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "  for each column ")?;
+        list(f, self.columns.iter().map(pattern))?;
+        f.write_char('\n')?;
+        self.texts.iter().try_for_each(|(name, text)| writeln!(f, "    ${name} is the text {text}"))?;
+        self.reads.iter().try_for_each(|(name, read)| writeln!(f, "    ${name} is ${read}"))?;
+        self.sets.iter().try_for_each(|(name, value)| writeln!(f, "    ${name} = {value}"))
+    }
+}
+
 impl Display for Stage {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -94,14 +105,7 @@ impl Display for Stage {
             Self::Eval(sets) => columns(f, "eval", sets),
             Self::Project(sets) => columns(f, "project", sets),
             Self::Fields(taxonomy) => writeln!(f, "  fields {taxonomy}:*"),
-            Self::ForEachColumn(each) => {
-                write!(f, "  for each column ")?;
-                list(f, each.columns.iter().map(pattern))?;
-                f.write_char('\n')?;
-                each.texts.iter().try_for_each(|(name, text)| writeln!(f, "    ${name} is the text {text}"))?;
-                each.reads.iter().try_for_each(|(name, read)| writeln!(f, "    ${name} is ${read}"))?;
-                each.sets.iter().try_for_each(|(name, value)| writeln!(f, "    ${name} = {value}"))
-            }
+            Self::ForEachColumn(each) => write!(f, "{each}"),
             Self::Keep(names) => line(f, "keep", names.iter().map(pattern)),
             Self::Drop(names) => line(f, "drop", names.iter().map(pattern)),
             Self::Rename(names) => line(f, "rename", names.iter().map(|(old, new)| format!("${old} to ${new}"))),

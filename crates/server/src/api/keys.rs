@@ -41,7 +41,7 @@ pub(crate) async fn keys(State(app): State<App>) -> Answer<Json<KeyList>> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct KeyRequest {
     /// What people call it.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
     /// What it may be used for.
     role: Role,
