@@ -215,10 +215,12 @@ impl Live {
         self.catch_up(pressing, sink, &mut |_| true);
     }
 
-    /// Makes runs that wait, in the order in which they were due, as long as `goes_on` says so after those of each rule,
-    /// which it is told.
+    /// Makes runs that wait, as long as `goes_on` says so after those of each rule, which it is told: first of rules for
+    /// which something came that can be told at once then, and in the order in which they were due.
     pub fn make_some(&mut self, sink: &mut dyn AlertSink, goes_on: &mut dyn FnMut(u32) -> bool) {
-        let waiting = self.waiting.iter().map(|(_, number)| *number).collect();
+        let tails = &self.scanner.collector().tails;
+        let mut waiting: Vec<u32> = self.waiting.iter().map(|(_, number)| *number).collect();
+        waiting.sort_by_key(|number| !tails.get(number).is_some_and(RuleTail::is_urgent));
         self.catch_up(waiting, sink, goes_on);
     }
 
@@ -292,7 +294,7 @@ impl Live {
         self.watches.insert(number, watch);
     }
 
-    /// Looks at what came, for the rules that need not wait. Where a run has to be made first, that is not put off.
+    /// Looks at what came, for the rules that need not wait. Where a run has to be made first, what came waits for that.
     fn look_early(&mut self, fresh: &BTreeSet<u32>, sink: &mut dyn AlertSink) {
         for number in fresh {
             if !self.watches.contains_key(number) {
@@ -300,15 +302,12 @@ impl Live {
             }
         }
         let tails = &self.scanner.collector().tails;
-        let waits = |number: &u32| tails.get(number).is_some_and(RuleTail::waits);
-        let (waiting, free): (Vec<u32>, Vec<u32>) = fresh.iter().partition(|number| waits(number));
-        let urgent = waiting.into_iter().filter(|number| tails.get(number).is_some_and(RuleTail::is_urgent)).collect();
+        let free = fresh.iter().copied().filter(|number| tails.get(number).is_some_and(|tail| !tail.waits())).collect();
         let now = self.now;
         self.with_each(free, sink, &mut |watch, tail, rule, desk| {
             watch.look_early(tail, rule, desk, now);
             true
         });
-        self.catch_up(urgent, sink, &mut |_| true);
     }
 
     /// Does something with each of these rules that keeps something, as long as it says to go on.

@@ -32,7 +32,7 @@ const KEPT: &str = "detector-kept";
 const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
 /// So long runs are made before it is looked whether records have come.
-const RUNS_AT_ONCE: Duration = Duration::from_millis(20);
+const RUNS_AT_ONCE: Duration = Duration::from_millis(50);
 
 /// How often what runs say is written down while others wait.
 const PAGE_EVERY: Duration = Duration::from_millis(200);
