@@ -43,10 +43,6 @@ const EPOCH_EVENTS: usize = 65_536;
 const RULE_SHARE: u64 = 4;
 /// So long, by the times of arrival, a run that is due may wait, in microseconds.
 const LONGEST_WAIT: i64 = 30_000_000;
-
-/// So many events go to the file after each batch where they are too many for memory: all at once would take seconds.
-const SENT_AT_ONCE: usize = 1024;
-
 /// Why a rule is stopped at which the engine fails.
 const FAULT: &str = "the engine failed at what it has kept: a fault of lurcher, please report it with the rule";
 
@@ -171,6 +167,10 @@ impl Live {
         self.pass(received, sink);
         self.scanner.scan(batch, sink);
         self.look_at_new(sink);
+        // Where there are too many events for memory, twice as many go to the file as came: all at once would take seconds.
+        if self.stores.held() > self.settings.tail_budget / 2 {
+            self.stores.send_away(2 * batch.rows());
+        }
     }
 
     /// Looks at what the last batch has brought.
@@ -179,9 +179,6 @@ impl Live {
         self.look_early(&fresh, sink);
         if self.scanner.collector().store.len() >= EPOCH_EVENTS || self.scanner.collector().store.is_full() {
             self.begin_epoch();
-        }
-        if self.stores.held() > self.settings.tail_budget / 2 {
-            self.stores.send_away(SENT_AT_ONCE);
         }
     }
 

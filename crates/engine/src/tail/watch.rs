@@ -201,7 +201,9 @@ impl Watch {
             tail.merge(aside.hits);
             self.look_early(tail, rule, desk, now);
         }
-        self.make_runs(tail, rule, desk, now);
+        if self.is_due(now) {
+            self.make_runs(tail, rule, desk, now);
+        }
     }
 
     /// Makes the runs that are due.

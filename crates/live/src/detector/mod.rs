@@ -46,6 +46,9 @@ use self::{look_back::Found, work::Work};
 use crate::rules::{Loaded, RuleSource};
 use lurcher_server::{detection::Refused, events::Events};
 
+/// What takes longer is told to whoever looks for what holds the detector or its alerts up.
+const SLOW: Duration = Duration::from_millis(100);
+
 /// The name under which the detector's place in the journal is kept.
 pub const CONSUMER: &str = "detector";
 

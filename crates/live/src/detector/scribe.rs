@@ -16,15 +16,13 @@ use lurcher_triage::{Commit, NewAlert};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
-use super::{DetectorParts, Figures, findings::Finding};
+use super::{DetectorParts, Figures, SLOW, findings::Finding};
 use crate::rules::Loaded;
 
 /// After a failure of the alert store it is tried again this soon at first, and then less and less often.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Pages that wait while one is written.
 const WAITING: usize = 2;
-/// A page that takes longer is told to whoever looks for what holds alerts up.
-const SLOW: Duration = Duration::from_millis(100);
 /// Who waits for the scribe looks up this often.
 const LOOK_UP: Duration = Duration::from_millis(100);
 

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
-    CONSUMER, DetectorOptions, DetectorParts, Wish,
+    CONSUMER, DetectorOptions, DetectorParts, SLOW, Wish,
     findings::Finding,
     gaps::{ALIVE, Gaps},
     kept::{Kept, SHORT},
@@ -36,9 +36,6 @@ const RUNS_AT_ONCE: Duration = Duration::from_millis(50);
 
 /// How often what runs say is written down while others wait.
 const PAGE_EVERY: Duration = Duration::from_millis(200);
-
-/// What takes longer is told to whoever looks for what holds the detector up.
-const SLOW: Duration = Duration::from_millis(100);
 
 /// Why a record is passed over from now on.
 const POISON: &str = "the engine failed at it: a fault of lurcher, please report it with the record";
