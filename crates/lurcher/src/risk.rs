@@ -12,8 +12,7 @@ use std::{
 use lurcher_engine::{
     Alert, FilterPlan, RuleSet, ScanStats, Scanner, Settings,
     risk::{
-        Directory, FactorOperation, IncidentRule, ObjectType, Priority, Record, RiskFactor, RiskIndex, Site,
-        asks_for_risk, own_shape,
+        Directory, FactorOperation, ObjectType, Priority, Record, RiskFactor, RiskIndex, Site, asks_for_risk, own_shape,
     },
 };
 use lurcher_ir::Rule;
@@ -175,7 +174,7 @@ impl<'s> RunRisk<'s> {
             if known.index.undated() > 0 {
                 eprintln!("warning: {} alerts carry no time and count for no risk incident", known.index.undated());
             }
-            alerts.extend(known.index.incidents(&IncidentRule::defaults(), self.schemas));
+            alerts.extend(known.index.incidents(self.schemas));
         }
         // A rule that also found something of its own in the input is the same rule, not a second alert.
         let mut seen = HashSet::new();

@@ -216,6 +216,11 @@ impl Object {
         Self(members.into_iter().collect())
     }
 
+    /// Adds members whose names differ, from each other and from those that it has.
+    pub fn extend_distinct(&mut self, members: impl IntoIterator<Item = (Arc<str>, Value)>) {
+        self.0.extend(members);
+    }
+
     /// The value under exactly this name (a dot in the name is only a character).
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(key, _)| key.as_ref() == name).map(|(_, value)| value)
@@ -262,7 +267,8 @@ impl Object {
         let Some((head, rest)) = path.split_once('.') else {
             return self.insert(path, value);
         };
-        match self.0.iter_mut().find(|(key, _)| key.as_ref() == head) {
+        // Names mostly come sorted: the one that is looked for is the last, if there is one.
+        match self.0.iter_mut().rev().find(|(key, _)| key.as_ref() == head) {
             None => {
                 let mut inner = Object::default();
                 inner.insert_path(rest, value);

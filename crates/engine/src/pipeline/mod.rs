@@ -237,11 +237,10 @@ impl StagePlan {
                 row.columns = columns.iter().map(value).collect();
             }
             Self::Fields(taxonomy) => {
-                for (name, value) in source.fields(*taxonomy) {
-                    if row.columns.get(&name).is_none() {
-                        row.columns.insert(name, value);
-                    }
-                }
+                let fields = source.fields(*taxonomy);
+                let is_new = |name: &str| row.columns.get(name).is_none();
+                let new: Vec<_> = fields.iter().filter(|(name, _)| is_new(name)).cloned().collect();
+                row.columns.extend_distinct(new);
             }
             Self::ForEachColumn(plan) => reshape::for_each_column(plan, row, source, now),
             Self::Keep(names) => row.keep(names),

@@ -6,7 +6,11 @@ use lurcher_ir::{ColumnPattern, Expand, FieldRef};
 use lurcher_schema::{EventRef, Object, Taxonomy, Timestamp, Value};
 
 use super::expression::{Captured, FieldExpr};
-use crate::{eval::Row, sequence::compare_tiebreakers, tail::EventId};
+use crate::{
+    eval::Row,
+    sequence::compare_tiebreakers,
+    tail::{AllFields, EventId},
+};
 
 /// A row.
 #[derive(Clone, Debug)]
@@ -154,7 +158,7 @@ pub(crate) trait RowSource {
     /// All of it in a taxonomy; null without an event.
     fn whole(&mut self, taxonomy: Taxonomy) -> Value;
     /// All its fields in a taxonomy by their dotted names; none without an event.
-    fn fields(&mut self, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)>;
+    fn fields(&mut self, taxonomy: Taxonomy) -> AllFields;
     /// Keeps it for later.
     fn keep(&mut self) -> Option<EventId>;
 }

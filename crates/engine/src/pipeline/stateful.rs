@@ -18,7 +18,7 @@ use super::{
 use crate::{
     anomaly::{Conditional, FirstSeen, Gaussian, Quantile},
     eval::{Number, read_number},
-    tail::{EventId, Fields, Stores},
+    tail::{AllFields, EventId, Fields, Stores},
     terms::Window,
 };
 
@@ -119,7 +119,7 @@ impl RowSource for Stored<'_> {
         self.event().map(|event| fields.whole(event, taxonomy)).unwrap_or_default()
     }
 
-    fn fields(&mut self, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
+    fn fields(&mut self, taxonomy: Taxonomy) -> AllFields {
         let fields = self.fields;
         self.event().map(|event| fields.all(event, taxonomy)).unwrap_or_default()
     }

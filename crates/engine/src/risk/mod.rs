@@ -10,6 +10,8 @@
 mod directory;
 mod factor;
 mod incident;
+mod index;
+mod stretches;
 
 use std::sync::Arc;
 
@@ -19,9 +21,10 @@ use lurcher_schema::{Event, Shape, Timestamp, Value, star_match};
 pub use self::{
     directory::{Directory, Priority, Record},
     factor::{FactorOperation, RiskFactor},
-    incident::{Condition, IncidentRule, RiskIndex},
+    incident::{Condition, IncidentRule},
+    index::{RiskIncident, RiskIndex},
 };
-use crate::{Alert, AlertEntity};
+use crate::{Alert, AlertEntity, alert_id};
 
 /// The attribute of the shape of risk events that were made of this run's own alerts.
 const OWN: (&str, &str) = ("own", "risk");
@@ -66,8 +69,8 @@ pub struct Site {
 /// One alert's addition to the risk of one user, system or other object.
 #[derive(Clone, Debug)]
 pub struct RiskEvent {
-    /// The alert.
-    pub alert: String,
+    /// The id of the alert.
+    pub alert: Arc<str>,
     /// Its rule.
     pub rule: Arc<Rule>,
     /// When: the alert's time.
@@ -155,7 +158,7 @@ impl Site {
         let record = self.directory.find(kind, &entity.value);
         let score = entity.score.unwrap_or(alert.risk_score);
         let mut event = RiskEvent {
-            alert: alert.id.clone(),
+            alert: alert.id.as_str().into(),
             rule: Arc::clone(&alert.rule),
             time: alert.time,
             object: entity.value.clone(),
@@ -174,6 +177,11 @@ impl Site {
 }
 
 impl RiskEvent {
+    /// Its id: that of its alert, and the object in the field that named it.
+    pub fn id(&self) -> String {
+        alert_id::of_parts([&*self.alert, self.kind.name(), &self.normalized, &self.field])
+    }
+
     /// The values that a risk factor's condition can name: the event's own, and what the directory says of its object
     /// as `risk_object_…`, and as `user_…` or `dest_…` by what the object is.
     fn values(&self, name: &str) -> Vec<&str> {

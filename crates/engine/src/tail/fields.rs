@@ -8,6 +8,9 @@ use rustc_hash::FxHashMap;
 
 use crate::pipeline::FieldExpr;
 
+/// All fields of an event, by their dotted names.
+pub(crate) type AllFields = Arc<[(Arc<str>, Value)]>;
+
 /// Reads fields. Columns are computed once per batch and only where somebody asks.
 #[derive(Debug)]
 pub(crate) struct Fields {
@@ -16,6 +19,27 @@ pub(crate) struct Fields {
     columns: FxHashMap<FieldRef, Source>,
     /// By the address of an expression, which a plan holds for as long as there are events.
     computed: FxHashMap<usize, Computed>,
+    /// The row that was last asked for as a whole: many rules keep all of the same event.
+    row: WholeRow,
+}
+
+/// A row of the batch as a whole.
+#[derive(Debug, Default)]
+struct WholeRow {
+    number: usize,
+    event: Option<Event>,
+    /// What it has in each taxonomy that was asked for.
+    fields: Vec<(Taxonomy, AllFields)>,
+}
+
+impl WholeRow {
+    /// This row of the batch, and what is known of it.
+    fn of(&mut self, batch: &EventBatch, number: usize) -> (&Event, &mut Vec<(Taxonomy, AllFields)>) {
+        if self.number != number {
+            *self = Self { number, ..Self::default() };
+        }
+        (self.event.get_or_insert_with(|| batch.event(number)), &mut self.fields)
+    }
 }
 
 /// What an expression has come to in the batch, by the keys of the values of its fields.
@@ -58,7 +82,13 @@ enum Source {
 
 impl Fields {
     pub(crate) fn new(schemas: Arc<Schemas>) -> Self {
-        Self { schemas, batch: None, columns: FxHashMap::default(), computed: FxHashMap::default() }
+        Self {
+            schemas,
+            batch: None,
+            columns: FxHashMap::default(),
+            computed: FxHashMap::default(),
+            row: WholeRow::default(),
+        }
     }
 
     /// The schemas that fields are found by.
@@ -81,6 +111,7 @@ impl Fields {
         if !same {
             self.columns.clear();
             self.computed.clear();
+            self.row = WholeRow::default();
             let origin = Arc::clone(batch.origin());
             self.batch = Some(BatchId { origin, first, rows: batch.rows(), shape: batch.shape().id() });
         }
@@ -91,7 +122,26 @@ impl Fields {
         if let Source::Column(column) = self.source(batch, field) {
             return column.value(row);
         }
-        self.in_event(&batch.event(row), field)
+        let Self { schemas, row: known, .. } = self;
+        schemas.value(known.of(batch, row).0, field.taxonomy, field.path.as_str())
+    }
+
+    /// A row of the batch that was entered, whole, in a taxonomy.
+    pub(crate) fn whole_row(&mut self, batch: &EventBatch, row: usize, taxonomy: Taxonomy) -> Value {
+        let Self { schemas, row: known, .. } = self;
+        Value::Object(Arc::new(schemas.normalise(known.of(batch, row).0, taxonomy)))
+    }
+
+    /// All fields of a row of the batch that was entered, in a taxonomy, by their dotted names.
+    pub(crate) fn all_of_row(&mut self, batch: &EventBatch, row: usize, taxonomy: Taxonomy) -> AllFields {
+        let Self { schemas, row: known, .. } = self;
+        let (event, known) = known.of(batch, row);
+        if let Some((_, fields)) = known.iter().find(|(own, _)| *own == taxonomy) {
+            return Arc::clone(fields);
+        }
+        let fields: AllFields = schemas.fields_of(event, taxonomy).into();
+        known.push((taxonomy, Arc::clone(&fields)));
+        fields
     }
 
     fn source(&mut self, batch: &EventBatch, field: &FieldRef) -> &Source {
@@ -164,8 +214,8 @@ impl Fields {
     }
 
     /// All fields of an event in a taxonomy, by their dotted names.
-    pub(crate) fn all(&self, event: &Event, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
-        self.schemas.fields_of(event, taxonomy)
+    pub(crate) fn all(&self, event: &Event, taxonomy: Taxonomy) -> AllFields {
+        self.schemas.fields_of(event, taxonomy).into()
     }
 
     /// A whole event in a taxonomy.

@@ -33,7 +33,7 @@ use lurcher_schema::{EventBatch, EventRef, Taxonomy, Timestamp, Value};
 
 pub use self::live::{Live, LookedBack, Missed, RuleHealth};
 pub(crate) use self::{
-    fields::{Fields, Known},
+    fields::{AllFields, Fields, Known},
     found::{RawDetail, RawMatch, RawPairing},
     store::{EventId, EventStore, Extent},
     stores::Stores,
@@ -349,11 +349,11 @@ impl RowSource for Hand<'_> {
     }
 
     fn whole(&mut self, taxonomy: Taxonomy) -> Value {
-        self.fields.whole(&self.batch.event(self.row), taxonomy)
+        self.fields.whole_row(self.batch, self.row, taxonomy)
     }
 
-    fn fields(&mut self, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
-        self.fields.all(&self.batch.event(self.row), taxonomy)
+    fn fields(&mut self, taxonomy: Taxonomy) -> AllFields {
+        self.fields.all_of_row(self.batch, self.row, taxonomy)
     }
 
     fn keep(&mut self) -> Option<EventId> {

@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use lurcher_engine::{Alert, AlertSink, LedgerEntry, RuleSet, id_of_parts, risk::Site};
+use lurcher_engine::{
+    Alert, AlertSink, LedgerEntry, RuleSet,
+    risk::{RiskIncident, Site},
+};
 use lurcher_ir::{AlertKind as Kind, EntityRole, EntityType, Severity as Grade};
 use lurcher_outputs::{elastic, native::AlertLine, splunk};
-use lurcher_schema::{Schemas, Timestamp};
-use lurcher_triage::{AlertKind, AlertRule, AlertUpdate, Entity, NewAlert, RiskEvent, RuleRun, Severity};
+use lurcher_schema::{Schemas, Timestamp, Value};
+use lurcher_triage::{AlertKind, AlertRule, AlertUpdate, Entity, NewAlert, NewIncident, RiskEvent, RuleRun, Severity};
 use serde_json::{Value as Json, json};
 
 use crate::rules::rule_id;
@@ -145,6 +148,24 @@ pub(crate) fn new_alert(alert: &Alert, schemas: &Schemas, site: &Site, now: Time
     }
 }
 
+/// An incident as the store takes it.
+pub(super) fn new_incident(incident: &RiskIncident, schemas: &Schemas, site: &Site) -> NewIncident {
+    let alert = &incident.alert;
+    let now = alert.detected.unwrap_or_default();
+    let text = |name: &str| alert.values.get(name).map(Value::to_string).unwrap_or_default();
+    let time = |name: &str| Timestamp::parse(&text(name)).or(alert.time).unwrap_or(now);
+    NewIncident {
+        alert: new_alert(alert, schemas, site, now),
+        object: text("risk_object"),
+        normalized: text("normalized_risk_object"),
+        kind: text("risk_object_type"),
+        score: alert.values.get("risk_score").and_then(Value::as_number).unwrap_or(alert.risk_score),
+        first: time("info_min_time"),
+        last: time("info_max_time"),
+        risk_events: incident.contributions.clone(),
+    }
+}
+
 /// The alert in the layouts of other products, as a hunt writes them.
 fn forms(alert: &Alert, schemas: &Schemas, site: &Site) -> Json {
     let splunk = splunk::documents(alert, schemas, lurcher_outputs::SplunkEdition::default(), site);
@@ -178,7 +199,7 @@ fn entity(entity: &lurcher_engine::AlertEntity) -> Entity {
 pub(super) fn risk_events(alert: &Alert, site: &Site, now: Timestamp) -> Vec<RiskEvent> {
     let threats = || alert.rule.meta.threats.iter();
     let events = site.events(alert).into_iter().map(|event| RiskEvent {
-        id: id_of_parts([alert.id.as_str(), event.kind.name(), &event.normalized, &event.field]),
+        id: event.id(),
         alert: alert.id.clone(),
         time: event.time.unwrap_or(now),
         object: event.object,

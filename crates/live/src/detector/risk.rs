@@ -7,15 +7,14 @@ use std::{
 
 use lurcher_engine::{
     Alert,
-    risk::{IncidentRule, ObjectType, RiskEvent, RiskIndex, Site},
+    risk::{ObjectType, RiskEvent, RiskIncident, RiskIndex, Site},
 };
 use lurcher_ir::{Rule, RuleMeta, Support, Threat};
 use lurcher_outputs::splunk;
-use lurcher_schema::{EventBatch, Schemas, Timestamp, Value};
-use lurcher_triage::{AlertFilter, Incident, NewIncident, PageRequest, RiskEvent as StoredRisk, Span, Triage};
+use lurcher_schema::{EventBatch, Schemas, Timestamp};
+use lurcher_triage::{AlertFilter, Incident, PageRequest, RiskEvent as StoredRisk, Span, Triage};
 use serde_json::Value as Json;
 
-use super::findings::new_alert;
 use crate::rules::rule_id;
 
 /// Risk of this age counts for no incident any more, in microseconds: the longest window of the incident rules.
@@ -71,8 +70,6 @@ pub(super) struct LiveRisk {
     index: RiskIndex,
     /// The alerts whose risk is counted, and when: what is found again after a restart counts once.
     counted: HashMap<String, Timestamp>,
-    /// How many events each incident had when it was last told.
-    told: HashMap<String, u64>,
     /// How many risk events have been made, which numbers them.
     made: u64,
 }
@@ -90,7 +87,7 @@ impl LiveRisk {
         for event in known.events {
             let rule = by_id.get(&event.rule_id).map_or_else(|| departed(&event), |rule| Arc::clone(rule));
             index.add(RiskEvent {
-                alert: event.alert,
+                alert: event.alert.into(),
                 rule,
                 time: Some(event.time),
                 object: event.object,
@@ -104,11 +101,11 @@ impl LiveRisk {
                 event: None,
             });
         }
-        Self { site: Arc::clone(site), incidents, index, counted, told: HashMap::new(), made: 0 }
+        Self { site: Arc::clone(site), incidents, index, counted, made: 0 }
     }
 
-    /// Takes what alerts say about their risk objects; returns the incidents that opened or grew.
-    pub(super) fn take(&mut self, alerts: &[Alert], schemas: &Schemas, now: Timestamp) -> Vec<NewIncident> {
+    /// Takes what alerts say about their risk objects; returns the incidents that opened.
+    pub(super) fn take(&mut self, alerts: &[Alert], schemas: &Schemas, now: Timestamp) -> Vec<RiskIncident> {
         if !self.incidents || alerts.is_empty() {
             return Vec::new();
         }
@@ -117,34 +114,21 @@ impl LiveRisk {
                 self.index.take(alert);
             }
         }
-        let rules = IncidentRule::defaults();
         let before = Timestamp(now.0.saturating_sub(WINDOW * 2));
-        self.index.forget(before, &rules);
-        self.counted.retain(|_, time| *time >= before);
-        let mut grown = Vec::new();
-        for mut incident in self.index.fresh_incidents(&rules, schemas) {
-            if self.told.insert(incident.id.clone(), incident.event_count) == Some(incident.event_count) {
-                continue;
-            }
-            incident.detected = Some(now);
-            grown.push(self.new_incident(&incident, schemas, now));
+        if self.index.forget(before) {
+            self.counted.retain(|_, time| *time >= before);
         }
-        grown
+        detected(self.index.opened(schemas), now)
     }
 
-    fn new_incident(&self, incident: &Alert, schemas: &Schemas, now: Timestamp) -> NewIncident {
-        let text = |name: &str| incident.values.get(name).map(Value::to_string).unwrap_or_default();
-        let time = |name: &str| Timestamp::parse(&text(name)).or(incident.time).unwrap_or(now);
-        NewIncident {
-            alert: new_alert(incident, schemas, &self.site, now),
-            object: text("risk_object"),
-            normalized: text("normalized_risk_object"),
-            kind: text("risk_object_type"),
-            score: incident.values.get("risk_score").and_then(Value::as_number).unwrap_or(incident.risk_score),
-            first: time("info_min_time"),
-            last: time("info_max_time"),
-            risk_events: Vec::new(),
-        }
+    /// The incidents that have grown since they were last told, as long as `goes_on` says so.
+    pub(super) fn grown(
+        &mut self,
+        schemas: &Schemas,
+        now: Timestamp,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Vec<RiskIncident> {
+        if self.incidents { detected(self.index.grown(schemas, goes_on), now) } else { Vec::new() }
     }
 
     /// The alerts' risk events as Splunk would have them in its risk index, for searches over it.
@@ -158,6 +142,12 @@ impl LiveRisk {
         self.made += events.len() as u64;
         splunk::risk_batch(&events, first).ok()
     }
+}
+
+/// Says when incidents were found.
+fn detected(mut incidents: Vec<RiskIncident>, now: Timestamp) -> Vec<RiskIncident> {
+    incidents.iter_mut().for_each(|incident| incident.alert.detected = Some(now));
+    incidents
 }
 
 /// A rule that is not loaded any more, as far as its risk event tells of it.

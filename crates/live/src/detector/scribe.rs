@@ -11,12 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lurcher_engine::{Alert, risk::RiskIncident};
 use lurcher_server::events::Topic;
 use lurcher_triage::{Commit, NewAlert};
 use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Handle;
 
-use super::{DetectorParts, Figures, SLOW, findings::Finding};
+use super::{
+    DetectorParts, Figures, SLOW,
+    findings::{Finding, new_incident},
+};
 use crate::rules::Loaded;
 
 /// After a failure of the alert store it is tried again this soon at first, and then less and less often.
@@ -28,10 +32,12 @@ const LOOK_UP: Duration = Duration::from_millis(100);
 
 /// What is written down in one transaction.
 pub(super) struct Page {
-    /// All but the alerts.
+    /// All but the alerts and incidents.
     pub(super) commit: Commit,
     /// The alerts, to be put into their layouts.
     pub(super) alerts: Vec<Finding>,
+    /// The incidents, likewise.
+    pub(super) incidents: Vec<RiskIncident>,
     /// What they were found with.
     pub(super) loaded: Arc<Loaded>,
     /// Whether its place is the detector's.
@@ -142,10 +148,14 @@ impl Shared {
 
 /// Writes a page down, again and again if need be, and tells what is new.
 fn write(page: Page, parts: &DetectorParts, runtime: &Handle, shared: &Shared) {
-    let Page { mut commit, alerts, loaded, moves } = page;
+    let Page { mut commit, alerts, incidents, loaded, moves } = page;
     let start = Instant::now();
-    commit.alerts = alerts.iter().filter_map(|found| laid_out(found, &loaded)).collect();
-    drop(alerts);
+    let Loaded { schemas, site, .. } = &*loaded;
+    commit.alerts =
+        alerts.iter().filter_map(|found| laid_out(&found.alert, || found.laid_out(schemas, site))).collect();
+    commit.incidents =
+        incidents.iter().filter_map(|one| laid_out(&one.alert, || new_incident(one, schemas, site))).collect();
+    drop((alerts, incidents));
     let laid_out = start.elapsed();
     let mut pause = RETRY.0;
     let new: BTreeSet<String> = loop {
@@ -183,11 +193,11 @@ fn write(page: Page, parts: &DetectorParts, runtime: &Handle, shared: &Shared) {
     }
 }
 
-/// An alert as the store takes it. A fault in the layouts of one keeps no other from being written down.
-fn laid_out(found: &Finding, loaded: &Loaded) -> Option<NewAlert> {
-    let made = catch_unwind(AssertUnwindSafe(|| found.laid_out(&loaded.schemas, &loaded.site)));
+/// An alert or incident as the store takes it. A fault in the layouts of one keeps no other from being written down.
+fn laid_out<T>(alert: &Alert, lay_out: impl FnOnce() -> T) -> Option<T> {
+    let made = catch_unwind(AssertUnwindSafe(lay_out));
     made.inspect_err(|_| {
-        let (id, rule) = (&found.alert.id, &found.alert.rule.meta.name);
+        let (id, rule) = (&alert.id, &alert.rule.meta.name);
         tracing::error!(%id, %rule, "an alert cannot be laid out and is lost: a fault of lurcher, please report it");
     })
     .ok()

@@ -7,11 +7,14 @@ use std::{
     time::Duration,
 };
 
-use lurcher_engine::{Alert, Compiler, Live, RuleHealth, RuleSet, Settings, risk::asks_for_risk};
+use lurcher_engine::{
+    Alert, Compiler, Live, RuleHealth, RuleSet, Settings,
+    risk::{RiskIncident, asks_for_risk},
+};
 use lurcher_journal::{Position, Record};
 use lurcher_readers::{ReadOptions, record_number};
 use lurcher_schema::{EventBatch, Timestamp};
-use lurcher_triage::{NewIncident, RiskEvent};
+use lurcher_triage::RiskEvent;
 
 use super::{
     DetectorOptions, feed,
@@ -35,7 +38,7 @@ pub(super) struct State {
     now: Timestamp,
     /// What was found and not yet handed over.
     pub(super) findings: Findings,
-    pub(super) incidents: Vec<NewIncident>,
+    pub(super) incidents: Vec<RiskIncident>,
     pub(super) risk_events: Vec<RiskEvent>,
     pub(super) unreadable: Vec<(u64, String)>,
     pub(super) events: u64,
@@ -227,6 +230,11 @@ impl State {
     /// Counts alerts that others found, and wrote down with their risk, towards incidents.
     pub(super) fn count_risk_of(&mut self, alerts: &[Alert]) {
         self.incidents.extend(self.risk.take(alerts, &self.loaded.schemas, self.now));
+    }
+
+    /// Finds out what incidents have grown by since they were last told, as long as `goes_on` says so.
+    pub(super) fn look_at_growth(&mut self, goes_on: &mut dyn FnMut() -> bool) {
+        self.incidents.extend(self.risk.grown(&self.loaded.schemas, self.now, goes_on));
     }
 
     /// What the alerts that were just found add to the risk of their objects, and what searches over that find.

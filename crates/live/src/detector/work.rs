@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lurcher_engine::RuleHealth;
+use lurcher_engine::{RuleHealth, risk::RiskIncident};
 use lurcher_journal::{Block, Position, Reader, Record};
 use lurcher_schema::Timestamp;
 use lurcher_triage::{Commit, HealthState, Quarantine, QuarantineKind, RuleHealth as StoredHealth};
@@ -33,6 +33,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5);
 
 /// So long runs are made before it is looked whether records have come.
 const RUNS_AT_ONCE: Duration = Duration::from_millis(50);
+
+/// So long it is looked at what incidents have grown by, each time that the house is kept.
+const GROWTH_AT_ONCE: Duration = Duration::from_millis(50);
 
 /// How often what runs say is written down while others wait.
 const PAGE_EVERY: Duration = Duration::from_millis(200);
@@ -339,27 +342,27 @@ impl Work {
         }
         let findings = &mut self.state.findings;
         let alerts = std::mem::take(&mut findings.alerts);
+        let incidents = std::mem::take(&mut self.state.incidents);
         let commit = Commit {
             consumer: CONSUMER.to_owned(),
             position: self.settled.0,
             updates: std::mem::take(&mut findings.updates).into_values().collect(),
             runs: std::mem::take(&mut findings.runs).into_values().collect(),
-            incidents: std::mem::take(&mut self.state.incidents),
             risk_events: std::mem::take(&mut self.state.risk_events),
             quarantines: std::mem::take(&mut self.aside),
             ..Commit::default()
         };
-        self.write(commit, alerts, true);
+        self.write(commit, (alerts, incidents), true);
         if !self.stopping {
             self.made = self.made.max(self.state.made());
         }
     }
 
     /// Hands over what is to be written down.
-    fn write(&mut self, commit: Commit, alerts: Vec<Finding>, moves: bool) {
+    fn write(&mut self, commit: Commit, (alerts, incidents): (Vec<Finding>, Vec<RiskIncident>), moves: bool) {
         let loaded = Arc::clone(&self.loaded.read());
         let Self { scribe, wishes, back, .. } = self;
-        let page = Page { commit, alerts, loaded, moves };
+        let page = Page { commit, alerts, incidents, loaded, moves };
         if !scribe.write(page, &mut || wants_to_stop(wishes, back)) {
             self.stopping = true;
         }
@@ -508,6 +511,7 @@ impl Work {
     /// files of rules have changed.
     fn keep_house(&mut self) {
         self.last_housekeeping = Instant::now();
+        self.tell_growth();
         let position = self.position;
         let Self { runtime, kept, .. } = self;
         if let Err(error) = runtime.block_on(kept.sync()) {
@@ -522,7 +526,7 @@ impl Work {
         let quarantines = std::mem::take(&mut self.aside);
         let commit =
             Commit { consumer: KEPT.to_owned(), position: position.0, health, quarantines, ..Commit::default() };
-        self.write(commit, Vec::new(), false);
+        self.write(commit, Default::default(), false);
         // What was not written down must stay in the journal.
         self.flush();
         if self.stopping {
@@ -544,6 +548,15 @@ impl Work {
             tracing::info!("files of rules have changed");
             // What is wrong has been said in the log.
             let _ = self.reload();
+        }
+    }
+
+    /// Tells how incidents have grown: all of it when the detector ends, else as much as there is time for.
+    fn tell_growth(&mut self) {
+        let (start, all) = (Instant::now(), self.stopping);
+        self.state.look_at_growth(&mut || all || start.elapsed() < GROWTH_AT_ONCE);
+        if !self.state.incidents.is_empty() {
+            self.commit();
         }
     }
 
@@ -614,7 +627,11 @@ impl Work {
         }
         let position = u64::try_from(self.made.0).unwrap_or(0);
         let gaps = self.gaps.take();
-        self.write(Commit { consumer: ALIVE.to_owned(), position, gaps, ..Commit::default() }, Vec::new(), false);
+        self.write(
+            Commit { consumer: ALIVE.to_owned(), position, gaps, ..Commit::default() },
+            Default::default(),
+            false,
+        );
     }
 
     /// Says, to whoever looks for where memory goes, which rules hold most of it.

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
 };
 
 use lurcher_diagnostics::{Diagnostic, Level, SourceFile};
@@ -41,6 +41,10 @@ struct Plan {
     exact: FxHashMap<Arc<str>, Source>,
     /// Those of the exact names that are no part of a document.
     multi_fields: FxHashSet<Arc<str>>,
+    /// The others, sorted.
+    names: Vec<Arc<str>>,
+    /// What these are bound to, but for those that events of the shape do not have.
+    bound: OnceLock<Vec<(Arc<str>, Binding)>>,
     /// By prefix, longest first.
     open: Vec<(Arc<str>, Source)>,
     indices: Vec<Arc<str>>,
@@ -279,15 +283,22 @@ impl Schemas {
     /// path.
     pub fn members(&self, taxonomy: Taxonomy, path: &str, shape: &Shape) -> Vec<(Arc<str>, Binding)> {
         let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
-        let plan = self.plan(taxonomy, shape);
-        plan.names_below(&prefix)
-            .into_iter()
-            .map(|name| {
-                let binding = self.bind(taxonomy, &name, shape);
-                (name, binding)
-            })
-            .filter(|(_, binding)| !binding.is_missing())
-            .collect()
+        self.bound_below(&self.plan(taxonomy, shape), taxonomy, &prefix, shape).to_vec()
+    }
+
+    /// Those names that mappings spell out and that begin with `prefix`, sorted, with what they are bound to.
+    fn bound_below<'p>(
+        &self,
+        plan: &'p Plan,
+        taxonomy: Taxonomy,
+        prefix: &str,
+        shape: &Shape,
+    ) -> &'p [(Arc<str>, Binding)] {
+        let bound = plan.bound.get_or_init(|| {
+            let bound = plan.names.iter().map(|name| (Arc::clone(name), self.bind(taxonomy, name, shape)));
+            bound.filter(|(_, binding)| !binding.is_missing()).collect()
+        });
+        beginning_with(bound, prefix, |(name, _)| name)
     }
 
     /// Whether events of this shape may have fields below this path, so that its value may be the object of those although
@@ -315,33 +326,64 @@ impl Schemas {
 
     /// Every field of an event in a taxonomy under its full dotted name, in the order of the names; only those that it has.
     pub fn fields_of(&self, event: &Event, taxonomy: Taxonomy) -> Vec<(Arc<str>, Value)> {
-        let names = self.names_below(event, taxonomy, "", 0).into_iter().filter(|name| !name.is_empty());
-        let valued = names.map(|name| {
-            let value = self.bind(taxonomy, &name, &event.shape).value(event);
-            (name, value)
-        });
-        valued.filter(|(_, value)| !value.is_missing()).collect()
+        self.fields_below(event, taxonomy, "")
     }
 
     fn normalise_below(&self, event: &Event, taxonomy: Taxonomy, prefix: &str) -> Object {
         let mut object = Object::default();
-        for name in self.names_below(event, taxonomy, prefix, 0) {
-            let value = self.bind(taxonomy, &name, &event.shape).value(event);
-            if let Some(path) = name.get(prefix.len()..).filter(|path| !path.is_empty() && !value.is_missing()) {
+        for (name, value) in self.fields_below(event, taxonomy, prefix) {
+            if let Some(path) = name.get(prefix.len()..).filter(|path| !path.is_empty()) {
                 object.insert_path(path, value);
             }
         }
         object
     }
 
+    /// The fields whose names begin with `prefix`, in the order of the names; only those that the event has.
+    fn fields_below(&self, event: &Event, taxonomy: Taxonomy, prefix: &str) -> Vec<(Arc<str>, Value)> {
+        let plan = self.plan(taxonomy, &event.shape);
+        let spelt_out = self.bound_below(&plan, taxonomy, prefix, &event.shape);
+        let values = spelt_out.iter().map(|(name, binding)| (Arc::clone(name), binding.value(event)));
+        let mut fields: Vec<_> = values.filter(|(_, value)| !value.is_missing()).collect();
+        let sorted = fields.len();
+        for name in self.open_names(&plan, event, taxonomy, prefix, 0) {
+            if name.is_empty() || plan.exact.contains_key(&name) {
+                continue;
+            }
+            let value = self.bind(taxonomy, &name, &event.shape).value(event);
+            if !value.is_missing() {
+                fields.push((name, value));
+            }
+        }
+        if fields.len() > sorted {
+            fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        fields
+    }
+
     /// The names that begin with `prefix` and that the event may have: those that mappings spell out, and those
     /// that a `*` gives for the event's raw fields.
     fn names_below(&self, event: &Event, taxonomy: Taxonomy, prefix: &str, depth: usize) -> BTreeSet<Arc<str>> {
         let plan = self.plan(taxonomy, &event.shape);
-        let mut names = plan.names_below(prefix);
+        let mut names = self.open_names(&plan, event, taxonomy, prefix, depth);
+        names.extend(beginning_with(&plan.names, prefix, |name| name).iter().map(Arc::clone));
+        names
+    }
+
+    /// The names that begin with `prefix` and that a `*` gives for the event's raw fields; mappings may spell some of them
+    /// out as well.
+    fn open_names(
+        &self,
+        plan: &Plan,
+        event: &Event,
+        taxonomy: Taxonomy,
+        prefix: &str,
+        depth: usize,
+    ) -> BTreeSet<Arc<str>> {
         let raw_names = |prefix: &str| -> Vec<Arc<str>> {
             event.raw.iter().map(|(name, _)| name).filter(|name| name.starts_with(prefix)).map(Arc::clone).collect()
         };
+        let mut names = BTreeSet::new();
         if taxonomy == Taxonomy::Raw {
             names.extend(raw_names(prefix).into_iter().filter(|name| plan.source(name).is_none()));
         }
@@ -367,6 +409,14 @@ impl Schemas {
         }
         names
     }
+}
+
+/// Those of some sorted items whose names begin with a prefix.
+fn beginning_with<'i, T>(sorted: &'i [T], prefix: &str, name: impl Fn(&T) -> &Arc<str>) -> &'i [T] {
+    let begin = sorted.partition_point(|item| name(item).as_ref() < prefix);
+    let rest = &sorted[begin..];
+    let length = rest.partition_point(|item| name(item).starts_with(prefix));
+    &rest[..length]
 }
 
 impl Plan {
@@ -405,13 +455,9 @@ impl Plan {
         }
         plan.open = open.into_iter().map(|(prefix, source)| (prefix.into(), source.clone())).collect();
         plan.open.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        plan.names = plan.exact.keys().filter(|name| !plan.multi_fields.contains(*name)).map(Arc::clone).collect();
+        plan.names.sort();
         plan
-    }
-
-    /// The spelt-out names of a document that begin with `prefix`.
-    fn names_below(&self, prefix: &str) -> BTreeSet<Arc<str>> {
-        let names = self.exact.keys().filter(|name| name.starts_with(prefix) && !self.multi_fields.contains(*name));
-        names.map(Arc::clone).collect()
     }
 
     /// The mapping of a path, and what a `*` in its name stands for.
