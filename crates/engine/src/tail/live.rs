@@ -22,6 +22,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -39,6 +40,10 @@ use crate::{AlertSink, RuleSet, ScanStats, Scanner, Settings, schedule::Timetabl
 
 /// Events of one epoch, at most.
 const EPOCH_EVENTS: usize = 65_536;
+/// So many hits are gone through after each batch when it is looked which epochs are still held.
+const SWEPT_AT_ONCE: usize = 16_384;
+/// What is let go and takes more than this is freed by a thread of its own: it may be millions of small pieces.
+const LARGE: u64 = 16 << 20;
 /// A rule may hold this part of the tails' budget.
 const RULE_SHARE: u64 = 4;
 /// So long, by the times of arrival, a run that is due may wait, in microseconds.
@@ -55,6 +60,7 @@ pub struct Live {
     fields: Fields,
     stores: Stores,
     epoch: u32,
+    sweep: Option<Sweep>,
     watches: BTreeMap<u32, Watch>,
     /// When the next run of any rule is due, but for those that wait.
     due: Option<Timestamp>,
@@ -63,6 +69,16 @@ pub struct Live {
     now: Timestamp,
     /// How long after its window an event may still be looked at together with others.
     lateness: i64,
+}
+
+/// A look at which of the epochs before one are still held, rule by rule. What a rule holds of them only gets less, so it
+/// need not be looked at all at once.
+#[derive(Debug)]
+struct Sweep {
+    before: u32,
+    used: FxHashSet<u32>,
+    /// The rules up to this one have been looked at.
+    done: Option<u32>,
 }
 
 /// How a rule fares.
@@ -137,6 +153,7 @@ impl Live {
             fields: Fields::new(Arc::clone(rules.schemas())),
             stores: Stores::default(),
             epoch: 0,
+            sweep: None,
             watches: BTreeMap::new(),
             due: None,
             waiting: BTreeSet::new(),
@@ -167,6 +184,7 @@ impl Live {
         self.pass(received, sink);
         self.scanner.scan(batch, sink);
         self.look_at_new(sink);
+        self.sweep_some();
         // Where there are too many events for memory, twice as many go to the file as came: all at once would take seconds.
         if self.stores.held() > self.settings.tail_budget / 2 {
             self.stores.send_away(2 * batch.rows());
@@ -364,13 +382,15 @@ impl Live {
                     )
                 });
             }
-            tails.insert(number, RuleTail::stopped(rule, &self.settings));
+            if let Some(tail) = tails.insert(number, RuleTail::stopped(rule, &self.settings)) {
+                free(tail);
+            }
             self.waiting.retain(|(_, waiting)| *waiting != number);
             all = all.saturating_sub(bytes.max(1));
         }
     }
 
-    /// Puts the open epoch away, and lets go of those that nobody holds an event of.
+    /// Puts the open epoch away.
     fn begin_epoch(&mut self) {
         let part = self.settings.tail_budget / 2;
         let collector = self.scanner.collector();
@@ -379,13 +399,35 @@ impl Live {
             self.stores.put(self.epoch, closed);
         }
         self.epoch += 1;
-        let mut used = FxHashSet::default();
-        collector.tails.values().for_each(|tail| tail.stores(&mut used));
-        for number in self.stores.numbers() {
-            if !used.contains(&number) {
-                self.stores.take(number);
-            }
+        self.sweep.get_or_insert_with(|| Sweep { before: self.epoch, used: FxHashSet::default(), done: None });
+    }
+
+    /// Goes on looking which epochs are still held, and in the end lets go of the others.
+    fn sweep_some(&mut self) {
+        let Some(sweep) = &mut self.sweep else { return };
+        let mut looked_at = 0;
+        while looked_at < SWEPT_AT_ONCE {
+            let rest = (sweep.done.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+            let Some((number, tail)) = self.scanner.collector().tails.range(rest).next() else {
+                let unused = |number: &u32| *number < sweep.before && !sweep.used.contains(number);
+                for number in self.stores.numbers().into_iter().filter(unused) {
+                    self.stores.take(number);
+                }
+                self.sweep = None;
+                return;
+            };
+            tail.stores(&mut sweep.used);
+            looked_at += tail.len() + 1;
+            sweep.done = Some(*number);
         }
+    }
+}
+
+/// Lets go of what a rule held.
+fn free(tail: RuleTail) {
+    if tail.bytes > LARGE {
+        // Where there is no thread to be had it is freed here.
+        let _ = std::thread::Builder::new().name("free".to_owned()).spawn(move || drop(tail));
     }
 }
 
