@@ -20,13 +20,13 @@ impl Triage {
     /// Inserts the alerts that are not there; their ids.
     pub(crate) async fn insert_alerts(
         &self,
-        alerts: &[NewAlert],
+        alerts: &[&NewAlert],
         silenced: &[Option<&str>],
         now: Timestamp,
         connection: &mut AnyConnection,
     ) -> Result<HashSet<String>> {
         let mut new = HashSet::new();
-        let rows: Vec<(&NewAlert, Option<&str>)> = alerts.iter().zip(silenced.iter().copied()).collect();
+        let rows: Vec<(&NewAlert, Option<&str>)> = alerts.iter().copied().zip(silenced.iter().copied()).collect();
         for rows in rows.chunks(ROWS) {
             let mut sql = Sql::with(
                 "INSERT INTO alert (id, time, detected, rule_id, rule_name, vendor, language, rule_version, rule_path, \
@@ -43,7 +43,7 @@ impl Triage {
                 new.insert(row.text("id")?);
             }
         }
-        let inserted: Vec<&NewAlert> = alerts.iter().filter(|alert| new.contains(&alert.id)).collect();
+        let inserted: Vec<&NewAlert> = alerts.iter().copied().filter(|alert| new.contains(&alert.id)).collect();
         self.insert_documents(&inserted, connection).await?;
         self.insert_alert_terms(&inserted, connection).await?;
         Ok(new)

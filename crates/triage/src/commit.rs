@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 use crate::{
-    Error, Gap, NewAlert, NewIncident, Quarantine, Result, RiskEvent, RuleHealth, RuleRun, Triage,
+    AlertKind, Error, Gap, NewAlert, NewIncident, Quarantine, Result, RiskEvent, RuleHealth, RuleRun, Triage,
     outbox::{self, Letter},
     silence::Quiet,
     sql::sql,
@@ -48,6 +48,27 @@ pub struct Commit {
     pub quarantines: Vec<Quarantine>,
     /// How rules fare.
     pub health: Vec<RuleHealth>,
+}
+
+impl Commit {
+    /// Whether another one that comes right after it may be written down together with it.
+    pub fn joins(&self, next: &Self) -> bool {
+        let is_plain = |one: &Self| one.gaps.is_empty() && one.quarantines.is_empty() && one.health.is_empty();
+        self.consumer == next.consumer && is_plain(self) && is_plain(next)
+    }
+
+    /// Takes in the one that comes right after it.
+    pub fn join(&mut self, next: Self) {
+        self.position = next.position.max(self.position);
+        self.alerts.extend(next.alerts);
+        self.updates.extend(next.updates);
+        self.risk_events.extend(next.risk_events);
+        self.incidents.extend(next.incidents);
+        // Of a run that is told again the last word counts.
+        let again: HashSet<_> = next.runs.iter().map(|run| (run.rule_id.as_str(), run.time)).collect();
+        self.runs.retain(|run| !again.contains(&(run.rule_id.as_str(), run.time)));
+        self.runs.extend(next.runs);
+    }
 }
 
 /// What became of an alert since. Values are whole, not additions, and only ever grow.
@@ -93,15 +114,22 @@ pub(crate) const ROWS: usize = 50;
 
 impl Triage {
     /// Writes all of it down, or nothing. The caller may repeat a commit that failed, or of which it does not know.
-    pub async fn commit(&self, commit: Commit) -> Result<Committed> {
+    pub async fn commit(&self, mut commit: Commit) -> Result<Committed> {
+        self.try_commit(&mut commit).await
+    }
+
+    /// The same with a commit that the caller keeps, to try again. Alerts are given what they are grouped by.
+    pub async fn try_commit(&self, commit: &mut Commit) -> Result<Committed> {
         if commit.consumer.is_empty() {
             return Err(Error::Invalid("a commit needs the name of its consumer".to_owned()));
         }
         let now = self.clock.now();
         let position = i64::try_from(commit.position).unwrap_or(i64::MAX);
-        let mut alerts = commit.alerts;
-        alerts.extend(commit.incidents.iter().map(NewIncident::as_alert));
-        self.prepare(&mut alerts);
+        self.prepare(commit);
+        let commit = &*commit;
+        let mut seen = HashSet::new();
+        let alerts = commit.alerts.iter().chain(commit.incidents.iter().map(|incident| &incident.alert));
+        let alerts: Vec<&NewAlert> = alerts.filter(|alert| seen.insert(alert.id.as_str())).collect();
 
         let mut transaction = self.begin().await?;
         let connection: &mut AnyConnection = &mut transaction;
@@ -166,16 +194,15 @@ impl Triage {
         Ok(())
     }
 
-    /// Groups alerts that have no key yet; leaves out all but the first of one id.
-    fn prepare(&self, alerts: &mut Vec<NewAlert>) {
+    /// Groups alerts, incidents too, that have no key yet.
+    fn prepare(&self, commit: &mut Commit) {
         let grouping = self.grouping();
-        for alert in alerts.iter_mut().filter(|alert| alert.id.contains('\0')) {
-            // As it will be stored; else it would not be known again.
-            alert.id = alert.id.replace('\0', "\u{fffd}");
-        }
-        let mut seen = HashSet::new();
-        alerts.retain(|alert| seen.insert(alert.id.clone()));
-        for alert in alerts {
+        commit.incidents.iter_mut().for_each(|incident| incident.alert.kind = AlertKind::Incident);
+        for alert in commit.alerts.iter_mut().chain(commit.incidents.iter_mut().map(|incident| &mut incident.alert)) {
+            if alert.id.contains('\0') {
+                // As it will be stored; else it would not be known again.
+                alert.id = alert.id.replace('\0', "\u{fffd}");
+            }
             if alert.group_key.is_empty() {
                 alert.group_key = grouping.key(alert);
             }
@@ -184,7 +211,7 @@ impl Triage {
 
     async fn commit_alerts(
         &self,
-        alerts: &[NewAlert],
+        alerts: &[&NewAlert],
         now: Timestamp,
         connection: &mut AnyConnection,
     ) -> Result<Committed> {
@@ -197,7 +224,7 @@ impl Triage {
         let new = self.insert_alerts(alerts, &silenced, now, connection).await?;
         let targets = self.targets();
         let mut letters = Vec::new();
-        for (alert, silence) in alerts.iter().zip(silenced).filter(|(alert, _)| new.contains(&alert.id)) {
+        for (alert, silence) in alerts.iter().copied().zip(silenced).filter(|(alert, _)| new.contains(&alert.id)) {
             committed.new_alerts.push(alert.id.clone());
             if silence.is_some() {
                 committed.silenced.push(alert.id.clone());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
 use crate::{
-    Alert, AlertDetail, AlertFilter, AlertKind, Error, NewAlert, Page, PageRequest, Result, RiskEvent, Triage,
+    Alert, AlertDetail, AlertFilter, Error, NewAlert, Page, PageRequest, Result, RiskEvent, Triage,
     alert_list::read_alert,
     commit::ROWS,
     page::Listing,
@@ -41,13 +41,6 @@ pub struct NewIncident {
     pub last: Timestamp,
     /// Ids of the contributing risk events; those of earlier commits need not be there again.
     pub risk_events: Vec<String>,
-}
-
-impl NewIncident {
-    /// The alert that it is.
-    pub(crate) fn as_alert(&self) -> NewAlert {
-        NewAlert { kind: AlertKind::Incident, ..self.alert.clone() }
-    }
 }
 
 /// An incident as it stands.

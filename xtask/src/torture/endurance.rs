@@ -194,22 +194,24 @@ fn report(server: &Server, shared: &Shared, looks: &[Look], minutes: u64) -> Res
     let sent = shared.sent.lock().unwrap_or_else(PoisonError::into_inner).clone();
     // The last ones may still be on their way.
     thread::sleep(Duration::from_secs(3));
-    let mut raised: BTreeMap<Mark, Duration> = BTreeMap::new();
+    // When each was found, and when it was written down.
+    let mut raised: BTreeMap<Mark, (Duration, Duration)> = BTreeMap::new();
     let (mut doubled, mut known) = (0, server::Known::new());
     for alert in server.alerts_of("Torture: one event")? {
-        let Some(time) = server::created(&alert) else { continue };
+        let Some(found) = server::time_of(&alert, "detected") else { continue };
+        let time = (found, server::time_of(&alert, "changed").unwrap_or(found));
         for mark in server.marks_of(alert["id"].as_str().unwrap_or_default(), &mut known)? {
             doubled += u32::from(raised.insert(mark, time).is_some());
         }
     }
-    let mut latencies: Vec<f64> = sent
-        .iter()
-        .filter_map(|(mark, sent)| Some((raised.get(mark)?.as_secs_f64() - sent.as_secs_f64()).max(0.0)))
-        .collect();
-    latencies.sort_by(f64::total_cmp);
-    let at =
-        |share: f64| latencies.get(((latencies.len() as f64 * share) as usize).min(latencies.len().saturating_sub(1)));
-    let quantile = |share: f64| at(share).map_or("-".to_owned(), |seconds| format!("{seconds:.3} s"));
+    let quantiles = |time: &dyn Fn(&(Duration, Duration)) -> Duration| {
+        let late = sent.iter().filter_map(|(mark, sent)| Some(time(raised.get(mark)?).saturating_sub(*sent)));
+        let mut late: Vec<f64> = late.map(|late| late.as_secs_f64()).collect();
+        late.sort_by(f64::total_cmp);
+        let at = |share: f64| late.get(((late.len() as f64 * share) as usize).min(late.len().saturating_sub(1)));
+        let text = |share: f64| at(share).map_or("-".to_owned(), |seconds| format!("{seconds:.3} s"));
+        format!("p50 {}, p99 {}, worst {}", text(0.5), text(0.99), text(1.0))
+    };
     let streams = server.get("/api/v1/streams").map_err(|error| error.to_string())?.json();
     let rows: u64 =
         streams["items"].as_array().into_iter().flatten().filter_map(|stream| stream["rows"].as_u64()).sum();
@@ -243,7 +245,8 @@ fn report(server: &Server, shared: &Shared, looks: &[Look], minutes: u64) -> Res
         raised.len(),
         sent.keys().filter(|mark| !raised.contains_key(mark)).count()
     );
-    let _ = writeln!(out, "sent to alert: p50 {}, p99 {}, worst {}", quantile(0.5), quantile(0.99), quantile(1.0));
+    let _ = writeln!(out, "sent to found: {}", quantiles(&|(found, _)| *found));
+    let _ = writeln!(out, "sent to written down: {}", quantiles(&|(_, written)| *written));
     let aside = server.get("/api/v1/quarantine").map_err(|error| error.to_string())?.json();
     let stopped = aside["items"].as_array().into_iter().flatten().filter(|item| item["kind"] == "rule").count();
     let _ = writeln!(out, "rules: {stopped} stopped because they kept too much (`[live] memory` is 1 GiB)");

@@ -277,13 +277,9 @@ impl Server {
     }
 }
 
-/// When the server raised an alert, since 1970.
-pub(super) fn created(alert: &Value) -> Option<Duration> {
-    ["detected", "created"].iter().find_map(|name| match &alert[*name] {
-        Value::Number(micros) => Some(Duration::from_micros(micros.as_u64()?)),
-        Value::String(text) => rfc3339(text),
-        _ => None,
-    })
+/// One of an alert's times, since 1970.
+pub(super) fn time_of(alert: &Value, name: &str) -> Option<Duration> {
+    rfc3339(alert[name].as_str()?)
 }
 
 /// `2026-01-02T03:04:05.678901Z`.

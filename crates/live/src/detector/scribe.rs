@@ -1,7 +1,8 @@
-//! The scribe: writes down what the detector finds, in order, on a thread of its own, while the detector goes on.
+//! The scribe: writes down what the detector finds, in order, while the detector goes on.
 //!
-//! Alerts are put into their layouts and committed together with the detector's place, so nothing changes for a crash: what
-//! was not written down is found again. Only so much waits that the detector is never far ahead.
+//! One thread puts alerts into their layouts, another commits them together with the detector's place, so nothing changes for
+//! a crash: what was not written down is found again. Pages that wait for the second are written down together. Only so much
+//! waits that the detector is never far ahead.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -14,7 +15,7 @@ use std::{
 use lurcher_engine::{Alert, risk::RiskIncident};
 use lurcher_server::events::Topic;
 use lurcher_triage::{Commit, NewAlert};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::runtime::Handle;
 
 use super::{
@@ -25,8 +26,11 @@ use crate::rules::Loaded;
 
 /// After a failure of the alert store it is tried again this soon at first, and then less and less often.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// Pages that wait while one is written.
-const WAITING: usize = 2;
+/// Pages, and alerts on them, that wait to be written down, at most.
+const MOST_PAGES: usize = 64;
+const MOST_ALERTS: usize = 2_000;
+/// Alerts that are written down together, about.
+const TOGETHER: usize = 500;
 /// Who waits for the scribe looks up this often.
 const LOOK_UP: Duration = Duration::from_millis(100);
 
@@ -44,10 +48,20 @@ pub(super) struct Page {
     pub(super) moves: bool,
 }
 
+/// A page whose alerts are in their layouts.
+struct Fair {
+    commit: Commit,
+    moves: bool,
+    /// How many alerts the detector put on it.
+    counted: usize,
+}
+
 #[derive(Default)]
 struct Desk {
     pages: VecDeque<Page>,
-    writing: bool,
+    fair: VecDeque<Fair>,
+    /// Of the pages that somebody has in hand and of those that wait: how many, and the alerts on them.
+    open: (usize, usize),
     /// No more pages come.
     closed: bool,
     /// What cannot be written down is let go; its place is not written down either.
@@ -64,38 +78,36 @@ struct Shared {
 pub(super) struct Scribe {
     shared: Arc<Shared>,
     figures: Arc<Figures>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Scribe {
     pub(super) fn start(parts: &DetectorParts, runtime: &Handle) -> Result<Self, String> {
         let shared = Arc::new(Shared::default());
-        let figures = Arc::clone(&parts.figures);
-        let (own, parts, runtime) = (Arc::clone(&shared), parts.clone(), runtime.clone());
-        let thread = std::thread::Builder::new().name("scribe".to_owned()).spawn(move || {
-            while let Some(page) = own.next() {
-                write(page, &parts, &runtime, &own);
-                own.desk.lock().writing = false;
-                parts.figures.unwritten.fetch_sub(1, Ordering::Release);
-                own.changed.notify_all();
-            }
-        });
-        let thread =
-            thread.map_err(|error| format!("the thread that writes alerts down cannot be started: {error}"))?;
-        Ok(Self { shared, figures, thread: Some(thread) })
+        let begin = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+            thread.map_err(|error| format!("the thread that writes alerts down cannot be started: {error}"))
+        };
+        let own = Arc::clone(&shared);
+        let lays_out = begin("layouts", Box::new(move || own.lay_out()))?;
+        let (own, own_parts, runtime) = (Arc::clone(&shared), parts.clone(), runtime.clone());
+        let writes = begin("scribe", Box::new(move || own.write_down(&own_parts, &runtime)))?;
+        Ok(Self { shared, figures: Arc::clone(&parts.figures), threads: vec![lays_out, writes] })
     }
 
     /// Hands a page over, once there is room for it. `stops` is asked now and then whether to wait no longer; says whether
     /// the page was taken.
     pub(super) fn write(&self, page: Page, stops: &mut dyn FnMut() -> bool) -> bool {
         let mut desk = self.shared.desk.lock();
-        while desk.pages.len() >= WAITING && !desk.given_up {
+        while (desk.open.0 >= MOST_PAGES || desk.open.1 >= MOST_ALERTS) && !desk.given_up {
             desk.given_up = self.waits(&mut desk, stops);
         }
         if desk.given_up {
             return false;
         }
         self.figures.unwritten.fetch_add(1, Ordering::Release);
+        desk.open.0 += 1;
+        desk.open.1 += page.alerts.len();
         desk.pages.push_back(page);
         self.shared.changed.notify_all();
         true
@@ -104,14 +116,14 @@ impl Scribe {
     /// Waits until all pages are written down; says whether they are.
     pub(super) fn flush(&self, stops: &mut dyn FnMut() -> bool) -> bool {
         let mut desk = self.shared.desk.lock();
-        while (desk.writing || !desk.pages.is_empty()) && !desk.given_up {
+        while desk.open.0 > 0 && !desk.given_up {
             desk.given_up = self.waits(&mut desk, stops);
         }
         !desk.given_up
     }
 
     /// Waits for a change for a while; says whether to give up.
-    fn waits(&self, desk: &mut parking_lot::MutexGuard<'_, Desk>, stops: &mut dyn FnMut() -> bool) -> bool {
+    fn waits(&self, desk: &mut MutexGuard<'_, Desk>, stops: &mut dyn FnMut() -> bool) -> bool {
         self.shared.changed.wait_for(desk, LOOK_UP).timed_out() && stops()
     }
 }
@@ -120,82 +132,123 @@ impl Drop for Scribe {
     fn drop(&mut self) {
         self.shared.desk.lock().closed = true;
         self.shared.changed.notify_all();
-        // If it has ended by itself, there is nothing to wait for.
-        self.thread.take().map(JoinHandle::join);
+        // A thread that has ended by itself need not be waited for.
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
     }
 }
 
 impl Shared {
-    /// The next page; `None` at the end.
-    fn next(&self) -> Option<Page> {
+    /// What `take` finds on the desk, once it finds something; `None` at the end.
+    fn next<T>(&self, take: impl Fn(&mut Desk) -> Option<T>) -> Option<T> {
         let mut desk = self.desk.lock();
         loop {
             if desk.given_up {
                 return None;
             }
-            if let Some(page) = desk.pages.pop_front() {
-                desk.writing = true;
-                self.changed.notify_all();
-                return Some(page);
+            if let Some(found) = take(&mut desk) {
+                return Some(found);
             }
-            if desk.closed {
+            if desk.closed && desk.open.0 == 0 {
                 return None;
             }
             self.changed.wait(&mut desk);
         }
     }
-}
 
-/// Writes a page down, again and again if need be, and tells what is new.
-fn write(page: Page, parts: &DetectorParts, runtime: &Handle, shared: &Shared) {
-    let Page { mut commit, alerts, incidents, loaded, moves } = page;
-    let start = Instant::now();
-    let Loaded { schemas, site, .. } = &*loaded;
-    commit.alerts =
-        alerts.iter().filter_map(|found| laid_out(&found.alert, || found.laid_out(schemas, site))).collect();
-    commit.incidents =
-        incidents.iter().filter_map(|one| laid_out(&one.alert, || new_incident(one, schemas, site))).collect();
-    drop((alerts, incidents));
-    let laid_out = start.elapsed();
-    let mut pause = RETRY.0;
-    let new: BTreeSet<String> = loop {
-        match runtime.block_on(parts.triage.commit(commit.clone())) {
-            Ok(committed) => break committed.new_alerts.into_iter().collect(),
-            Err(error) => tracing::error!(%error, "alerts cannot be written down; trying again"),
+    /// Puts the alerts of page after page into their layouts.
+    fn lay_out(&self) {
+        while let Some(page) = self.next(|desk| desk.pages.pop_front()) {
+            let fair = laid_out(page);
+            self.desk.lock().fair.push_back(fair);
+            self.changed.notify_all();
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(RETRY.1);
-        let desk = shared.desk.lock();
-        if desk.given_up || desk.closed {
-            // Nothing is lost: the place was not written down either.
-            return;
+    }
+
+    /// Writes down what is laid out, as much together as may be.
+    fn write_down(&self, parts: &DetectorParts, runtime: &Handle) {
+        while let Some((mut fair, pages, alerts)) = self.next(Desk::together) {
+            self.commit(&mut fair, parts, runtime);
+            let mut desk = self.desk.lock();
+            desk.open.0 -= pages;
+            desk.open.1 -= alerts;
+            drop(desk);
+            parts.figures.unwritten.fetch_sub(pages as u64, Ordering::Release);
+            self.changed.notify_all();
         }
-    };
-    if start.elapsed() >= SLOW {
-        let (alerts, runs) = (commit.alerts.len(), commit.runs.len());
-        let (layouts, seconds) = (laid_out.as_secs_f64(), start.elapsed().as_secs_f64());
-        tracing::debug!(alerts, runs, layouts, seconds, "a page took long to write down");
     }
-    if !new.is_empty() {
-        parts.bell.ring_all();
-    }
-    parts.figures.alerts.fetch_add(new.len() as u64, Ordering::Relaxed);
-    if moves {
-        parts.figures.position.store(commit.position, Ordering::Release);
-    }
-    for alert in commit.alerts.into_iter().chain(commit.incidents.into_iter().map(|incident| incident.alert)) {
-        if new.contains(&alert.id) {
+
+    /// Commits a page, again and again if need be, and tells what is new.
+    fn commit(&self, Fair { commit, moves, .. }: &mut Fair, parts: &DetectorParts, runtime: &Handle) {
+        let start = Instant::now();
+        let mut pause = RETRY.0;
+        let new: BTreeSet<String> = loop {
+            match runtime.block_on(parts.triage.try_commit(commit)) {
+                Ok(committed) => break committed.new_alerts.into_iter().collect(),
+                Err(error) => tracing::error!(%error, "alerts cannot be written down; trying again"),
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(RETRY.1);
+            let mut desk = self.desk.lock();
+            if desk.given_up || desk.closed {
+                // Nothing is lost: the place was not written down either, and nothing after it is.
+                desk.given_up = true;
+                return;
+            }
+        };
+        if start.elapsed() >= SLOW {
+            let (alerts, runs, seconds) = (commit.alerts.len(), commit.runs.len(), start.elapsed().as_secs_f64());
+            tracing::debug!(alerts, runs, seconds, "a page took long to write down");
+        }
+        if !new.is_empty() {
+            parts.bell.ring_all();
+        }
+        parts.figures.alerts.fetch_add(new.len() as u64, Ordering::Relaxed);
+        if *moves {
+            parts.figures.position.store(commit.position, Ordering::Release);
+        }
+        let alerts = std::mem::take(&mut commit.alerts).into_iter();
+        let incidents = std::mem::take(&mut commit.incidents).into_iter().map(|incident| incident.alert);
+        for alert in alerts.chain(incidents).filter(|alert| new.contains(&alert.id)) {
             parts.events.publish(Topic::Alert, &NewAlert { document: serde_json::Value::Null, ..alert });
         }
+        for run in commit.runs.iter().filter(|run| run.created > 0 || run.capped > 0) {
+            parts.events.publish(Topic::Ledger, run);
+        }
     }
-    for run in commit.runs.iter().filter(|run| run.created > 0 || run.capped > 0) {
-        parts.events.publish(Topic::Ledger, run);
+}
+
+impl Desk {
+    /// The pages that are written down together next, how many they were, and the alerts that the detector counted on them.
+    fn together(&mut self) -> Option<(Fair, usize, usize)> {
+        let mut first = self.fair.pop_front()?;
+        let (mut pages, mut alerts) = (1, first.counted);
+        while alerts < TOGETHER
+            && let Some(next) =
+                self.fair.pop_front_if(|next| next.moves == first.moves && first.commit.joins(&next.commit))
+        {
+            pages += 1;
+            alerts += next.counted;
+            first.commit.join(next.commit);
+        }
+        Some((first, pages, alerts))
     }
+}
+
+/// A page with its alerts and incidents in their layouts.
+fn laid_out(page: Page) -> Fair {
+    let Page { mut commit, alerts, incidents, loaded, moves } = page;
+    let Loaded { schemas, site, .. } = &*loaded;
+    let counted = alerts.len();
+    let alerts = alerts.iter().filter_map(|found| lay_out(&found.alert, || found.laid_out(schemas, site)));
+    commit.alerts = alerts.collect();
+    let incidents = incidents.iter().filter_map(|one| lay_out(&one.alert, || new_incident(one, schemas, site)));
+    commit.incidents = incidents.collect();
+    Fair { commit, moves, counted }
 }
 
 /// An alert or incident as the store takes it. A fault in the layouts of one keeps no other from being written down.
-fn laid_out<T>(alert: &Alert, lay_out: impl FnOnce() -> T) -> Option<T> {
-    let made = catch_unwind(AssertUnwindSafe(lay_out));
+fn lay_out<T>(alert: &Alert, layouts: impl FnOnce() -> T) -> Option<T> {
+    let made = catch_unwind(AssertUnwindSafe(layouts));
     made.inspect_err(|_| {
         let (id, rule) = (&alert.id, &alert.rule.meta.name);
         tracing::error!(%id, %rule, "an alert cannot be laid out and is lost: a fault of lurcher, please report it");
