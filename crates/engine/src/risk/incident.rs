@@ -26,7 +26,7 @@ use crate::{Alert, Match, alert_id};
 const NAMED: usize = 5;
 
 /// How many of the alerts that contributed are named in an incident's row. All of them are counted.
-const CONTRIBUTING: usize = 1000;
+const CONTRIBUTING: usize = 100;
 
 /// When an object's risk is an incident.
 #[derive(Clone, Debug, PartialEq)]

@@ -19,7 +19,7 @@ use crate::Alert;
 const FORGET_EVERY: i64 = 3_600_000_000;
 
 /// Of how many risk events of one object the evidence is kept.
-const EVIDENCE: usize = 100;
+const EVIDENCE: usize = 25;
 
 /// What risk is counted for: its type and its normalised name.
 type RiskObject = (ObjectType, String);

@@ -34,8 +34,9 @@ const HOUSEKEEPING: Duration = Duration::from_secs(5);
 /// So long runs are made before it is looked whether records have come.
 const RUNS_AT_ONCE: Duration = Duration::from_millis(50);
 
-/// So long it is looked at what incidents have grown by, each time that the house is kept.
-const GROWTH_AT_ONCE: Duration = Duration::from_millis(50);
+/// Of so many objects it is told how their incidents have grown, each time that the house is kept: what is said of an incident
+/// is long.
+const GROWTH_AT_ONCE: usize = 8;
 
 /// How often what runs say is written down while others wait.
 const PAGE_EVERY: Duration = Duration::from_millis(200);
@@ -551,10 +552,10 @@ impl Work {
         }
     }
 
-    /// Tells how incidents have grown: all of it when the detector ends, else as much as there is time for.
+    /// Tells how incidents have grown: of a few objects, those that have waited longest; of all when the detector ends.
     fn tell_growth(&mut self) {
-        let (start, all) = (Instant::now(), self.stopping);
-        self.state.look_at_growth(&mut || all || start.elapsed() < GROWTH_AT_ONCE);
+        let mut objects = 0..if self.stopping { usize::MAX } else { GROWTH_AT_ONCE };
+        self.state.look_at_growth(&mut || objects.next().is_some());
         if !self.state.incidents.is_empty() {
             self.commit();
         }
