@@ -29,6 +29,40 @@ fn a_commit_says_what_is_new_and_tells_of_that_alone() {
 }
 
 #[test]
+fn commits_that_come_right_after_each_other_may_be_written_down_together() {
+    on_each("commits_may_be_written_down_together", async |store| {
+        let grown = |suppressed| AlertUpdate { id: "00000000".into(), suppressed, suppression_end: None };
+        let mut first = Commit {
+            updates: vec![grown(2)],
+            runs: vec![rule_run(1, 60, 3), rule_run(2, 60, 1)],
+            risk_events: vec![risk_event(1, "h", 10.0)],
+            incidents: vec![incident(9, "h", 10.0, &[1])],
+            ..commit(10, alerts(0..2))
+        };
+        let second = Commit {
+            updates: vec![grown(5)],
+            runs: vec![rule_run(1, 60, 7)],
+            risk_events: vec![risk_event(2, "h", 20.0)],
+            incidents: vec![incident(9, "h", 30.0, &[2])],
+            ..commit(20, alerts(1..3))
+        };
+        assert!(first.joins(&second));
+        first.join(second);
+        let done = store.commit(first).await.unwrap();
+        assert_eq!(done.new_alerts, ["00000000", "00000001", "00000002", "incident-9"]);
+        assert_eq!(store.checkpoint("detector").await.unwrap().unwrap().position, 20);
+        assert_eq!(store.alert("00000000").await.unwrap().alert.found.suppressed, 5);
+        let told = store.incident("incident-9").await.unwrap();
+        assert_eq!((told.incident.score, told.incident.contributions), (30.0, 2));
+        let span = Span { from: at(0), until: at(1000) };
+        let runs = store.runs(None, span, &PageRequest::default()).await.unwrap().items;
+        let hits: Vec<(&str, u64)> = runs.iter().map(|run| (run.rule_id.as_str(), run.hits)).collect();
+        assert!(hits.len() == 2 && hits.contains(&("rule-1", 7)) && hits.contains(&("rule-2", 1)), "{hits:?}");
+    });
+    assert!(!commit(1, Vec::new()).joins(&everything(2)), "what was put aside is counted by place");
+}
+
+#[test]
 fn what_people_made_of_an_alert_stays_when_it_is_committed_again() {
     on_each("what_people_made_of_an_alert_stays", async |store| {
         store.commit(commit(1, alerts(0..1))).await.unwrap();
